@@ -39,7 +39,7 @@ class NodeFinder(BaseFinder):
 
     def __init__(self, app_names: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.modules = Path(settings.BASE_DIR) / "node_modules"
+        self.modules = Path(settings.NODE_MODULES)
         self.files: dict[str, str] = dict(settings.NODE_STATIC)
         self.storage = MappedStorage(self.modules, self.files)
 
