@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_python
@@ -23,7 +23,7 @@ from django.utils.translation import trim_whitespace
 LOCALES = ("zh_Hans",)
 
 # Function name -> the arguments that hold (context, singular, plural), as Babel writes it.
-KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
+KEYWORDS: dict[str, tuple[int | tuple[int, int] | tuple[int, str], ...] | None] = {
     "_": None,
     "gettext": None,
     "gettext_lazy": None,
@@ -63,11 +63,7 @@ class Found:
 
     @property
     def key(self) -> Key:
-        return key(self.id, self.context)
-
-
-def key(message_id: MessageId, context: str | None) -> Key:
-    return (message_id if isinstance(message_id, str) else message_id[0]), context
+        return (self.id if isinstance(self.id, str) else self.id[0]), self.context
 
 
 def catalogue_path(base: Path, app: str, locale: str) -> Path:
@@ -111,16 +107,13 @@ def _add(owned: dict[Key, Found], path: Path, messages: Iterable[Found]) -> None
 
 def python_messages(source: bytes) -> Iterator[Found]:
     """Strings in calls of gettext and its kin in Python source."""
-    calls = extract_python(io.BytesIO(source), list(KEYWORDS), ["Translators:"], {"encoding": "utf-8"})
+    calls: Iterable[Any] = extract_python(io.BytesIO(source), KEYWORDS, ["Translators:"], {})
     for _line, function, arguments, comments in calls:
-        values = list(arguments) if isinstance(arguments, (tuple, list)) else [arguments]
-        context: str | None = None
-        if function.startswith(("p", "np")):
-            context, values = values[0], values[1:]
-        texts = values[:2] if function.startswith("n") else values[:1]
-        if not texts or not all(isinstance(text, str) and text for text in texts):
-            continue  # built at run time: not a literal
-        yield Found(texts[0] if len(texts) == 1 else (texts[0], texts[1]), context, comments=list(comments))
+        values: list[str | None] = [arguments] if isinstance(arguments, str) else list(arguments or ())
+        context = values.pop(0) if function.startswith(("p", "np")) and values else None
+        texts = [text for text in values[: 2 if function.startswith("n") else 1] if text]
+        if len(texts) == (2 if function.startswith("n") else 1):  # else built at run time: not a literal
+            yield Found(texts[0] if len(texts) == 1 else (texts[0], texts[1]), context, comments=list(comments))
 
 
 def template_messages(source: str) -> Iterator[Found]:
@@ -226,14 +219,11 @@ def merge(found: Mapping[Key, Found], old: Catalog, others: Sequence[Catalog], l
         known = _lookup(old, message)
         if known is None or not known.string:
             known = next((hit for other in others if (hit := _lookup(other, message)) and hit.string), known)
-        string = known.string if known else ""
-        if isinstance(message.id, tuple):
-            string = string if isinstance(string, tuple) else (string,) + ("",) * (merged.num_plurals - 1)
-        elif isinstance(string, tuple):
-            string = string[0]
+        strings = _strings(known) if known else [""]
+        strings += [""] * (merged.num_plurals - len(strings))
         merged.add(
             message.id,
-            string,
+            strings[0] if isinstance(message.id, str) else tuple(strings),
             locations=[(name, 0) for name in sorted(message.files)],
             auto_comments=message.comments,
             user_comments=known.user_comments if known else (),
@@ -245,6 +235,16 @@ def merge(found: Mapping[Key, Found], old: Catalog, others: Sequence[Catalog], l
 
 def _lookup(catalogue: Catalog, message: Found) -> Message | None:
     return catalogue.get(message.key[0], message.context)
+
+
+def _strings(message: Message) -> list[str]:
+    """The translations: one, or one for each plural form."""
+    string = message.string or ""
+    return [string] if isinstance(string, str) else [form or "" for form in string]
+
+
+def _key(message: Message) -> Key:
+    return (message.id if isinstance(message.id, str) else message.id[0]), message.context
 
 
 def render(catalogue: Catalog, locale: str) -> str:
@@ -294,7 +294,7 @@ def check(base: Path, apps: Sequence[str], fallback: str, only: Iterable[str] = 
         translated: dict[Key, tuple[str, str]] = {}
         for app in apps:
             catalogue = read_catalogue(catalogue_path(base, app, locale), locale)
-            known = {key(message.id, message.context): message for message in catalogue if message.id}
+            known = {_key(message): message for message in catalogue if message.id}
             wanted = not only or app in only
             lines = []
             for entry, found in sorted(owned[app].items(), key=lambda pair: (pair[0][0], pair[0][1] or "")):
@@ -302,8 +302,8 @@ def check(base: Path, apps: Sequence[str], fallback: str, only: Iterable[str] = 
                 fault = "missing (run `manage.py messages`)" if message is None else _fault(message, found)
                 if fault:
                     lines.append(f"{fault}: {entry[0]!r} in {', '.join(sorted(found.files))}")
-                if message and message.string and not message.fuzzy:
-                    text = message.string if isinstance(message.string, str) else message.string[-1]
+                if message is not None and message.string and not message.fuzzy:
+                    text = _strings(message)[-1]
                     first_app, first = translated.setdefault(entry, (app, text))
                     if first != text:
                         lines.append(f"translated otherwise than in {first_app} ({first!r}): {entry[0]!r}, {text!r}")
@@ -314,7 +314,7 @@ def check(base: Path, apps: Sequence[str], fallback: str, only: Iterable[str] = 
 
 
 def _fault(message: Message, found: Found) -> str | None:
-    strings = [message.string] if isinstance(message.string, str) else list(message.string)
+    strings = _strings(message)
     if isinstance(message.id, str) != isinstance(found.id, str):
         return "stale (run `manage.py messages`)"
     if not all(string.strip() for string in strings):

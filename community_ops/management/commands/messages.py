@@ -17,7 +17,7 @@ FALLBACK = "community_ops"
 
 class Command(BaseCommand):
     help = "Extract translatable strings into the catalogues of their apps; --check only says what is wrong."
-    requires_system_checks: list[str] = []  # type: ignore[misc]
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("apps", nargs="*", metavar="APP", help="only these apps")
