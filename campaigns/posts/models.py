@@ -1,0 +1,78 @@
+"""Fixed-time posts: the rule, its planned occurrences, and the groups they go to. Deliveries lie in their own app."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from delivery.models import Missed
+from groups.models import Group
+
+
+class PostState(models.TextChoices):
+    ACTIVE = "active", _("Active")
+    PAUSED = "paused", _("Paused")
+    STOPPED = "stopped", _("Stopped")
+    FINISHED = "finished", _("Finished")
+
+
+class Post(models.Model):
+    """What is said, to which groups, and when: once (`at`) or by an RFC 5545 rule on the local clock of `timezone`."""
+
+    title = models.CharField(_("title"), max_length=200)
+    body = models.TextField(_("text"), max_length=5000)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="posts")
+    created_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=PostState, default=PostState.ACTIVE)
+    at = models.DateTimeField(_("time"), null=True, blank=True)
+    rrule = models.CharField(_("recurrence"), max_length=500, blank=True)
+    start_local = models.CharField(max_length=19, blank=True, help_text="first local time, ISO 8601 without an offset")
+    timezone = models.CharField(_("time zone"), max_length=60)
+    missed = models.CharField(_("when the time was missed"), max_length=10, choices=Missed, default=Missed.LATE)
+    late_minutes = models.PositiveIntegerField(_("grace period in minutes"), default=30)
+    planned_until = models.DateTimeField(null=True, blank=True, help_text="occurrences up to here exist")
+    groups: models.ManyToManyField[Group, PostGroup] = models.ManyToManyField(
+        Group, through="PostGroup", related_name="posts"
+    )
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(at__isnull=False) & Q(rrule="")) | (Q(at__isnull=True) & ~Q(rrule="")),
+                name="campaigns_post_one_schedule",
+            ),
+        ]
+        indexes = [models.Index(fields=["planned_until"], name="campaigns_post_to_plan", condition=Q(state="active"))]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class PostGroup(models.Model):
+    post = models.ForeignKey(Post, on_delete=models.CASCADE)
+    group = models.ForeignKey(Group, on_delete=models.CASCADE)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["post", "group"], name="campaigns_postgroup_once")]
+
+    def __str__(self) -> str:
+        return f"{self.post_id} to {self.group_id}"
+
+
+class Occurrence(models.Model):
+    """One planned moment of a post. `local` is its identity: a rule that is planned twice makes it once."""
+
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="occurrences")
+    local = models.CharField(max_length=19, help_text="local time of the post's zone, ISO 8601")
+    due_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["due_at"]
+        constraints = [models.UniqueConstraint(fields=["post", "local"], name="campaigns_occurrence_once")]
+        indexes = [models.Index(fields=["due_at"], name="campaigns_occurrence_due")]
+
+    def __str__(self) -> str:
+        return self.local

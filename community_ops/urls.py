@@ -1,0 +1,13 @@
+"""Which address leads where. Each app lists its own pages; the API is put together in api.py."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("accounts.urls_console")),
+    path("", include("campaigns.urls_console")),
+    path("", include("groups.urls_console")),
+    path("", include("members.urls_console")),
+    path("", include("analytics.urls_console")),
+]

@@ -1,0 +1,138 @@
+"""How a message leaves: where to, what, and what became of it. One row a delivery; the row is the truth."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from delivery.querysets import DeliveryQuerySet
+
+
+class Kind(models.TextChoices):
+    """The ways out. Each has one adapter in delivery/adapters/, found by delivery/registry.py."""
+
+    INAPP = "inapp", _("Member page")
+    WEBHOOK = "webhook", _("Webhook")
+
+
+class Destination(models.Model):
+    """Where a group's messages go. The secret is stored encrypted and shown by its last four characters."""
+
+    kind = models.CharField(_("channel"), max_length=20, choices=Kind, default=Kind.INAPP)
+    url = models.URLField(_("address"), max_length=500, blank=True)
+    secret_encrypted = models.TextField(blank=True)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    disabled_reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="delivery_destination_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.get_kind_display())
+
+
+class Message(models.Model):
+    """What is said. Never changed: an edited post gets a new message, so a delivery always knows what it sent."""
+
+    title = models.CharField(max_length=200)
+    text = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class State(models.TextChoices):
+    PLANNED = "planned", _("Planned")
+    QUEUED = "queued", _("Queued")
+    SENDING = "sending", _("Sending")
+    WAITING = "waiting_for_owner", _("Waiting for a person")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Failed")
+    SKIPPED = "skipped", _("Skipped")
+    CANCELLED = "cancelled", _("Cancelled")
+    UNKNOWN = "unknown", _("Unknown")
+
+
+class Missed(models.TextChoices):
+    """What to do with a delivery whose time passed while nothing could be sent."""
+
+    LATE = "late", _("Send late, within the grace period")
+    SKIP = "skip", _("Skip it")
+    ASK = "ask", _("Ask a person")
+
+
+class Delivery(models.Model):
+    """One message to one group at one time.
+
+    planned -> queued -> sending -> sent | failed | unknown, with waiting_for_owner, skipped and cancelled beside them.
+    Each step is an UPDATE filtered on the state before it, so two workers can never both take a row.
+    `failed` with `retry_at` will be tried again; without it the failure is final.
+    """
+
+    key = models.UUIDField(default=uuid.uuid4, unique=True, help_text="webhook-id: the same over all tries")
+    dedupe_key = models.CharField(max_length=120)
+    destination = models.ForeignKey(Destination, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    kind = models.CharField(max_length=20, choices=Kind)
+    group_id = models.BigIntegerField()
+    post_id = models.BigIntegerField(null=True)
+    occurrence_id = models.BigIntegerField(null=True)
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="deliveries")
+    state = models.CharField(max_length=20, choices=State, default=State.PLANNED)
+    due_at = models.DateTimeField()
+    missed = models.CharField(max_length=10, choices=Missed, default=Missed.LATE)
+    late_until = models.DateTimeField(help_text="after this instant the missed-time policy decides")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    queued_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "dedupe_key"], name="delivery_delivery_sent_once"),
+            models.CheckConstraint(condition=Q(state__in=State.values), name="delivery_delivery_state_known"),
+            models.CheckConstraint(
+                condition=~Q(state__in=["sent", "skipped", "cancelled"]) | Q(settled_at__isnull=False),
+                name="delivery_delivery_settled_has_time",
+            ),
+        ]
+        indexes = [
+            # What the dispatcher looks for every two seconds; settled rows, nearly all, are not in these.
+            models.Index(fields=["due_at"], name="delivery_due", condition=Q(state="planned")),
+            models.Index(
+                fields=["state", "queued_at"], name="delivery_at_work", condition=Q(state__in=["queued", "sending"])
+            ),
+            models.Index(
+                fields=["retry_at"], name="delivery_retry", condition=Q(state="failed", retry_at__isnull=False)
+            ),
+            models.Index(fields=["group_id", "-due_at"], name="delivery_group_due"),
+            models.Index(fields=["post_id", "-due_at"], name="delivery_post_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.state}"
+
+
+class FeedItem(models.Model):
+    """A message on a group's member page: what the in-app adapter writes. One per delivery, so it may write twice."""
+
+    delivery = models.OneToOneField(Delivery, on_delete=models.CASCADE, related_name="feed_item")
+    group_id = models.BigIntegerField()
+    message = models.ForeignKey(Message, on_delete=models.PROTECT)
+    published_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["group_id", "-published_at"], name="delivery_feed_group")]
+
+    def __str__(self) -> str:
+        return str(self.message_id)

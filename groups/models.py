@@ -1,0 +1,102 @@
+"""Groups and what they are for."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Branch
+from delivery.models import Destination
+from groups.querysets import GroupQuerySet
+
+
+class GroupState(models.TextChoices):
+    FORMING = "forming", _("Forming")
+    ACTIVE = "active", _("Active")
+    ARCHIVED = "archived", _("Archived")
+    DISMISSED = "dismissed", _("Dismissed")
+
+
+class Motivation(models.TextChoices):
+    """Why the brand runs the group."""
+
+    SALES = "sales", _("Sales")
+    SOCIAL = "social", _("Social circle")
+    GROWTH = "growth", _("Growth")
+    BRAND = "brand", _("Brand")
+    FANS = "fans", _("Fan attraction")
+    AGENTS = "agents", _("Agents")
+    SERVICE = "service", _("Service")
+
+
+class CommunityType(models.TextChoices):
+    """What holds the members together."""
+
+    PRODUCT = "product", _("Product")
+    LIKE_MINDED = "like_minded", _("Like-minded")
+    KNOWLEDGE = "knowledge", _("Knowledge")
+    RESOURCE = "resource", _("Resource")
+    PROJECT = "project", _("Project collaboration")
+    MIXED = "mixed", _("Mixed")
+
+
+class Group(models.Model):
+    """A group chat and its positioning. A group is active once it says why it is run and what it is for.
+
+    `member_count`, `last_event_at`, `active_7d` and `messages_7d` are figures kept for the lists; the services of
+    members recount them after every batch of events.
+    """
+
+    external_id = models.CharField(_("external id"), max_length=120, unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    branch = models.ForeignKey(
+        Branch, verbose_name=_("branch"), null=True, blank=True, on_delete=models.PROTECT, related_name="groups"
+    )
+    state = models.CharField(_("state"), max_length=12, choices=GroupState, default=GroupState.FORMING)
+    motivation = models.CharField(_("motivation"), max_length=10, choices=Motivation, blank=True)
+    community_type = models.CharField(_("community type"), max_length=12, choices=CommunityType, blank=True)
+    purpose = models.TextField(_("purpose"), blank=True, max_length=1000)
+    pain_point = models.TextField(_("pain point"), blank=True, max_length=1000)
+    usage_scene = models.TextField(_("usage scene"), blank=True, max_length=1000)
+    promise = models.TextField(_("promise to members"), blank=True, max_length=1000)
+    slogan = models.CharField(_("slogan"), max_length=120, blank=True)
+    internal_slogan = models.CharField(_("internal slogan"), max_length=120, blank=True)
+    capacity = models.PositiveSmallIntegerField(_("capacity"), default=500)
+    destination = models.OneToOneField(
+        Destination, null=True, blank=True, on_delete=models.SET_NULL, related_name="group"
+    )
+    opened_at = models.DateTimeField(_("opened"), null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    member_count = models.PositiveIntegerField(_("members"), default=0)
+    last_event_at = models.DateTimeField(_("last activity"), null=True, blank=True)
+    active_7d = models.PositiveIntegerField(_("active in 7 days"), default=0)
+    messages_7d = models.PositiveIntegerField(_("messages in 7 days"), default=0)
+
+    objects = GroupQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=GroupState.values), name="groups_group_state_known"),
+            models.CheckConstraint(
+                condition=~Q(state="active") | (~Q(motivation="") & ~Q(purpose="")),
+                name="groups_group_active_is_positioned",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["branch", "state"], name="groups_group_branch_state"),
+            models.Index(fields=["name", "id"], name="groups_group_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_positioned(self) -> bool:
+        """Whether the group says why it is run and what it is for, which it must before it can be active."""
+        return bool(self.motivation and self.purpose)
+
+    @property
+    def may_be_posted_to(self) -> bool:
+        return self.state == GroupState.ACTIVE

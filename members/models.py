@@ -1,0 +1,113 @@
+"""The people in the groups."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from groups.models import Group
+from members.querysets import MemberQuerySet, MembershipQuerySet
+
+
+class JourneyStage(models.IntegerChoices):
+    """How far a member has come on the core chain; the furthest stage ever reached."""
+
+    KNOWN = 0, _("Known")
+    IN_GROUP = 1, _("In a group")
+    FRIEND = 2, _("Friend")
+    LEAD = 3, _("Lead or trial")
+    CUSTOMER = 4, _("Customer")
+
+
+class Member(models.Model):
+    """A person of the community, known by the id of the system that brought them."""
+
+    external_id = models.CharField(_("external id"), max_length=120, unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    stage = models.PositiveSmallIntegerField(_("stage"), choices=JourneyStage, default=JourneyStage.KNOWN)
+    first_seen_at = models.DateTimeField(_("first seen"), null=True, blank=True)
+    last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MemberQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        indexes = [
+            models.Index(fields=["name", "id"], name="members_member_name"),
+            models.Index(fields=["-last_seen_at", "id"], name="members_member_last_seen"),
+            models.Index(fields=["stage", "id"], name="members_member_stage"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A member's time in a group.
+
+    Events may arrive in any order, so three instants are kept and only ever moved outwards: the first and the last
+    evidence of being there, and the last departure. Present means: never left, or seen there after leaving.
+    """
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="memberships")
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="memberships")
+    joined_at = models.DateTimeField(_("joined"))
+    last_seen_at = models.DateTimeField(_("last seen"))
+    left_at = models.DateTimeField(_("left"), null=True, blank=True)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["member", "group"], name="members_membership_once"),
+        ]
+        indexes = [models.Index(fields=["group", "-last_seen_at"], name="members_membership_group")]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} in {self.group_id}"
+
+    @property
+    def is_present(self) -> bool:
+        return self.left_at is None or self.last_seen_at > self.left_at
+
+
+class ImportState(models.TextChoices):
+    MAPPING = "mapping", _("Waiting for the columns")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
+class ImportRun(models.Model):
+    """One uploaded file on its way in. Progress is saved with each batch, so a killed worker's successor goes on."""
+
+    kind = models.CharField(max_length=20, help_text="name of the importer, as messages or orders")
+    started_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="import_runs")
+    file_name = models.CharField(max_length=255)
+    path = models.CharField(max_length=300, help_text="of the kept file, relative to MEDIA_ROOT")
+    mapping = models.JSONField(default=dict)
+    timezone = models.CharField(max_length=60)
+    state = models.CharField(max_length=10, choices=ImportState, default=ImportState.MAPPING)
+    bytes_total = models.BigIntegerField(default=0)
+    bytes_done = models.BigIntegerField(default=0)
+    rows_read = models.BigIntegerField(default=0)
+    rows_imported = models.BigIntegerField(default=0)
+    rows_duplicate = models.BigIntegerField(default=0)
+    rows_rejected = models.BigIntegerField(default=0)
+    error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(bytes_done__lte=F("bytes_total")), name="members_importrun_progress"),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name

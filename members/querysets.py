@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def present(self) -> Self:
+        return self.filter(Q(left_at__isnull=True) | Q(last_seen_at__gt=F("left_at")))
+
+
+class MemberQuerySet(models.QuerySet["Member"]):
+    def visible_to(self, user: User) -> Self:
+        """Headquarters sees everybody; a branch sees those who are or were in one of its groups."""
+        if user.branch_id is None:
+            return self
+        membership = apps.get_model("members", "Membership")
+        return self.filter(Exists(membership.objects.filter(member=OuterRef("pk"), group__branch_id=user.branch_id)))
+
+    def matching(self, text: str) -> Self:
+        """Members whose name or external id contains `text`."""
+        return self.filter(Q(name__icontains=text) | Q(external_id__icontains=text)) if text else self
