@@ -6,7 +6,7 @@ from django.contrib.auth.models import UserManager
 from django.db import models
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.models import Branch, User  # noqa: F401  named in the bases below
 
 
 class BranchQuerySet(models.QuerySet["Branch"]):

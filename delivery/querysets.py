@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 if TYPE_CHECKING:
-    pass
+    from delivery.models import Delivery  # noqa: F401  named in the base below
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 if TYPE_CHECKING:
     from accounts.models import User
+    from groups.models import Group  # noqa: F401  named in the base below
 
 
 class GroupQuerySet(models.QuerySet["Group"]):

@@ -8,6 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 if TYPE_CHECKING:
     from accounts.models import User
+    from members.models import Member, Membership  # noqa: F401  named in the bases below
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):

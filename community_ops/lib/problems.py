@@ -101,6 +101,7 @@ def from_django(error: DjangoValidationError) -> list[FieldError]:
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """REST framework's hook: every error it knows becomes a problem document, others stay a 500."""
     errors: list[FieldError] = []
+    detail: Any
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
