@@ -250,6 +250,9 @@ CELERY_BEAT_SCHEDULE = {
     "resume-imports": {"task": "members.resume_imports", "schedule": 30.0, "options": {"expires": 30}},
 }
 
+# Who may read /metrics from another machine; nobody while it is empty.
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
+
 # Outgoing calls may not reach private or loopback addresses unless the host is named here.
 OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[])
 
@@ -274,7 +277,6 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
-HTMX = {"allowEval": False, "includeIndicatorStyles": False}
 
 # Logs: one line an event, never a secret. The level of a single line is the reader's choice by LOG_LEVEL.
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from community_ops import health
+
 urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
     path("", include("accounts.urls_console")),
     path("", include("campaigns.urls_console")),
     path("", include("groups.urls_console")),
