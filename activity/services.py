@@ -1,0 +1,142 @@
+"""Adding events. Nothing else ever writes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection, models, transaction
+
+from activity.models import Channel, Event, EventKind
+from community_ops.lib.sql import RowStatement
+
+
+class EventRow(NamedTuple):
+    """An event whose names are resolved to numbers. `key` is from event_key(); `properties` is JSON text."""
+
+    key: str
+    member_id: int
+    group_id: int | None
+    kind_id: int
+    at: datetime
+    channel_id: int | None = None
+    value: Decimal | None = None
+    properties: str | None = None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of a batch: how many events are new, and which those are (None: all of them)."""
+
+    count: int
+    new_keys: frozenset[str] | None
+
+
+_COLUMNS = "member_id, group_id, kind_id, at, channel_id, value, properties, key"
+_INSERT = RowStatement(
+    types=("bigint", "bigint", "bigint", "timestamptz", "bigint", "numeric", "text", "uuid"),
+    sqlite=f"INSERT INTO activity_event ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) "  # noqa: S608
+    "ON CONFLICT (key) DO NOTHING",
+    # Sorted by arrival, so that the sequence numbers the rows in the order in which they were sent.
+    postgresql=f"INSERT INTO activity_event ({_COLUMNS}) "  # noqa: S608
+    "SELECT member_id, group_id, kind_id, at, channel_id, value, properties::jsonb, key "
+    "FROM {rows} WITH ORDINALITY "
+    f"AS sent({_COLUMNS}, arrival) ORDER BY arrival ON CONFLICT (key) DO NOTHING RETURNING key::text",
+)
+
+
+def event_key(source: str, source_id: str) -> str:
+    """The key of an event that `source` knows as `source_id`: 128 bits of BLAKE2b as 32 hexadecimal digits."""
+    return blake2b(f"{source}\n{source_id}".encode(), digest_size=16).hexdigest()
+
+
+def to_millisecond(at: datetime) -> datetime:
+    """The instant in UTC, cut to the millisecond: the resolution of every report."""
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def kinds_ensure(slugs: Collection[str]) -> dict[str, int]:
+    """The numbers of kinds by slug; unknown ones are registered. Asked of the database each time: a number that was
+    remembered from a transaction which was rolled back would be wrong for good."""
+    return _numbers(EventKind.objects.all(), "slug", slugs)
+
+
+def channels_ensure(codes: Collection[str]) -> dict[str, int]:
+    """The numbers of channels by code; unknown ones are registered."""
+    return _numbers(Channel.objects.all(), "code", codes)
+
+
+def _numbers(rows: models.QuerySet[Any], field: str, names: Collection[str]) -> dict[str, int]:
+    wanted = sorted(set(names))
+    if not wanted:
+        return {}
+    found: dict[str, int] = dict(rows.filter(**{f"{field}__in": wanted}).values_list(field, "pk"))
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        rows.bulk_create([rows.model(**{field: name}) for name in missing], ignore_conflicts=True)
+        found |= dict(rows.filter(**{f"{field}__in": missing}).values_list(field, "pk"))
+    return found
+
+
+def keys_known(keys: Collection[str]) -> set[str]:
+    """Those of `keys` that an event already has."""
+    return (
+        {key.hex for key in Event.objects.filter(key__in=list(keys)).values_list("key", flat=True)} if keys else set()
+    )
+
+
+def record_batch(rows: Sequence[EventRow]) -> Recorded:
+    """Adds the events that are not known yet, in the order given. Keys must differ within the batch.
+
+    Must run in a transaction. Two batches of one source at once are kept apart by the caller (see members.ingestion).
+    """
+    values = [
+        (row.member_id, row.group_id, row.kind_id, row.at, row.channel_id, row.value, row.properties, row.key)
+        for row in rows
+    ]
+    if connection.vendor == "sqlite":
+        # One writer at a time: whatever lies above today's highest number afterwards came from here.
+        highest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        count = _INSERT.execute(values)
+        if count == len(rows):
+            return Recorded(count, None)
+        fresh = Event.objects.filter(pk__gt=highest).values_list("key", flat=True) if count else ()
+        return Recorded(count, frozenset(key.hex for key in fresh))
+    returned = _INSERT.execute_returning(values)
+    if len(returned) == len(rows):
+        return Recorded(len(rows), None)
+    return Recorded(len(returned), frozenset(UUID(key).hex for (key,) in returned))
+
+
+def record(
+    *,
+    key: str,
+    member_id: int,
+    kind: str,
+    at: datetime,
+    group_id: int | None = None,
+    channel: str = "",
+    value: Decimal | None = None,
+    properties: dict[str, Any] | None = None,
+) -> bool:
+    """Adds one event that the product itself observed; False when the key is known already."""
+    with transaction.atomic():
+        row = EventRow(
+            key=key,
+            member_id=member_id,
+            group_id=group_id,
+            kind_id=kinds_ensure([kind])[kind],
+            at=to_millisecond(at),
+            channel_id=channels_ensure([channel])[channel] if channel else None,
+            value=value,
+            properties=json.dumps(properties, ensure_ascii=False) if properties else None,
+        )
+        return record_batch([row]).count == 1

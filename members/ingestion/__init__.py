@@ -1,0 +1,12 @@
+"""The way in for events: from the API, from files, from the demo.
+
+`ingest()` takes events that name members and groups by their external ids, writes those that are new, and keeps what is
+derived from them: memberships, what is known of each member, and the figures of the groups.
+"""
+
+from __future__ import annotations
+
+from members.ingestion.batch import IncomingEvent, Outcome, Refused, Rejection, ingest
+from members.ingestion.figures import group_figures_refresh
+
+__all__ = ["IncomingEvent", "Outcome", "Refused", "Rejection", "group_figures_refresh", "ingest"]

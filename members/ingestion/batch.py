@@ -1,0 +1,210 @@
+"""From a batch of events to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from accounts.models import User
+from activity.services import EventRow, channels_ensure, keys_known, kinds_ensure, record_batch
+from community_ops.lib.sql import lock_name
+from groups.models import Group
+from groups.services import groups_ensure
+from members.ingestion.derived import Happening, derived_apply
+from members.models import Member, Membership
+from members.services import members_ensure
+
+# One transaction each: large enough to be quick, small enough that other writers never wait for long.
+BATCH = 10_000
+
+
+class IncomingEvent(NamedTuple):
+    """An event as its source tells it.
+
+    `key` is from activity.services.event_key(), `at` in UTC to the millisecond (to_millisecond()), `properties` is JSON
+    text. Empty `group` and `channel` mean none.
+    """
+
+    key: str
+    member: str
+    group: str
+    kind: str
+    at: datetime
+    channel: str = ""
+    value: Decimal | None = None
+    properties: str | None = None
+
+
+class Refused(NamedTuple):
+    """An event that cannot be used as it is. It keeps its place in the batch, and its key where it has one: a known key
+    is a duplicate, whatever comes with it."""
+
+    code: str
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """`index` is the place in the batch; `code` one of those of Refused, or unknown_member, unknown_group."""
+
+    index: int
+    code: str
+
+
+@dataclass
+class Outcome:
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+
+
+def ingest(
+    *,
+    events: Sequence[IncomingEvent | Refused],
+    source: str,
+    by: User | None,
+    create_missing: bool,
+    now: datetime,
+) -> Outcome:
+    """Takes events in, in their order, in transactions of at most BATCH events.
+
+    `source` names the sender whose keys these are: two batches of one source at the same time are taken one after the
+    other. `by` limits the reach: staff of a branch write into groups of their branch, about members who are in one of
+    them or in no group at all, and what `create_missing` makes belongs to their branch. Whatever is out of reach is
+    rejected with the same code as what does not exist.
+    """
+    outcome = Outcome()
+    for start in range(0, len(events), BATCH):
+        with transaction.atomic():
+            part = _ingest_batch(events[start : start + BATCH], source, by, create_missing, now)
+        outcome.accepted += part.accepted
+        outcome.duplicates += part.duplicates
+        outcome.rejected += [Rejection(start + rejection.index, rejection.code) for rejection in part.rejected]
+    return outcome
+
+
+@dataclass
+class _Names:
+    """What a set of external ids stands for: numbers of those in reach, and names of those out of it."""
+
+    found: dict[str, int] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+
+    def add(self, name: str, number: int, within_reach: bool) -> None:
+        if within_reach:
+            self.found[name] = number
+        else:
+            self.hidden.add(name)
+
+
+def _look_up_groups(names: Collection[str], by: User | None, into: _Names) -> None:
+    branch = by.branch_id if by else None
+    rows = Group.objects.filter(external_id__in=names).order_by().values_list("external_id", "pk", "branch_id")
+    for name, number, owner in rows:
+        into.add(name, number, branch is None or owner == branch)
+
+
+def _look_up_members(names: Collection[str], by: User | None, into: _Names) -> None:
+    rows = Member.objects.filter(external_id__in=names).order_by()
+    if by is None or by.branch_id is None:
+        into.found.update(rows.values_list("external_id", "pk"))
+        return
+    memberships = Membership.objects.filter(member=OuterRef("pk"))
+    here = Exists(memberships.filter(group__branch_id=by.branch_id))
+    placed = rows.annotate(here=here, anywhere=Exists(memberships))
+    for name, number, is_here, is_anywhere in placed.values_list("external_id", "pk", "here", "anywhere"):
+        into.add(name, number, is_here or not is_anywhere)
+
+
+def _ingest_batch(
+    events: Sequence[IncomingEvent | Refused], source: str, by: User | None, create_missing: bool, now: datetime
+) -> Outcome:
+    lock_name(int.from_bytes(blake2b(source.encode(), digest_size=8).digest(), "big", signed=True))
+    outcome = Outcome()
+    groups, members = _Names(), _Names()
+    well_formed = [event for event in events if isinstance(event, IncomingEvent)]
+    _look_up_groups({event.group for event in well_formed if event.group}, by, groups)
+    _look_up_members({event.member for event in well_formed}, by, members)
+
+    def verdict(event: IncomingEvent) -> str:
+        """Why the event cannot be taken, or nothing."""
+        if event.group and event.group not in groups.found and (event.group in groups.hidden or not create_missing):
+            return "unknown_group"
+        if event.member not in members.found and (event.member in members.hidden or not create_missing):
+            return "unknown_member"
+        return ""
+
+    # Only what would be rejected, or would make a member or group, needs to be known as a duplicate beforehand.
+    known = keys_known(
+        [
+            event.key
+            for event in events
+            if event.key
+            and (
+                isinstance(event, Refused)
+                or event.member not in members.found
+                or (event.group and event.group not in groups.found)
+            )
+        ]
+    )
+    chosen: list[tuple[int, IncomingEvent]] = []
+    taken: set[str] = set()
+    for index, event in enumerate(events):
+        if event.key in taken or event.key in known:
+            outcome.duplicates += 1
+        elif isinstance(event, Refused):
+            outcome.rejected.append(Rejection(index, event.code))
+        elif code := verdict(event):
+            outcome.rejected.append(Rejection(index, code))
+        else:
+            taken.add(event.key)
+            chosen.append((index, event))
+
+    missing_groups = {event.group for _index, event in chosen if event.group and event.group not in groups.found}
+    if missing_groups:
+        groups_ensure(external_ids=missing_groups, branch=by.branch if by else None, now=now)
+        _look_up_groups(missing_groups, by, groups)
+    missing_members = {event.member for _index, event in chosen if event.member not in members.found}
+    if missing_members:
+        members_ensure(external_ids=missing_members)
+        _look_up_members(missing_members, by, members)
+    if groups.hidden or members.hidden:
+        # Somebody else may have made the same name elsewhere in this very moment.
+        outcome.rejected += [Rejection(index, code) for index, event in chosen if (code := verdict(event))]
+        outcome.rejected.sort(key=lambda rejection: rejection.index)
+        chosen = [(index, event) for index, event in chosen if not verdict(event)]
+
+    kinds = kinds_ensure({event.kind for _index, event in chosen})
+    channels = channels_ensure({event.channel for _index, event in chosen if event.channel})
+    rows = [
+        EventRow(
+            event.key,
+            members.found[event.member],
+            groups.found[event.group] if event.group else None,
+            kinds[event.kind],
+            event.at,
+            channels[event.channel] if event.channel else None,
+            event.value,
+            event.properties,
+        )
+        for _index, event in chosen
+    ]
+    recorded = record_batch(rows)
+    outcome.accepted = recorded.count
+    outcome.duplicates += len(rows) - recorded.count
+    derived_apply(
+        [
+            Happening(row.member_id, row.group_id, event.kind, row.at)
+            for row, (_index, event) in zip(rows, chosen, strict=True)
+            if recorded.new_keys is None or row.key in recorded.new_keys
+        ],
+        now=now,
+    )
+    return outcome

@@ -1,0 +1,112 @@
+"""What follows from new events: memberships, what is known of each member, and the figures of groups.
+
+Events come in any order, so every value here only ever moves outwards: the earliest, the latest, the furthest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection
+
+from activity.models import PRESENCE_KINDS, BuiltInKind
+from community_ops.lib.sql import RowStatement
+from members.ingestion.figures import group_figures_recount, lock_groups
+from members.models import JourneyStage, Member
+
+STAGE_OF_KIND = {
+    BuiltInKind.FRIENDED: JourneyStage.FRIEND,
+    BuiltInKind.LEAD: JourneyStage.LEAD,
+    BuiltInKind.TRIAL: JourneyStage.LEAD,
+    BuiltInKind.ORDERED: JourneyStage.CUSTOMER,
+}
+
+
+class Happening(NamedTuple):
+    """The part of a new event that something follows from."""
+
+    member_id: int
+    group_id: int | None
+    kind: str
+    at: datetime
+
+
+def _membership_statement(*, seen: bool) -> RowStatement:
+    """Adds memberships or widens them. `seen` says that the rows are evidence of presence: only such moves
+    last_seen_at of a membership that exists."""
+    table = "members_membership"
+    into = f"INSERT INTO {table} (member_id, group_id, joined_at, last_seen_at, left_at)"
+    conflict = "ON CONFLICT (member_id, group_id) DO UPDATE SET"
+
+    def changes(least: str, greatest: str) -> str:
+        columns = [f"joined_at = {least}({table}.joined_at, excluded.joined_at)"]
+        if seen:
+            columns.append(f"last_seen_at = {greatest}({table}.last_seen_at, excluded.last_seen_at)")
+        # SQLite's max() of several values is empty when one of them is; PostgreSQL's is not.
+        columns.append(
+            f"left_at = COALESCE({greatest}({table}.left_at, excluded.left_at), {table}.left_at, excluded.left_at)"
+        )
+        return ", ".join(columns)
+
+    return RowStatement(
+        types=("bigint", "bigint", "timestamptz", "timestamptz", "timestamptz"),
+        sqlite=f"{into} VALUES (%s, %s, %s, %s, %s) {conflict} {changes('min', 'max')}",
+        postgresql=f"{into} SELECT * FROM {{rows}} WHERE true {conflict} {changes('LEAST', 'GREATEST')}",
+    )
+
+
+_SEEN = _membership_statement(seen=True)
+_NAMED = _membership_statement(seen=False)
+_MEMBERS = RowStatement(
+    types=("timestamptz", "timestamptz", "smallint", "bigint"),
+    sqlite="UPDATE members_member SET first_seen_at = min(first, COALESCE(first_seen_at, first)), "
+    "last_seen_at = max(last, COALESCE(last_seen_at, last)), stage = max(stage, reached) "
+    "FROM (SELECT %s AS first, %s AS last, %s AS reached) AS fresh WHERE id = %s",
+    postgresql="UPDATE members_member AS known SET first_seen_at = LEAST(known.first_seen_at, fresh.first), "
+    "last_seen_at = GREATEST(known.last_seen_at, fresh.last), stage = GREATEST(known.stage, fresh.reached) "
+    "FROM {rows} AS fresh(first, last, reached, id) WHERE known.id = fresh.id",
+)
+
+
+def derived_apply(happenings: Sequence[Happening], *, now: datetime) -> None:
+    """Writes what follows from events that were just added. Must run in their transaction.
+
+    Rows are locked in one order, members before groups and each by number, so that batches that touch the same ones
+    wait for each other and never in a circle.
+    """
+    if not happenings:
+        return
+    members: dict[int, tuple[datetime, datetime, int]] = {}
+    memberships: dict[tuple[int, int], tuple[datetime, datetime | None, datetime | None]] = {}
+    latest: dict[int, datetime] = {}
+    for member_id, group_id, kind, at in happenings:
+        stage = STAGE_OF_KIND.get(kind, JourneyStage.KNOWN if group_id is None else JourneyStage.IN_GROUP)  # type: ignore[call-overload]
+        known = members.get(member_id)
+        members[member_id] = (
+            (at, at, stage) if known is None else (min(known[0], at), max(known[1], at), max(known[2], stage))
+        )
+        if group_id is None:
+            continue
+        latest[group_id] = max(latest.get(group_id, at), at)
+        first, seen, left = memberships.get((member_id, group_id), (at, None, None))
+        if kind in PRESENCE_KINDS:
+            seen = at if seen is None else max(seen, at)
+        elif kind == BuiltInKind.LEFT:
+            left = at if left is None else max(left, at)
+        memberships[member_id, group_id] = (min(first, at), seen, left)
+
+    lock_members(members)
+    lock_groups(latest)
+    pairs = sorted(memberships.items())
+    _SEEN.execute([(*pair, first, seen, left) for pair, (first, seen, left) in pairs if seen is not None])
+    _NAMED.execute([(*pair, first, first, left) for pair, (first, seen, left) in pairs if seen is None])
+    _MEMBERS.execute([(first, last, stage, number) for number, (first, last, stage) in sorted(members.items())])
+    group_figures_recount(latest, now=now)
+
+
+def lock_members(numbers: Iterable[int]) -> None:
+    if connection.features.has_select_for_update:
+        rows = Member.objects.filter(pk__in=list(numbers)).order_by("pk").select_for_update(no_key=True)
+        list(rows.values_list("pk"))
