@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 from typing import Any
 
-from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import authentication, exceptions, permissions
@@ -14,25 +12,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts.models import ApiToken, User
+from accounts.scopes import Scope, token_digest
+
+__all__ = ["HasScope", "Scope", "TokenAuthentication", "require_scopes", "token_digest", "token_of"]
 
 # How stale `last_used_at` may be: writing it on every call would turn each read into a write.
 USED_AT_RESOLUTION = timedelta(minutes=5)
-
-
-class Scope(models.TextChoices):
-    EVENTS_WRITE = "events:write", _("Write events")
-    REPORTS_READ = "reports:read", _("Read reports")
-    GROUPS_READ = "groups:read", _("Read groups")
-    GROUPS_WRITE = "groups:write", _("Change groups")
-    MEMBERS_READ = "members:read", _("Read members")
-    MEMBERS_WRITE = "members:write", _("Change members")
-    CAMPAIGNS_READ = "campaigns:read", _("Read posts and deliveries")
-    CAMPAIGNS_WRITE = "campaigns:write", _("Plan and change posts")
-    ORDERS_WRITE = "orders:write", _("Write orders")
-
-
-def token_digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class TokenAuthentication(authentication.BaseAuthentication):

@@ -1,0 +1,153 @@
+"""Small pieces of a page: times, numbers, names, badges. `{% load ui %}`."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django import template
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+register = template.Library()
+
+DASH = "–"
+# Badge colour by state, of any model. A state that is not here is grey.
+COLOURS = {
+    "active": "green",
+    "sent": "green",
+    "done": "green",
+    "forming": "yellow",
+    "waiting_for_owner": "yellow",
+    "mapping": "yellow",
+    "paused": "yellow",
+    "planned": "blue",
+    "queued": "blue",
+    "sending": "blue",
+    "running": "blue",
+    "failed": "red",
+    "unknown": "orange",
+}
+AVATAR_COLOURS = 8
+SPARK_WIDTH, SPARK_HEIGHT = 96, 24
+
+
+@register.filter
+def number(value: int | float | Decimal | None) -> str:
+    """1,234,567, the same in every language; nothing is a dash. Use it with class "num" for digits of one width."""
+    if value is None:
+        return DASH
+    return f"{value:,}"
+
+
+@register.filter
+def share(part: int | None, whole: int | None) -> str:
+    """`part` of `whole` in percent. A share of nothing is a dash."""
+    if part is None or not whole:
+        return DASH
+    return f"{100 * part / whole:.1f}%"
+
+
+@register.simple_tag
+def when(value: datetime | None, style: str = "") -> SafeString | str:
+    """ "today 14:00", with the full time and its zone on hover. Style "date" leaves the clock away.
+
+    Nothing is a dash.
+    """
+    if value is None:
+        return DASH
+    local = timezone.localtime(value)
+    zone = local.strftime("%z")
+    full = f"{local:%Y-%m-%d %H:%M:%S} {timezone.get_current_timezone_name()} (UTC{zone[:3]}:{zone[3:]})"
+    return format_html(
+        '<time class="when" datetime="{}" title="{}">{}</time>',
+        local.isoformat(timespec="seconds"),
+        full,
+        words_for(local, timezone.localtime(), with_clock=style != "date"),
+    )
+
+
+def words_for(local: datetime, now: datetime, *, with_clock: bool) -> str:
+    """A local time as people say it, seen from `now`."""
+    clock = f"{local:%H:%M}"
+    days = (local.date() - now.date()).days
+    near = {-1: _("yesterday"), 0: _("today"), 1: _("tomorrow")}
+    if days in near:
+        return f"{near[days]} {clock}" if with_clock else near[days]
+    if local.year != now.year:
+        return formats.date_format(local, pgettext("date format", "j M Y"))
+    day = formats.date_format(local, pgettext("date format", "j M"))
+    return f"{day} {clock}" if with_clock else day
+
+
+@register.simple_tag
+def day(value: date) -> str:
+    """A local day: "2 Mar"."""
+    return formats.date_format(value, pgettext("date format", "j M"))
+
+
+@register.simple_tag
+def badge(state: str, label: str) -> SafeString:
+    """A state with its colour and its word: `{% badge group.state group.get_state_display %}`."""
+    return format_html('<span class="state state-{}">{}</span>', COLOURS.get(state, "grey"), label)
+
+
+@register.simple_tag
+def avatar(name: str, css_class: str = "") -> SafeString:
+    """The letters of a name, on a colour that the name keeps. It stands beside the name, so screen readers skip it."""
+    parts = name.split()
+    if name and ord(name[-1]) >= 0x2E80:
+        letters = name[-2:]  # 王小明 is known as 小明
+    elif len(parts) > 1:
+        letters = parts[0][:1] + parts[-1][:1]
+    else:
+        letters = name[:2]
+    colour = zlib.crc32(name.encode()) % AVATAR_COLOURS
+    return format_html(
+        '<span class="face face-{} {}" aria-hidden="true" translate="no">{}</span>', colour, css_class, letters.upper()
+    )
+
+
+@register.simple_tag
+def change(value: int, before: int) -> SafeString | str:
+    """How `value` stands against `before`: sign, word and colour, never colour alone."""
+    if before == value:
+        return format_html('<span class="change">{}</span>', _("no change"))
+    if not before:
+        return format_html('<span class="change change-up">{}</span>', _("up from 0"))
+    percent = abs(100 * (value - before) / before)
+    text = f"{percent:.0f}%" if percent >= 1 else "<1%"
+    if value > before:
+        return format_html('<span class="change change-up">↑ {}</span>', _("%(percent)s more") % {"percent": text})
+    return format_html('<span class="change change-down">↓ {}</span>', _("%(percent)s fewer") % {"percent": text})
+
+
+@register.simple_tag
+def sparkline(values: Sequence[int], label: str) -> SafeString:
+    """A tiny line of the course of a number; `label` says it in words for those who do not see it."""
+    if len(values) < 2:
+        return format_html("")
+    top = max(values) or 1
+    step = SPARK_WIDTH / (len(values) - 1)
+    points = " ".join(
+        f"{index * step:.1f},{SPARK_HEIGHT - 2 - (SPARK_HEIGHT - 4) * value / top:.1f}"
+        for index, value in enumerate(values)
+    )
+    return format_html(
+        '<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}"><polyline points="{}"></polyline></svg>',
+        SPARK_WIDTH,
+        SPARK_HEIGHT,
+        label,
+        points,
+    )
+
+
+@register.filter
+def minutes(value: timedelta) -> int:
+    """Whole minutes, rounded up."""
+    return -int(-value.total_seconds() // 60)
