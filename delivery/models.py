@@ -8,7 +8,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from delivery.querysets import DeliveryQuerySet
+from community_ops.lib.crypto import CannotDecryptError, decrypt
+from delivery.querysets import DeliveryQuerySet, FeedItemQuerySet
+from delivery.reasons import reason
 
 
 class Kind(models.TextChoices):
@@ -22,10 +24,10 @@ class Destination(models.Model):
     """Where a group's messages go. The secret is stored encrypted and shown by its last four characters."""
 
     kind = models.CharField(_("channel"), max_length=20, choices=Kind, default=Kind.INAPP)
-    url = models.URLField(_("address"), max_length=500, blank=True)
+    url = models.CharField(_("address"), max_length=500, blank=True)
     secret_encrypted = models.TextField(blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
-    disabled_reason = models.CharField(max_length=300, blank=True)
+    disabled_code = models.CharField(max_length=60, blank=True, help_text="why, see delivery/reasons.py")
 
     class Meta:
         constraints = [
@@ -34,6 +36,23 @@ class Destination(models.Model):
 
     def __str__(self) -> str:
         return str(self.get_kind_display())
+
+    @property
+    def secret(self) -> str:
+        """The signing secret in the clear. Raises CannotDecryptError when the SECRET_KEY it was kept under is gone."""
+        return decrypt(self.secret_encrypted)
+
+    @property
+    def secret_hint(self) -> str:
+        """The last four characters, by which a person knows the secret again."""
+        try:
+            return self.secret[-4:]
+        except CannotDecryptError:
+            return ""
+
+    @property
+    def disabled_reason(self) -> str:
+        return reason(self.disabled_code, "")
 
 
 class Message(models.Model):
@@ -80,6 +99,7 @@ class Delivery(models.Model):
     destination = models.ForeignKey(Destination, null=True, on_delete=models.SET_NULL, related_name="deliveries")
     kind = models.CharField(max_length=20, choices=Kind)
     group_id = models.BigIntegerField()
+    group_ref = models.CharField(max_length=120, help_text="the group's external id, as receivers know it")
     post_id = models.BigIntegerField(null=True)
     occurrence_id = models.BigIntegerField(null=True)
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="deliveries")
@@ -120,7 +140,17 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.key} {self.state}"
+        return f"{self.webhook_id} {self.state}"
+
+    @property
+    def webhook_id(self) -> str:
+        """The id that receivers know this delivery by, the same over all tries."""
+        return f"msg_{self.key.hex}"
+
+    @property
+    def reason(self) -> str:
+        """Why it was not sent, in a sentence; empty when there is nothing to say."""
+        return reason(self.error_code, self.error)
 
 
 class FeedItem(models.Model):
@@ -130,6 +160,8 @@ class FeedItem(models.Model):
     group_id = models.BigIntegerField()
     message = models.ForeignKey(Message, on_delete=models.PROTECT)
     published_at = models.DateTimeField()
+
+    objects = FeedItemQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["group_id", "-published_at"], name="delivery_feed_group")]

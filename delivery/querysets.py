@@ -1,12 +1,49 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
+from django.db.models import Q
 
 if TYPE_CHECKING:
-    from delivery.models import Delivery  # noqa: F401  named in the base below
+    from delivery.models import Delivery, FeedItem  # noqa: F401  named in the bases below
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
-    """Filter words of deliveries."""
+    """Filter words of deliveries. Whose group a person may see is for the apps above to say: see `in_groups`."""
+
+    def in_groups(self, groups: Iterable[int] | models.QuerySet[Any]) -> Self:
+        """Deliveries to these groups, given by id or as a query of ids."""
+        return self.filter(group_id__in=groups)
+
+    def planned(self) -> Self:
+        return self.filter(state="planned")
+
+    def open(self) -> Self:
+        """Deliveries that may still be sent."""
+        return self.filter(Q(state__in=OPEN) | Q(state="failed", retry_at__isnull=False))
+
+    def due(self, now: datetime) -> Self:
+        return self.filter(state="planned", due_at__lte=now)
+
+    def missed(self, now: datetime) -> Self:
+        """Planned deliveries whose time, with what lateness they may have, has passed."""
+        return self.filter(state="planned", due_at__lte=now, late_until__lt=now)
+
+    def to_retry(self, now: datetime) -> Self:
+        return self.filter(state="failed", retry_at__lte=now)
+
+    def need_a_person(self) -> Self:
+        """Deliveries that go on only when a person decides."""
+        return self.filter(Q(state__in=["waiting_for_owner", "unknown"]) | Q(state="failed", retry_at__isnull=True))
+
+
+OPEN = ("planned", "queued", "sending", "waiting_for_owner", "unknown")
+
+
+class FeedItemQuerySet(models.QuerySet["FeedItem"]):
+    def of_group(self, group_id: int) -> Self:
+        """What a group's member page shows, newest first."""
+        return self.filter(group_id=group_id).select_related("message").order_by("-published_at", "-id")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -41,6 +43,11 @@ class CommunityType(models.TextChoices):
     MIXED = "mixed", _("Mixed")
 
 
+def new_page_token() -> str:
+    """The unguessable part of the address of a group's member page: 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
 class Group(models.Model):
     """A group chat and its positioning. A group is active once it says why it is run and what it is for.
 
@@ -66,6 +73,7 @@ class Group(models.Model):
     destination = models.OneToOneField(
         Destination, null=True, blank=True, on_delete=models.SET_NULL, related_name="group"
     )
+    page_token = models.CharField(max_length=22, unique=True, default=new_page_token)
     opened_at = models.DateTimeField(_("opened"), null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     member_count = models.PositiveIntegerField(_("members"), default=0)

@@ -27,10 +27,10 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('inapp', 'Member page'), ('webhook', 'Webhook')], default='inapp', max_length=20, verbose_name='channel')),
-                ('url', models.URLField(blank=True, max_length=500, verbose_name='address')),
+                ('url', models.CharField(blank=True, max_length=500, verbose_name='address')),
                 ('secret_encrypted', models.TextField(blank=True)),
                 ('disabled_at', models.DateTimeField(blank=True, null=True)),
-                ('disabled_reason', models.CharField(blank=True, max_length=300)),
+                ('disabled_code', models.CharField(blank=True, help_text='why, see delivery/reasons.py', max_length=60)),
             ],
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['inapp', 'webhook'])), name='delivery_destination_kind_known')],
@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                 ('dedupe_key', models.CharField(max_length=120)),
                 ('kind', models.CharField(choices=[('inapp', 'Member page'), ('webhook', 'Webhook')], max_length=20)),
                 ('group_id', models.BigIntegerField()),
+                ('group_ref', models.CharField(help_text="the group's external id, as receivers know it", max_length=120)),
                 ('post_id', models.BigIntegerField(null=True)),
                 ('occurrence_id', models.BigIntegerField(null=True)),
                 ('state', models.CharField(choices=[('planned', 'Planned'), ('queued', 'Queued'), ('sending', 'Sending'), ('waiting_for_owner', 'Waiting for a person'), ('sent', 'Sent'), ('failed', 'Failed'), ('skipped', 'Skipped'), ('cancelled', 'Cancelled'), ('unknown', 'Unknown')], default='planned', max_length=20)),

@@ -1,0 +1,60 @@
+"""What an adapter is: one way out. It hands over one message and knows nothing of plans, retries or states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One message on its way out, with everything an adapter may need."""
+
+    delivery_id: int
+    webhook_id: str
+    group_id: int
+    group_ref: str
+    post_id: int | None
+    message_id: int
+    title: str
+    text: str
+    due_at: datetime
+    now: datetime
+    url: str
+    secret: str
+
+
+class SendError(Exception):
+    """The message was not handed over.
+
+    `code` and `detail` say why, see delivery/reasons.py; `permanent`: trying again cannot help; `retry_after`: the
+    receiver asked to wait so many seconds; `switch_off`: the destination wants nothing more.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        permanent: bool,
+        retry_after: float | None = None,
+        switch_off: bool = False,
+    ):
+        super().__init__(f"{code} {detail}".strip())
+        self.code = code
+        self.detail = detail
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.switch_off = switch_off
+
+
+class Adapter(Protocol):
+    """`idempotent`: handing the same message over twice has the effect of once, so that a send whose outcome was lost
+    can be repeated. Others become "unknown", and a person decides.
+    """
+
+    idempotent: bool
+
+    def send(self, outgoing: Outgoing) -> None:
+        """Hands the message over, or raises SendError. Takes ten seconds at most, outside a transaction."""

@@ -1,0 +1,37 @@
+"""Every change of destinations and deliveries."""
+
+from __future__ import annotations
+
+from delivery.services.destinations import destination_create, destination_enable, destination_update
+from delivery.services.dispatching import Dispatched, dispatch
+from delivery.services.planning import (
+    NewDelivery,
+    deliveries_cancel,
+    deliveries_drop,
+    deliveries_plan,
+    deliveries_reword,
+    delivery_mark_sent,
+    delivery_send_now,
+    delivery_skip,
+    message_create,
+)
+from delivery.services.sending import deliver, deliver_all
+
+__all__ = [
+    "Dispatched",
+    "NewDelivery",
+    "deliver",
+    "deliver_all",
+    "deliveries_cancel",
+    "deliveries_drop",
+    "deliveries_plan",
+    "deliveries_reword",
+    "delivery_mark_sent",
+    "delivery_send_now",
+    "delivery_skip",
+    "destination_create",
+    "destination_enable",
+    "destination_update",
+    "dispatch",
+    "message_create",
+]

@@ -1,0 +1,130 @@
+"""Deliveries are made, reworded, called off, and decided by a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from delivery import signals
+from delivery.models import Delivery, Message, Missed, State
+
+# What may still be taken back: nobody has begun to send it.
+NOT_BEGUN = Q(state__in=[State.PLANNED, State.QUEUED, State.WAITING]) | Q(state=State.FAILED, retry_at__isnull=False)
+# How long after a person said "send now" the message may leave, when the worker is busy or down.
+ORDERED_BY_HAND = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class NewDelivery:
+    """One message to one group at one time. `dedupe_key` is its identity: planned twice, it is sent once."""
+
+    dedupe_key: str
+    kind: str
+    destination_id: int | None
+    group_id: int
+    group_ref: str
+    due_at: datetime
+    missed: str
+    late_until: datetime
+    post_id: int | None = None
+    occurrence_id: int | None = None
+
+
+def message_create(*, title: str, text: str) -> Message:
+    """What is to be said. A message never changes: another wording is another message."""
+    return Message.objects.create(title=title, text=text)
+
+
+def deliveries_plan(*, message: Message, rows: Iterable[NewDelivery]) -> None:
+    """Plans deliveries; those that exist by kind and dedupe key stay as they are."""
+    Delivery.objects.bulk_create(
+        [
+            Delivery(
+                message=message,
+                dedupe_key=row.dedupe_key,
+                kind=row.kind,
+                destination_id=row.destination_id,
+                group_id=row.group_id,
+                group_ref=row.group_ref,
+                post_id=row.post_id,
+                occurrence_id=row.occurrence_id,
+                due_at=row.due_at,
+                missed=row.missed,
+                late_until=row.late_until,
+            )
+            for row in rows
+        ],
+        ignore_conflicts=True,
+        batch_size=500,
+    )
+
+
+def deliveries_reword(*, post_id: int, message: Message) -> int:
+    """Gives what is planned for a post another message. What is on its way keeps the old one."""
+    return Delivery.objects.filter(post_id=post_id, state=State.PLANNED).update(message=message)
+
+
+def deliveries_drop(*, post_id: int, after: datetime) -> None:
+    """Forgets what was planned for later than `after`, also what a pause had cancelled; nobody has seen it."""
+    unseen = Q(state=State.PLANNED) | Q(state=State.CANCELLED, error_code="paused")
+    Delivery.objects.filter(unseen, post_id=post_id, attempts=0, due_at__gt=after).delete()
+
+
+def deliveries_cancel(*, post_id: int, code: str, now: datetime) -> int:
+    """Calls off whatever of a post has not begun to be sent; returns how many."""
+    return Delivery.objects.filter(NOT_BEGUN, post_id=post_id).update(
+        state=State.CANCELLED, error_code=code, error="", retry_at=None, settled_at=now
+    )
+
+
+def delivery_send_now(*, delivery: Delivery, now: datetime) -> bool:
+    """A person wants it sent: waiting, unknown, skipped or failed becomes queued. The caller enqueues it.
+
+    False when it is in another state by now.
+    """
+    states = [State.WAITING, State.UNKNOWN, State.FAILED, State.SKIPPED]
+    return _decide(
+        delivery,
+        states,
+        state=State.QUEUED,
+        queued_at=now,
+        missed=Missed.LATE,
+        late_until=now + ORDERED_BY_HAND,
+        error_code="",
+        settled_at=None,
+    )
+
+
+def delivery_mark_sent(*, delivery: Delivery, now: datetime) -> bool:
+    """A person knows that it arrived, or has posted it by hand. False when it is in another state by now."""
+    done = _decide(
+        delivery,
+        [State.WAITING, State.UNKNOWN, State.FAILED],
+        state=State.SENT,
+        error_code="sent_by_person",
+        settled_at=now,
+    )
+    if done:
+        signals.settled.send(sender=Delivery, ids=[delivery.pk])
+    return done
+
+
+def delivery_skip(*, delivery: Delivery, now: datetime) -> bool:
+    """A person decides that it is not sent. False when it is in another state by now."""
+    done = _decide(
+        delivery,
+        [State.PLANNED, State.WAITING, State.UNKNOWN, State.FAILED],
+        state=State.SKIPPED,
+        error_code="skipped_by_person",
+        settled_at=now,
+    )
+    if done:
+        signals.settled.send(sender=Delivery, ids=[delivery.pk])
+    return done
+
+
+def _decide(delivery: Delivery, states: list[State], **changes: object) -> bool:
+    return bool(Delivery.objects.filter(pk=delivery.pk, state__in=states).update(error="", retry_at=None, **changes))
