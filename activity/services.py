@@ -88,9 +88,9 @@ def _numbers(rows: models.QuerySet[Any], field: str, names: Collection[str]) -> 
 
 def keys_known(keys: Collection[str]) -> set[str]:
     """Those of `keys` that an event already has."""
-    return (
-        {key.hex for key in Event.objects.filter(key__in=list(keys)).values_list("key", flat=True)} if keys else set()
-    )
+    if not keys:
+        return set()
+    return {key.hex for key in Event.objects.filter(key__in=list(keys)).values_list("key", flat=True)}
 
 
 def record_batch(rows: Sequence[EventRow]) -> Recorded:
@@ -137,6 +137,6 @@ def record(
             at=to_millisecond(at),
             channel_id=channels_ensure([channel])[channel] if channel else None,
             value=value,
-            properties=json.dumps(properties, ensure_ascii=False) if properties else None,
+            properties=json.dumps(properties) if properties else None,
         )
         return record_batch([row]).count == 1
