@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import BaseFinder
 from django.contrib.staticfiles.utils import matches_patterns
 from django.core.checks import CheckMessage, Error
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, Storage
 
 from community_ops.lib.icons import ICONS
@@ -19,8 +20,14 @@ SPRITE = "vendor/icons.svg"
 STROKE = 'fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"'
 
 
+SOURCE_MAP = re.compile(rb"\s*(/\*|//)# sourceMappingURL=[^\s*]+(\s*\*/)?\s*$")
+
+
 class MappedStorage(FileSystemStorage):
-    """Files under one folder, each known by a name that differs from its path there."""
+    """Files under one folder, each known by a name that differs from its path there.
+
+    They open without their pointer to a source map: the map is not served, and the collected name would not be found.
+    """
 
     def __init__(self, location: Path, paths: dict[str, str]) -> None:
         super().__init__(location=str(location))
@@ -28,6 +35,9 @@ class MappedStorage(FileSystemStorage):
 
     def path(self, name: str) -> str:
         return super().path(self.paths[name.replace("\\", "/")])
+
+    def _open(self, name: str, mode: str = "rb") -> File[bytes]:
+        return ContentFile(SOURCE_MAP.sub(b"\n", Path(self.path(name)).read_bytes()), name=name)
 
 
 class NodeFinder(BaseFinder):
