@@ -1,0 +1,155 @@
+"""How many members of a cohort come back in the periods after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from analytics import kernels
+from analytics.columns import Columns, Flags, Ints
+from analytics.queries.base import EventSpec, Names, Source, Where, chosen, kinds_of, member_flags
+from analytics.queries.fields import KNOWN, Fields
+from analytics.queries.periods import (
+    Interval,
+    Periods,
+    counted,
+    iso,
+    millis,
+    read_interval,
+    read_range,
+    read_week_start,
+    touched,
+)
+
+MOST_INTERVALS = 400
+
+
+class Mode(StrEnum):
+    RECURRING = "recurring"
+    FIRST_TIME = "first_time"
+
+
+class Measure(StrEnum):
+    ON = "on"
+    ON_OR_AFTER = "on_or_after"
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionQuery:
+    """A checked question. It runs over whole periods: `total_intervals` of them, from the one that holds the start."""
+
+    zone: ZoneInfo
+    periods: Periods
+    mode: Mode
+    measure: Measure
+    start_event: EventSpec
+    return_event: EventSpec
+    filter: Where
+    min_occurrences: int
+
+    @classmethod
+    def read(cls, data: Any, *, zone: ZoneInfo, now: datetime) -> RetentionQuery:
+        """Raises BadQuery with all that is wrong."""
+        fields = Fields(data)
+        fields.allow(KNOWN)
+        zone = fields.zone("timezone", zone)
+        span = read_range(fields, zone, now)
+        interval, week_start = read_interval(fields, "period", Interval.DAY), read_week_start(fields)
+        if fields.has("total_intervals"):
+            number = fields.whole("total_intervals", None, 1, MOST_INTERVALS)
+            periods = counted(span.start, number, interval, week_start, zone)
+        else:
+            periods = touched(fields, span, interval, week_start, zone, most=MOST_INTERVALS)
+        query = cls(
+            zone=zone,
+            periods=periods,
+            mode=Mode(fields.choice("mode", [mode.value for mode in Mode], Mode.RECURRING)),
+            measure=Measure(
+                fields.choice(
+                    "measure",
+                    [measure.value for measure in Measure],
+                    Measure.ON_OR_AFTER if fields.flag("cumulative") else Measure.ON,
+                )
+            ),
+            start_event=EventSpec.read(fields.inner("start_event")),
+            return_event=EventSpec.read(fields.inner("return_event")),
+            filter=Where.read(fields.inner("filter")),
+            min_occurrences=fields.whole("min_occurrences", 1, 1, 1_000_000),
+        )
+        fields.done()
+        return query
+
+    def compute(self, source: Source, names: Names, *, now: datetime) -> RetentionResult:
+        columns = self._read(source, names)
+        square = self._kernel(columns, names, -1, -1, member_flags(columns))
+        size = len(self.periods)
+        return RetentionResult(self, now, [square[i, : size - i].tolist() for i in range(size)])
+
+    def people(self, source: Source, names: Names, *, cohort: int, after: int) -> Ints:
+        """Members behind cell (cohort, after) of the matrix, both counted from 0."""
+        columns = self._read(source, names)
+        flags = member_flags(columns)
+        self._kernel(columns, names, cohort, after, flags)
+        return chosen(columns, flags)
+
+    def _read(self, source: Source, names: Names) -> Columns:
+        span = self.periods.range
+        columns = source.read(
+            # Whether a start event is the first one ever is decided by all of history.
+            since=None if self.mode is Mode.FIRST_TIME else span.start,
+            until=span.end,
+            kinds=kinds_of([self.start_event, self.return_event], names),
+        )
+        return columns.take(self.filter.met(columns, names))
+
+    def _kernel(self, columns: Columns, names: Names, probe: int, after: int, flags: Flags) -> Ints:
+        matrix: Ints = kernels.retention(
+            columns.offsets,
+            self.periods.number(columns.at),
+            self.start_event.matches(columns, names),
+            self.return_event.matches(columns, names),
+            len(self.periods),
+            self.mode is Mode.FIRST_TIME,
+            self.measure is Measure.ON_OR_AFTER,
+            self.min_occurrences,
+            probe,
+            after,
+            flags,
+        )
+        return matrix
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionResult:
+    """Row i is the cohort of period i: its size, then who returned 1, 2, ... periods later."""
+
+    query: RetentionQuery
+    as_of: datetime
+    matrix: list[list[int]]
+
+    def averages(self, known: list[bool]) -> list[float | None]:
+        """Share of members who returned k periods later, over the cohorts for which that period is over (`known`)."""
+        shares: list[float | None] = []
+        for k in range(len(self.matrix)):
+            rows = [row for i, row in enumerate(self.matrix) if k < len(row) and known[i + k]]
+            size = sum(row[0] for row in rows)
+            shares.append(sum(row[k] for row in rows) / size if size else None)
+        return shares
+
+    def as_dict(self) -> dict[str, Any]:
+        query = self.query
+        return {
+            "as_of": iso(millis(self.as_of), query.zone),
+            "timezone": query.zone.key,
+            "range": query.periods.range.as_dict(query.zone),
+            "period": query.periods.interval.value,
+            "total_intervals": len(query.periods),
+            "mode": query.mode.value,
+            "measure": query.measure.value,
+            "min_occurrences": query.min_occurrences,
+            "periods": query.periods.names(),
+            "matrix": self.matrix,
+        }
