@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -53,7 +55,7 @@ def test_events_come_in_order_and_none_lies_in_the_future(story):
 
 def test_each_step_of_the_journey_is_taken_by_fewer_people_who_took_the_one_before(story):
     steps = [people(story, kind) for kind in (JOINED, FRIENDED, LEAD, TRIAL, ORDERED)]
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         assert after < before
     assert 0.03 < len(steps[-1]) / MEMBERS < 0.10
 
