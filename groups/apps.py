@@ -5,3 +5,9 @@ from django.apps import AppConfig
 
 class GroupsConfig(AppConfig):
     name = "groups"
+
+    def ready(self) -> None:
+        from delivery import registry
+        from groups.channel import refuse_closed_group
+
+        registry.guard(refuse_closed_group)

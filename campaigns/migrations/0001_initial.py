@@ -10,6 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('delivery', '0001_initial'),
         ('groups', '0001_initial'),
         ('members', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
@@ -30,7 +31,9 @@ class Migration(migrations.Migration):
                 ('timezone', models.CharField(max_length=60, verbose_name='time zone')),
                 ('missed', models.CharField(choices=[('late', 'Send late, within the grace period'), ('skip', 'Skip it'), ('ask', 'Ask a person')], default='late', max_length=10, verbose_name='when the time was missed')),
                 ('late_minutes', models.PositiveIntegerField(default=30, verbose_name='grace period in minutes')),
-                ('planned_until', models.DateTimeField(blank=True, help_text='occurrences up to here exist', null=True)),
+                ('planned_until', models.DateTimeField(help_text='occurrences up to here exist')),
+                ('plan_again_at', models.DateTimeField(blank=True, help_text='empty: there are no more to come', null=True)),
+                ('message', models.ForeignKey(help_text='title and text as sent', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='delivery.message')),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='posts', to=settings.AUTH_USER_MODEL)),
             ],
             options={
@@ -88,7 +91,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='post',
-            index=models.Index(condition=models.Q(('state', 'active')), fields=['planned_until'], name='campaigns_post_to_plan'),
+            index=models.Index(condition=models.Q(('state', 'active')), fields=['plan_again_at'], name='campaigns_post_to_plan'),
         ),
         migrations.AddConstraint(
             model_name='post',

@@ -7,7 +7,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from delivery.models import Missed
+from campaigns.posts.querysets import OccurrenceQuerySet, PostQuerySet
+from delivery.models import Message, Missed
 from groups.models import Group
 
 
@@ -32,10 +33,14 @@ class Post(models.Model):
     timezone = models.CharField(_("time zone"), max_length=60)
     missed = models.CharField(_("when the time was missed"), max_length=10, choices=Missed, default=Missed.LATE)
     late_minutes = models.PositiveIntegerField(_("grace period in minutes"), default=30)
-    planned_until = models.DateTimeField(null=True, blank=True, help_text="occurrences up to here exist")
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="+", help_text="title and text as sent")
+    planned_until = models.DateTimeField(help_text="occurrences up to here exist")
+    plan_again_at = models.DateTimeField(null=True, blank=True, help_text="empty: there are no more to come")
     groups: models.ManyToManyField[Group, PostGroup] = models.ManyToManyField(
         Group, through="PostGroup", related_name="posts"
     )
+
+    objects = PostQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -45,10 +50,21 @@ class Post(models.Model):
                 name="campaigns_post_one_schedule",
             ),
         ]
-        indexes = [models.Index(fields=["planned_until"], name="campaigns_post_to_plan", condition=Q(state="active"))]
+        indexes = [models.Index(fields=["plan_again_at"], name="campaigns_post_to_plan", condition=Q(state="active"))]
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be changed, paused or stopped."""
+        return self.state in (PostState.ACTIVE, PostState.PAUSED)
+
+    def may_be_changed_by(self, user: User) -> bool:
+        """Only who may write and reaches every group of the post: a branch cannot stop what others wait for."""
+        if not user.may_write:
+            return False
+        return user.branch_id is None or not self.groups.exclude(branch_id=user.branch_id).exists()
 
 
 class PostGroup(models.Model):
@@ -68,6 +84,8 @@ class Occurrence(models.Model):
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="occurrences")
     local = models.CharField(max_length=19, help_text="local time of the post's zone, ISO 8601")
     due_at = models.DateTimeField()
+
+    objects = OccurrenceQuerySet.as_manager()
 
     class Meta:
         ordering = ["due_at"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from delivery.services.destinations import destination_create, destination_enable, destination_update
 from delivery.services.dispatching import Dispatched, dispatch
 from delivery.services.planning import (
+    NOT_BEGUN,
     NewDelivery,
     deliveries_cancel,
     deliveries_drop,
@@ -18,6 +19,7 @@ from delivery.services.planning import (
 from delivery.services.sending import deliver, deliver_all
 
 __all__ = [
+    "NOT_BEGUN",
     "Dispatched",
     "NewDelivery",
     "deliver",

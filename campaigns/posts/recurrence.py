@@ -1,0 +1,224 @@
+"""When a post goes out: an RFC 5545 rule on the wall clock of a time zone.
+
+The rule runs on local time without an offset and each result is put into the zone afterwards, so nine o'clock stays
+nine o'clock across clock changes. A local time that a clock change leaves out moves forward by the gap (RFC 5545,
+3.3.5); one that comes twice means the first. UNTIL without a Z is local, and a plain date holds the whole day.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo, available_timezones
+
+from dateutil.rrule import rrule, rrulestr
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+FREQUENCIES = ("HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+# Parts that take a list of numbers, with the largest; the third says whether they count from the end when negative.
+NUMBERS = {
+    "BYMONTH": (1, 12, False),
+    "BYMONTHDAY": (1, 31, True),
+    "BYYEARDAY": (1, 366, True),
+    "BYWEEKNO": (1, 53, True),
+    "BYSETPOS": (1, 366, True),
+    "BYHOUR": (0, 23, False),
+    "BYMINUTE": (0, 59, False),
+}
+PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", *NUMBERS}
+HOURLY_PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYHOUR", "BYMINUTE"}
+STEPS = {"HOURLY": timedelta(hours=1), "DAILY": timedelta(days=1)}
+MOST_A_DAY = 24
+YEARS = range(2000, 2200)
+# How far ahead the next time is looked for; what comes later than that does not come.
+SEARCHED = timedelta(days=5 * 366)
+
+
+@dataclass(frozen=True)
+class Time:
+    """One time of a post: `local` names it on the clock of its zone, `at` is the instant."""
+
+    local: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """A rule that was checked. `start` is the first local time it may give."""
+
+    rule: str
+    start: datetime
+    zone: ZoneInfo
+
+    def times(self, after: datetime) -> Iterator[Time]:
+        """The times later than `after`, in order, as far ahead as is searched."""
+        last = after
+        local_after = after.astimezone(self.zone).replace(tzinfo=None)
+        until = max(local_after, self.start) + self._searched(_parts(self.rule))
+        for local in self._locals(until):
+            at = localize(local, self.zone)
+            # A gap can move a time onto the next one; it is sent once.
+            if at > last:
+                last = at
+                yield Time(local.isoformat(timespec="seconds"), at)
+
+    def _locals(self, until: datetime) -> Iterator[datetime]:
+        parts = _parts(self.rule)
+        count = int(parts.pop("COUNT")) if "COUNT" in parts else None
+        if "UNTIL" in parts:
+            until = min(until, _until(parts.pop("UNTIL"), self.zone))
+        start = self.start
+        if count is None and parts["FREQ"] in STEPS and "BYSETPOS" not in parts:
+            # Steps of one length can be passed by without looking at each, however long ago the start was.
+            step = STEPS[parts["FREQ"]] * int(parts.get("INTERVAL", 1))
+            start += step * max(0, (until - self._searched(parts) - start) // step - 1)
+        # dateutil searches a rule without results to the end of time: every search gets an end.
+        parts["UNTIL"] = f"{until:%Y%m%dT%H%M%S}"
+        found = rrulestr(";".join(f"{name}={value}" for name, value in parts.items()), dtstart=start)
+        assert isinstance(found, rrule)
+        return islice(iter(found), count)
+
+    @staticmethod
+    def _searched(parts: dict[str, str]) -> timedelta:
+        """An hourly rule holds no months or days of the month, so what comes at all comes soon."""
+        return timedelta(days=31 * int(parts.get("INTERVAL", 1))) if parts["FREQ"] == "HOURLY" else SEARCHED
+
+
+def recurrence(*, rule: str, start: str, timezone: str) -> Recurrence:
+    """Checks a rule and its first local time ("2026-03-01T09:00"). Raises ValidationError by field."""
+    errors: dict[str, ValidationError] = {}
+    zone = local_start = None
+    try:
+        zone = zone_named(timezone)
+    except ValidationError as error:
+        errors["timezone"] = error
+    try:
+        local_start = _local(start)
+    except ValueError:
+        errors["start"] = ValidationError(
+            _("Give the first time on the local clock, without an offset, like 2026-03-01T09:00."), code="invalid"
+        )
+    cleaned = rule.strip().upper().removeprefix("RRULE:").rstrip(";")
+    try:
+        parts = _checked_parts(cleaned)
+    except ValidationError as error:
+        errors["rrule"] = error
+    if errors or zone is None or local_start is None:
+        raise ValidationError(errors)
+    made = Recurrence(";".join(f"{name}={value}" for name, value in parts.items()), local_start, zone)
+    try:
+        first = list(islice(made.times(localize(local_start, zone) - timedelta(seconds=1)), 200))
+    except ValueError:
+        first = []  # dateutil found that interval and hours never meet
+    if not first:
+        raise _rule_error(_("This recurrence never comes about."))
+    if any(b.at - a.at < timedelta(days=1) for a, b in zip(first, first[MOST_A_DAY:], strict=False)):
+        raise _rule_error(_("A post can go out %(most)d times a day at most.") % {"most": MOST_A_DAY})
+    return made
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The time zone of an IANA name. Raises ValidationError when there is none."""
+    if name not in available_timezones():
+        raise ValidationError(_("This time zone is not known. Use a name like Asia/Shanghai."), code="invalid")
+    return ZoneInfo(name)
+
+
+def localize(local: datetime, zone: ZoneInfo) -> datetime:
+    """The instant of a local time, in UTC: the first of two; moved forward by the gap where there is none.
+
+    With fold 0, Python reads a time within a gap by the offset before it, which is just that.
+    """
+    return local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+
+
+def _local(text: str) -> datetime:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", text):
+        raise ValueError(text)
+    local = datetime.fromisoformat(text)
+    if local.year not in YEARS:
+        raise ValueError(text)
+    return local
+
+
+def _parts(rule: str) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in rule.split(";"))
+
+
+def _rule_error(message: str) -> ValidationError:
+    return ValidationError({"rrule": ValidationError(message, code="invalid")})
+
+
+def _checked_parts(rule: str) -> dict[str, str]:
+    """The parts of a rule in the order given. Raises ValidationError for what is missing, doubled, or not offered."""
+    if not rule:
+        raise ValidationError(_("Give a recurrence, like FREQ=DAILY."), code="required")
+    parts: dict[str, str] = {}
+    for part in rule.split(";"):
+        name, _equals, value = part.partition("=")
+        if name in parts:
+            raise _part_error(name, _("it is given twice"))
+        if name not in PARTS or not value:
+            raise _part_error(part, _("it is not offered here"))
+        parts[name] = value
+    frequency = parts.get("FREQ")
+    if frequency not in FREQUENCIES:
+        raise _part_error("FREQ", _("it is one of %(choices)s") % {"choices": ", ".join(FREQUENCIES)})
+    for name, value in parts.items():
+        if frequency == "HOURLY" and name not in HOURLY_PARTS:
+            raise _part_error(name, _("an hourly rule cannot have it"))
+        if name in ("INTERVAL", "COUNT") and not (re.fullmatch(r"\d{1,4}", value) and int(value) > 0):
+            raise _part_error(name, _("it is a whole number from 1 to 9999"))
+        if name in NUMBERS:
+            _check_numbers(name, value)
+        if name == "BYDAY":
+            _check_weekdays(value, numbered=frequency in ("MONTHLY", "YEARLY"))
+        if name == "WKST" and value not in WEEKDAYS:
+            raise _part_error(name, _("it is one of %(choices)s") % {"choices": ", ".join(WEEKDAYS)})
+    if "COUNT" in parts and "UNTIL" in parts:
+        raise ValidationError(_("Give COUNT or UNTIL, not both."), code="invalid")
+    if "UNTIL" in parts:
+        try:
+            _until(parts["UNTIL"], ZoneInfo("UTC"))
+        except ValueError:
+            raise _part_error("UNTIL", _("it is a date like 20260331 or a time like 20260331T180000")) from None
+    return parts
+
+
+def _part_error(part: str, why: str) -> ValidationError:
+    return ValidationError(
+        _("“%(part)s” in the recurrence cannot be used: %(why)s.") % {"part": part[:30], "why": why}, code="invalid"
+    )
+
+
+def _check_numbers(name: str, value: str) -> None:
+    least, most, signed = NUMBERS[name]
+    for item in value.split(","):
+        number = int(item) if re.fullmatch(r"[+-]?\d{1,3}", item) else -1000
+        if not least <= (abs(number) if signed else number) <= most:
+            raise _part_error(
+                name, _("its numbers lie between %(least)d and %(most)d") % {"least": least, "most": most}
+            )
+
+
+def _check_weekdays(value: str, *, numbered: bool) -> None:
+    days = "|".join(WEEKDAYS)
+    pattern = rf"([+-]?[1-9]\d?)?({days})" if numbered else rf"({days})"
+    if not all(re.fullmatch(pattern, item) for item in value.split(",")):
+        raise _part_error("BYDAY", _("it is a list of %(choices)s") % {"choices": ", ".join(WEEKDAYS)})
+
+
+def _until(text: str, zone: ZoneInfo) -> datetime:
+    if text[:4].isdigit() and int(text[:4]) not in YEARS:
+        raise ValueError(text)
+    if re.fullmatch(r"\d{8}", text):
+        return datetime.strptime(text, "%Y%m%d") + timedelta(days=1, seconds=-1)  # noqa: DTZ007  a local day
+    if not re.fullmatch(r"\d{8}T\d{6}Z?", text):
+        raise ValueError(text)
+    local = datetime.strptime(text.rstrip("Z"), "%Y%m%dT%H%M%S")  # noqa: DTZ007  made aware below where it says Z
+    return local.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) if text.endswith("Z") else local
