@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 if TYPE_CHECKING:
     from accounts.models import User
     from groups.models import Group  # noqa: F401  named in the base below
+
+QUIET_AFTER = timedelta(days=7)
+NEARLY_FULL = 0.9
 
 
 class GroupQuerySet(models.QuerySet["Group"]):
@@ -17,6 +21,18 @@ class GroupQuerySet(models.QuerySet["Group"]):
 
     def postable(self) -> Self:
         return self.filter(state="active")
+
+    def open(self) -> Self:
+        """Groups that are run: neither archived nor dismissed."""
+        return self.filter(state__in=["forming", "active"])
+
+    def quiet(self, now: datetime) -> Self:
+        """Active groups in which nobody did anything for seven days, though somebody did before."""
+        return self.filter(state="active", last_event_at__lte=now - QUIET_AFTER)
+
+    def nearly_full(self) -> Self:
+        """Open groups with at least nine tenths of their capacity taken."""
+        return self.open().filter(member_count__gte=F("capacity") * NEARLY_FULL)
 
     def matching(self, text: str) -> Self:
         """Groups whose name or external id contains `text`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,15 @@ POSITIONING = (
     "slogan",
     "internal_slogan",
 )
+EDITED = ("name", "branch_id", "capacity", *POSITIONING)
+
+
+class StaleGroup(Exception):
+    """Somebody else changed the group since the form was opened; `group` is how it stands now."""
+
+    def __init__(self, group: Group) -> None:
+        super().__init__(group.pk)
+        self.group = group
 
 
 def group_create(
@@ -42,34 +52,46 @@ def group_create(
     return group
 
 
-def group_update(*, by: User, now: datetime, group: Group, changes: dict[str, Any]) -> Group:
+def group_version(group: Group) -> str:
+    """A short fingerprint of what people edit. Forms carry it, so that nobody saves over a change they never saw."""
+    values = [str(getattr(group, name)) for name in EDITED]
+    return hashlib.sha256("\x1f".join(values).encode()).hexdigest()[:16]
+
+
+def group_update(*, by: User, now: datetime, group: Group, changes: dict[str, Any], version: str = "") -> Group:
     """Changes fields of a group; a forming group that now says what it is for becomes active.
 
-    An active group cannot lose its motivation or purpose. Raises ValidationError by field.
+    An active group cannot lose its motivation or purpose. With `version` (of group_version) the change is refused when
+    somebody else was quicker. Raises ValidationError by field, StaleGroup for the latter; `group` is then unchanged.
     """
-    before, after = changed_fields(group, changes)
-    if not after:
-        return group
-    for name, value in after.items():
-        setattr(group, name, value)
-    if group.state == GroupState.ACTIVE and not group.is_positioned:
-        missing = "motivation" if not group.motivation else "purpose"
-        raise ValidationError({missing: _("An active group keeps its motivation and purpose. Archive it first.")})
-    _settle_state(group, now)
     with transaction.atomic():
-        group.full_clean()
-        group.save(update_fields=[*after, "state", "opened_at"])
-        audit_record(by=by, action="group.updated", subject=group, before=before, after=after)
+        current = Group.objects.select_for_update(no_key=True).get(pk=group.pk)
+        if version and version != group_version(current):
+            raise StaleGroup(current)
+        before, after = changed_fields(current, changes)
+        if not after:
+            return current
+        for name, value in after.items():
+            setattr(current, name, value)
+        if current.state == GroupState.ACTIVE and not current.is_positioned:
+            missing = "motivation" if not current.motivation else "purpose"
+            raise ValidationError({missing: _("An active group keeps its motivation and purpose. Archive it first.")})
+        _settle_state(current, now)
+        current.full_clean()
+        current.save(update_fields=[*after, "state", "opened_at"])
+        audit_record(by=by, action="group.updated", subject=current, before=before, after=after)
+    for name in (*after, "state", "opened_at"):
+        setattr(group, name, getattr(current, name))
     return group
 
 
 def group_archive(*, by: User, group: Group) -> bool:
-    """Closes a group for posts; its history stays. False when it was archived already."""
+    """Closes a group for posts; its history stays. False when there is nothing to close: archived, or dismissed."""
     with transaction.atomic():
-        changed = Group.objects.filter(pk=group.pk).exclude(state=GroupState.ARCHIVED).update(state=GroupState.ARCHIVED)
+        changed = Group.objects.filter(pk=group.pk).open().update(state=GroupState.ARCHIVED)
         if changed:
             audit_record(by=by, action="group.archived", subject=group, before={"state": group.state})
-    group.state = GroupState.ARCHIVED
+            group.state = GroupState.ARCHIVED
     return bool(changed)
 
 
@@ -80,7 +102,7 @@ def group_restore(*, by: User, group: Group) -> bool:
         changed = Group.objects.filter(pk=group.pk, state=GroupState.ARCHIVED).update(state=state)
         if changed:
             audit_record(by=by, action="group.restored", subject=group, after={"state": state})
-    group.state = state
+            group.state = state
     return bool(changed)
 
 

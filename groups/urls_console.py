@@ -1,6 +1,18 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from groups.views import console
 
 app_name = "groups"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("groups/", console.group_list, name="list"),
+    path("groups/new/", console.group_new, name="new"),
+    path("groups/<int:pk>/", console.group_detail, name="detail"),
+    path("groups/<int:pk>/members/", console.group_part, {"tab": "members"}, name="members"),
+    path("groups/<int:pk>/feed/", console.group_part, {"tab": "feed"}, name="feed"),
+    path("groups/<int:pk>/deliveries/", console.group_part, {"tab": "deliveries"}, name="deliveries"),
+    path("groups/<int:pk>/edit/", console.group_edit, name="edit"),
+    path("groups/<int:pk>/archive/", console.group_close, name="archive"),
+    path("groups/<int:pk>/restore/", console.group_reopen, name="restore"),
+]

@@ -79,12 +79,16 @@ class Column(Generic[Row]):
 
 @dataclass(frozen=True)
 class Filter(Generic[Row]):
-    """A choice that narrows the list; its name is its key in the address."""
+    """A choice that narrows the list; its name is its key in the address.
+
+    `unset` is read while nothing is chosen, where that is not simply the label.
+    """
 
     name: str
     label: Text
     choices: Iterable[tuple[Any, Text]]
     apply: Callable[[QuerySet[Row], str], QuerySet[Row]]
+    unset: Text = ""
 
 
 @dataclass(frozen=True)
@@ -95,10 +99,7 @@ class FilterState:
     label: Text
     options: Sequence[tuple[str, Text]]
     value: str
-
-    @property
-    def value_label(self) -> Text:
-        return next((label for value, label in self.options if value == self.value), "")
+    unset: Text
 
 
 @dataclass(frozen=True)
@@ -269,7 +270,9 @@ class Listing(Generic[Row]):
 def _state(item: Filter[Any], request: HttpRequest) -> FilterState:
     options = [(str(value), label) for value, label in item.choices if str(value)]
     asked = request.GET.get(item.name, "")
-    return FilterState(item.name, item.label, options, asked if asked in dict(options) else "")
+    return FilterState(
+        item.name, item.label, options, asked if asked in dict(options) else "", item.unset or item.label
+    )
 
 
 def safe_text(value: str) -> str:

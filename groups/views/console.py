@@ -1,0 +1,296 @@
+"""The groups in the console."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import StaffRequest, staff_required, writer_required
+from accounts.models import AuditEntry, Branch, User
+from community_ops.lib.lists import Column, Filter, Listing
+from community_ops.lib.toasts import toast, warn
+from groups.forms import GroupForm
+from groups.models import CommunityType, Group, GroupState, Motivation
+from groups.selectors import WEEK, group_days, group_next_deliveries, group_week
+from groups.services import StaleGroup, group_archive, group_create, group_restore, group_update, group_version
+
+ANY_STATE = "any"
+HEADQUARTERS = "none"
+ACTIONS = {
+    "group.created": gettext_lazy("Created"),
+    "group.updated": gettext_lazy("Changed"),
+    "group.archived": gettext_lazy("Archived"),
+    "group.restored": gettext_lazy("Opened again"),
+}
+
+
+def group_columns(user: User) -> list[Column[Group]]:
+    branch: list[Column[Group]] = [
+        Column(
+            "branch",
+            gettext_lazy("Branch"),
+            order="branch__name",
+            value=lambda group: group.branch.name if group.branch else "",
+            wide="lg",
+            nullable=True,
+            shown=user.is_headquarters,
+        )
+    ]
+    return [
+        Column("name", gettext_lazy("Name"), order="name", value=lambda group: group.name),
+        Column("external_id", gettext_lazy("Id in other systems"), value=lambda group: group.external_id, shown=False),
+        *branch,
+        Column("state", gettext_lazy("State"), order="state", value=lambda group: group.get_state_display(), wide="sm"),
+        Column("motivation", gettext_lazy("Motivation"), value=lambda group: group.get_motivation_display(), wide="xl"),
+        Column(
+            "type", gettext_lazy("Community type"), value=lambda group: group.get_community_type_display(), shown=False
+        ),
+        Column(
+            "members",
+            gettext_lazy("Members"),
+            order="member_count",
+            value=lambda group: group.member_count,
+            number=True,
+        ),
+        Column(
+            "active",
+            gettext_lazy("Active, 7 days"),
+            order="active_7d",
+            value=lambda group: group.active_7d,
+            number=True,
+        ),
+        Column(
+            "messages",
+            gettext_lazy("Messages, 7 days"),
+            order="messages_7d",
+            value=lambda group: group.messages_7d,
+            number=True,
+            wide="md",
+        ),
+        Column(
+            "last",
+            gettext_lazy("Last activity"),
+            order="last_event_at",
+            value=lambda group: group.last_event_at,
+            nullable=True,
+            wide="md",
+        ),
+    ]
+
+
+def group_filters(user: User, now: datetime) -> list[Filter[Group]]:
+    def in_state(groups: QuerySet[Group], value: str) -> QuerySet[Group]:
+        return groups if value == ANY_STATE else groups.filter(state=value)
+
+    def of_branch(groups: QuerySet[Group], value: str) -> QuerySet[Group]:
+        return groups.filter(branch=None) if value == HEADQUARTERS else groups.filter(branch_id=value)
+
+    def in_need(groups: QuerySet[Group], value: str) -> QuerySet[Group]:
+        chosen = Group.objects.quiet(now) if value == "quiet" else Group.objects.nearly_full()
+        return groups.filter(pk__in=chosen.values("pk"))
+
+    filters = [
+        Filter(
+            "state",
+            gettext_lazy("State"),
+            [*GroupState.choices, (ANY_STATE, gettext_lazy("Every state"))],
+            in_state,
+            unset=gettext_lazy("Open groups"),
+        ),
+        Filter(
+            "need",
+            gettext_lazy("Needs a look"),
+            [("quiet", gettext_lazy("Quiet for 7 days")), ("full", gettext_lazy("Nearly full"))],
+            in_need,
+        ),
+        Filter(
+            "motivation",
+            gettext_lazy("Motivation"),
+            Motivation.choices,
+            lambda groups, value: groups.filter(motivation=value),
+        ),
+        Filter(
+            "type",
+            gettext_lazy("Community type"),
+            CommunityType.choices,
+            lambda groups, value: groups.filter(community_type=value),
+        ),
+    ]
+    if user.is_headquarters:
+        branches = [(str(pk), name) for pk, name in Branch.objects.values_list("pk", "name")]
+        if branches:
+            filters.insert(
+                0,
+                Filter(
+                    "branch",
+                    gettext_lazy("Branch"),
+                    [*branches, (HEADQUARTERS, gettext_lazy("Headquarters"))],
+                    of_branch,
+                ),
+            )
+    return filters
+
+
+@require_GET
+@staff_required
+def group_list(request: StaffRequest) -> HttpResponseBase:
+    groups = Group.objects.visible_to(request.user)
+    # Closed groups are kept, not worked with: they show when somebody asks for a state or searches.
+    if not request.GET.get("state") and not request.GET.get("q"):
+        groups = groups.open()
+    listing = Listing(
+        request,
+        groups.select_related("branch"),
+        columns=group_columns(request.user),
+        filters=group_filters(request.user, timezone.now()),
+        search=lambda found, text: found.filter(pk__in=Group.objects.matching(text).values("pk")),
+        sort="name",
+    )
+    if listing.export:
+        return listing.export_response("groups")
+    return render(request, "console/groups/list.html", {"listing": listing})
+
+
+@require_http_methods(["GET", "POST"])
+@writer_required
+def group_new(request: StaffRequest) -> HttpResponse:
+    form = GroupForm(request.POST or None, user=request.user)
+    if form.is_valid():
+        values = form.values()
+        if not request.user.is_headquarters:
+            values["branch"] = request.user.branch
+        try:
+            group = group_create(by=request.user, now=timezone.now(), **values)
+        except ValidationError as error:
+            _add_errors(form, error)
+        else:
+            toast(request, _("The group %(name)s is made.") % {"name": group.name})
+            return redirect("groups:detail", group.pk)
+    return render(request, "console/groups/form.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@writer_required
+def group_edit(request: StaffRequest, pk: int) -> HttpResponse:
+    group = _visible(request, pk)
+    form = GroupForm(request.POST or None, user=request.user, group=group, version=group_version(group))
+    stale: StaleGroup | None = None
+    if form.is_valid():
+        try:
+            group_update(
+                by=request.user,
+                now=timezone.now(),
+                group=group,
+                changes=form.values(),
+                version=form.cleaned_data["version"],
+            )
+        except ValidationError as error:
+            _add_errors(form, error)
+        except StaleGroup as error:
+            stale = error
+        else:
+            toast(request, _("The group is saved."))
+            return redirect("groups:detail", group.pk)
+    context: dict[str, Any] = {"form": form, "group": group}
+    if stale:
+        # What was typed stays. Sent again, it is meant: the form now knows the other change.
+        data = request.POST.copy()
+        data["version"] = group_version(stale.group)
+        form.data = data
+        context["others_change"] = _history(group).first()
+        context["differences"] = [
+            (form[name].label, _shown(stale.group, name))
+            for name, value in form.values().items()
+            if getattr(stale.group, name) != value
+        ]
+        return render(request, "console/groups/form.html", context, status=409)
+    return render(request, "console/groups/form.html", context, status=422 if form.is_bound else 200)
+
+
+@require_GET
+@staff_required
+def group_detail(request: StaffRequest, pk: int) -> HttpResponse:
+    """How the group is, and what is next."""
+    group = _visible(request, pk)
+    now = timezone.now()
+    days = group_days(group=group, now=now)
+    context = {
+        "group": group,
+        "tab": "overview",
+        "days": days,
+        "this_week": group_week(group=group, until=now),
+        "week_before": group_week(group=group, until=now - WEEK),
+        "next_deliveries": group_next_deliveries(group=group, now=now),
+        "has_course": any(day.messages or day.active for day in days),
+        "active_course": [day.active for day in days],
+        "messages_course": [day.messages for day in days],
+        "history": [(ACTIONS.get(entry.action, entry.action), entry) for entry in _history(group)[:5]],
+    }
+    return render(request, "console/groups/overview.html", context)
+
+
+@require_GET
+@staff_required
+def group_part(request: StaffRequest, pk: int, tab: str) -> HttpResponse:
+    """A tab whose content another app draws: members, feed, deliveries."""
+    return render(request, "console/groups/part.html", {"group": _visible(request, pk), "tab": tab})
+
+
+@require_POST
+@writer_required
+def group_close(request: StaffRequest, pk: int) -> HttpResponse:
+    group = _visible(request, pk)
+    if group_archive(by=request.user, group=group):
+        toast(
+            request,
+            _("%(name)s is archived. Nothing is posted to it any more.") % {"name": group.name},
+            undo_url=reverse("groups:restore", args=[group.pk]),
+        )
+    else:
+        warn(request, _("%(name)s is closed already.") % {"name": group.name})
+    return redirect("groups:detail", group.pk)
+
+
+@require_POST
+@writer_required
+def group_reopen(request: StaffRequest, pk: int) -> HttpResponse:
+    group = _visible(request, pk)
+    if group_restore(by=request.user, group=group):
+        toast(request, _("%(name)s is open again.") % {"name": group.name})
+    else:
+        warn(request, _("%(name)s is not archived.") % {"name": group.name})
+    return redirect("groups:detail", group.pk)
+
+
+def _visible(request: StaffRequest, pk: int) -> Group:
+    return get_object_or_404(Group.objects.visible_to(request.user).select_related("branch"), pk=pk)
+
+
+def _history(group: Group) -> QuerySet[AuditEntry]:
+    return AuditEntry.objects.filter(subject_type="groups.group", subject_id=group.pk).order_by("-at", "-pk")
+
+
+def _shown(group: Group, name: str) -> str:
+    """A field as people read it."""
+    display = getattr(group, f"get_{name}_display", None)
+    value = display() if display else getattr(group, name)
+    return "–" if value in (None, "") else str(value)
+
+
+def _add_errors(form: GroupForm, error: ValidationError) -> None:
+    """What a service refused, beside the fields it is about."""
+    fields = error.message_dict if hasattr(error, "error_dict") else {"__all__": error.messages}
+    for name, messages in fields.items():
+        for message in messages:
+            form.add_error(name if name in form.fields else None, message)
