@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import redis
 
@@ -34,6 +34,25 @@ POLL_SECONDS = 0.2
 
 class CannotStartError(Exception):
     """A reason a person can act on."""
+
+
+def hold_lock(data_dir: Path) -> IO[str]:
+    """The right to be the only one who runs on this folder, until the file is closed or the process ends, however it
+    ends. Raises `CannotStartError` naming the process that has it.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    file = (data_dir / "up.lock").open("a+", encoding="ascii")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.seek(0)
+        owner = file.read().strip() or "unknown"
+        file.close()
+        raise CannotStartError(f"Already running on {data_dir} (process {owner}); stop that first") from error
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
 
 
 class Supervisor:
@@ -74,7 +93,7 @@ class Supervisor:
 
         Raises `CannotStartError` when another one runs on this data folder or the port is taken.
         """
-        with self._lock():
+        with hold_lock(self.data_dir):
             self._check_port()
             self._listen_for_signals()
             services = self.data_dir / "services.json"
@@ -91,22 +110,6 @@ class Supervisor:
                     services.unlink(missing_ok=True)
 
     # --- Before the start ---
-
-    def _lock(self) -> Any:
-        """Held while this process lives; the kernel lets go of it however the process ends."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        file = (self.data_dir / "up.lock").open("a+", encoding="ascii")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            owner = file.read().strip() or "unknown"
-            file.close()
-            raise CannotStartError(f"Already running on {self.data_dir} (process {owner}); stop that first") from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        return file
 
     def _check_port(self) -> None:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
