@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.models import ApiToken, User
 from accounts.scopes import Scope, token_digest
+
+if TYPE_CHECKING:
+    # REST framework imports this module while it makes its views.
+    from rest_framework.views import APIView
 
 __all__ = ["HasScope", "Scope", "TokenAuthentication", "require_scopes", "token_digest", "token_of"]
 

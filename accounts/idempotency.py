@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
@@ -12,6 +13,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -46,7 +48,7 @@ def idempotent(post: Callable[..., Response]) -> Callable[..., Response]:
             )
             if is_first:
                 response = post(view, request, *args, **kwargs)
-                kept.status, kept.body = response.status_code, response.data
+                kept.status, kept.body = response.status_code, json.loads(JSONRenderer().render(response.data))
                 kept.save(update_fields=["status", "body"])
                 return response
         if kept.fingerprint != fingerprint:

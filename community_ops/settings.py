@@ -201,7 +201,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api_auth.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api_auth.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["community_ops.lib.parsers.JSONBody"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "community_ops.lib.pagination.CursorPages",
     "EXCEPTION_HANDLER": "community_ops.lib.problems.exception_handler",
@@ -219,6 +219,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "community_ops.lib.problems.describe_problems",
+    ],
 }
 
 # Broker and background work. The broker carries ids only: what it loses is found again by the sweeps, see delivery.
@@ -248,6 +253,12 @@ CELERY_BEAT_SCHEDULE = {
     # Every two seconds: a post is due within five. It expires, so that a broker that was full of ticks empties at once.
     "dispatch-due": {"task": "campaigns.dispatch_due", "schedule": 2.0, "options": {"expires": 10}},
     "resume-imports": {"task": "members.resume_imports", "schedule": 30.0, "options": {"expires": 30}},
+    "refresh-group-figures": {"task": "members.refresh_group_figures", "schedule": 600.0, "options": {"expires": 600}},
+    "forget-idempotent-requests": {
+        "task": "accounts.forget_idempotent_requests",
+        "schedule": 86_400.0,
+        "options": {"expires": 3600},
+    },
 }
 
 # Who may read /metrics from another machine; nobody while it is empty.

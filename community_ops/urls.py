@@ -10,6 +10,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
+    path("api/v1/", include("community_ops.api")),
     path("", include("accounts.urls_console")),
     path("", include("campaigns.urls_console")),
     path("", include("groups.urls_console")),

@@ -98,6 +98,50 @@ def from_django(error: DjangoValidationError) -> list[FieldError]:
     ]
 
 
+_PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "RFC 9457. `code` is stable; `errors` says what is wrong with the input, by JSON pointer.",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "message"],
+                "properties": {name: {"type": "string"} for name in ("pointer", "code", "message")},
+            },
+        },
+    },
+}
+
+
+def describe_problems(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """drf-spectacular's hook: every operation answers whatever goes wrong with a problem document, and every POST takes
+    an Idempotency-Key."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = _PROBLEM_SCHEMA
+    answer = {
+        "description": "Whatever goes wrong",
+        "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    key = {
+        "in": "header",
+        "name": "Idempotency-Key",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "description": "Sent again with the same key, a request is answered again and carried out once.",
+    }
+    for operations in result.get("paths", {}).values():
+        for method, operation in operations.items():
+            operation["responses"]["default"] = answer
+            if method == "post":
+                operation.setdefault("parameters", []).append(key)
+    return result
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """REST framework's hook: every error it knows becomes a problem document, others stay a 500."""
     errors: list[FieldError] = []

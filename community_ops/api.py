@@ -1,0 +1,58 @@
+"""Version 1 of the API, put together from the apps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.urls import path, re_path
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import TemplateView
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.views import SpectacularAPIView
+
+from analytics.api import ActivityView, FunnelView, RetentionView
+from campaigns.api import DeliveryList, PostDetail, PostList, PostPause, PostResume, PostStop
+from community_ops.lib.problems import problem_json
+from groups.api import GroupDetail, GroupList
+from members.api import MemberDetail, MemberList
+from members.ingestion.api import EventsView
+
+
+class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the schema describes the one way to sign a request."""
+
+    target_class = "accounts.api_auth.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "A token acts for its member of staff."}
+
+
+@csrf_exempt
+def no_such_address(request: HttpRequest) -> JsonResponse:
+    return problem_json(404, "not_found", _("The API has no such address. Addresses end with a slash."))
+
+
+app_name = "api"
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", TemplateView.as_view(template_name="shared/api_docs.html"), name="docs"),
+    path("events/", EventsView.as_view(), name="events"),
+    path("groups/", GroupList.as_view(), name="groups"),
+    path("groups/<int:pk>/", GroupDetail.as_view(), name="group"),
+    path("members/", MemberList.as_view(), name="members"),
+    path("members/<int:pk>/", MemberDetail.as_view(), name="member"),
+    path("reports/funnel/", FunnelView.as_view(), name="report-funnel"),
+    path("reports/retention/", RetentionView.as_view(), name="report-retention"),
+    path("reports/activity/", ActivityView.as_view(), name="report-activity"),
+    path("posts/", PostList.as_view(), name="posts"),
+    path("posts/<int:pk>/", PostDetail.as_view(), name="post"),
+    path("posts/<int:pk>/pause/", PostPause.as_view(), name="post-pause"),
+    path("posts/<int:pk>/resume/", PostResume.as_view(), name="post-resume"),
+    path("posts/<int:pk>/stop/", PostStop.as_view(), name="post-stop"),
+    path("deliveries/", DeliveryList.as_view(), name="deliveries"),
+    # Last: a problem document instead of a page.
+    re_path(r"^.*$", no_such_address, name="no-such-address"),
+]
