@@ -353,6 +353,72 @@ POSTS = (
 )
 
 
+@dataclass(frozen=True)
+class Notice:
+    """A post for one time: `days` from today, at a local time. `asks`: its time was missed and a person decides."""
+
+    title: str
+    body: str
+    days: int
+    time: str
+    purposes: tuple[Purpose, ...]
+    branch: str
+    author: str
+    asks: bool = False
+    paused: bool = False
+
+
+NOTICES = (
+    Notice(
+        "家长讲座：三年级阅读分水岭",
+        "上周讲座的回放和讲义已整理好，错过的家长可以在群文件里领取。",
+        -6,
+        "10:00",
+        (READING, FANS),
+        "",
+        "lin",
+    ),
+    Notice(
+        "临时调课通知",
+        "因校区停电，昨天下午的课顺延到本周六同一时间，给大家添麻烦了。",
+        -1,
+        "15:00",
+        (SERVICE,),
+        "hangzhou",
+        "mei",
+        asks=True,
+    ),
+    Notice(
+        "体验课开放预约",
+        "本周三节体验课开放预约，每班 12 人，课后赠送一份学习诊断报告。",
+        1,
+        "10:00",
+        (SALES, FANS),
+        "",
+        "lin",
+    ),
+    Notice(
+        "期末复习资料包",
+        "老师整理的期末复习资料包明天发放，语文、数学、英语各一份，可直接打印。",
+        2,
+        "09:00",
+        (READING, MATHS, ENGLISH),
+        "chengdu",
+        "bo",
+    ),
+    Notice(
+        "寒假营早鸟优惠",
+        "寒假营早鸟价本周截止，在读学员可再减 100 元。",
+        5,
+        "18:30",
+        (SERVICE, SALES),
+        "wuhan",
+        "yun",
+        paused=True,
+    ),
+)
+
+
 def _words(text: str) -> list[str]:
     return text.split()
 

@@ -1,0 +1,131 @@
+"""The demo fills an empty installation, once, with something that every page can show."""
+
+from __future__ import annotations
+
+import json
+import stat
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+
+from accounts.models import Branch, User
+from activity.models import Event
+from campaigns.demo.seed import NotEmptyError, demo_seed
+from campaigns.models import Order, Post
+from delivery.models import Delivery, FeedItem, State
+from groups.models import Group, GroupState
+from members.models import Member
+from tests.builders import NOW, make_group
+
+pytestmark = pytest.mark.django_db
+EVENING = NOW + timedelta(hours=9)
+
+
+@pytest.fixture(autouse=True)
+def data_dir(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    return tmp_path
+
+
+def fingerprint():
+    columns = ("member_id", "group_id", "kind__slug", "channel__code", "at", "value", "key")
+    rows = list(Event.objects.order_by("pk").values_list(*columns))
+    lowest = min(row[0] for row in rows), min(row[1] for row in rows)
+    return [(row[0] - lowest[0], row[1] - lowest[1], *row[2:]) for row in rows]
+
+
+def test_it_makes_a_brand_with_branches_staff_groups_members_and_events():
+    seeded = demo_seed(now=EVENING, members=300)
+    assert Branch.objects.count() == 3
+    assert Group.objects.count() == seeded.groups == 40
+    assert Member.objects.count() == seeded.members == 300
+    assert Event.objects.count() == seeded.events > 5000
+    roles = {user.username: (user.role, user.branch and user.branch.code) for user in User.objects.all()}
+    assert roles["lin"] == ("admin", None)
+    assert roles["mei"] == ("operator", "hangzhou")
+    assert roles["ana"] == ("manager", None)
+    assert {branch for role, branch in roles.values() if role == "operator"} == {"hangzhou", "chengdu", "wuhan"}
+
+
+def test_nothing_that_it_tells_happened_after_now():
+    demo_seed(now=EVENING, members=300)
+    newest = Event.objects.latest("at").at
+    assert EVENING - timedelta(hours=12) < newest <= EVENING
+    assert Event.objects.earliest("at").at >= EVENING - timedelta(days=121)
+
+
+def test_every_state_of_a_group_is_there_and_figures_are_counted():
+    demo_seed(now=EVENING, members=600)
+    states = set(Group.objects.values_list("state", flat=True))
+    assert states == {GroupState.ACTIVE, GroupState.FORMING, GroupState.ARCHIVED}
+    assert Group.objects.filter(active_7d__gt=0, messages_7d__gt=0).count() > 20
+    quiet = Group.objects.filter(state=GroupState.ACTIVE, last_event_at__lt=EVENING - timedelta(days=14))
+    assert quiet.count() >= 3
+
+
+def test_orders_and_their_events_agree():
+    demo_seed(now=EVENING, members=600)
+    events = dict(Event.objects.filter(kind__slug="ordered").values_list("key", "value"))
+    orders = dict(Order.objects.values_list("key", "amount"))
+    assert orders
+    assert orders == events
+
+
+def test_posts_went_out_and_others_are_planned():
+    demo_seed(now=EVENING, members=300)
+    sent = Delivery.objects.filter(state=State.SENT)
+    assert sent.filter(due_at__gte=EVENING - timedelta(days=1)).exists()
+    assert FeedItem.objects.count() == sent.count()
+    assert not Delivery.objects.filter(state=State.PLANNED, due_at__lte=EVENING).exists()
+    assert Delivery.objects.filter(state=State.PLANNED, due_at__range=(EVENING, EVENING + timedelta(days=2))).exists()
+    assert Delivery.objects.need_a_person().count() >= 2
+    assert Post.objects.count() >= 8
+
+
+def test_the_same_moment_gives_the_same_community():
+    demo_seed(now=EVENING, members=300)
+    first = fingerprint()
+    Event.objects.all().delete()
+    for model in (FeedItem, Delivery, Post, Order, Member, Group, User, Branch):
+        model.objects.all().delete()
+    demo_seed(now=EVENING, members=300)
+    assert fingerprint() == first
+
+
+def test_a_second_time_changes_nothing(capsys, data_dir):
+    with time_machine.travel(EVENING, tick=False):
+        call_command("seed_demo", members=200)
+        passwords = (data_dir / "demo-sign-in.json").read_bytes()
+        counted = Event.objects.count(), Delivery.objects.count()
+        capsys.readouterr()
+        call_command("seed_demo", members=200)
+    assert "already there" in capsys.readouterr().out
+    assert (Event.objects.count(), Delivery.objects.count()) == counted
+    assert (data_dir / "demo-sign-in.json").read_bytes() == passwords
+
+
+def test_it_stays_away_from_a_community_that_is_not_its_own():
+    make_group("Somebody's group")
+    with pytest.raises(NotEmptyError):
+        demo_seed(now=EVENING, members=200)
+    with pytest.raises(CommandError, match="already holds groups"):
+        call_command("seed_demo")
+    assert Member.objects.count() == 0
+
+
+def test_passwords_are_kept_where_only_the_owner_reads_them_and_open_the_door(client, data_dir):
+    demo_seed(now=EVENING, members=200)
+    path = data_dir / "demo-sign-in.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    people = json.loads(path.read_text(encoding="utf-8"))
+    assert {tuple(person) for person in people} == {("username", "password", "role", "branch")}
+    for person in people:
+        assert User.objects.get(username=person["username"]).check_password(person["password"])
+
+
+@pytest.mark.parametrize("members", [0, 99, 100_001])
+def test_a_number_of_members_that_makes_no_sense_is_refused(members):
+    with pytest.raises(CommandError, match="--members"):
+        call_command("seed_demo", members=members)
