@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from groups.models import Group
-from members.querysets import MemberQuerySet, MembershipQuerySet
+from members.querysets import ImportRunQuerySet, MemberQuerySet, MembershipQuerySet
 
 
 class JourneyStage(models.IntegerChoices):
@@ -102,6 +102,8 @@ class ImportRun(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ImportRunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]

@@ -8,7 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from members.models import Member, Membership  # noqa: F401  named in the bases below
+    from members.models import ImportRun, Member, Membership  # noqa: F401  named in the bases below
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
@@ -27,3 +27,9 @@ class MemberQuerySet(models.QuerySet["Member"]):
     def matching(self, text: str) -> Self:
         """Members whose name or external id contains `text`."""
         return self.filter(Q(name__icontains=text) | Q(external_id__icontains=text)) if text else self
+
+
+class ImportRunQuerySet(models.QuerySet["ImportRun"]):
+    def visible_to(self, user: User) -> Self:
+        """Headquarters sees every import; a branch sees those that its own staff started."""
+        return self if user.branch_id is None else self.filter(started_by__branch_id=user.branch_id)
