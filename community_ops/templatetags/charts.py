@@ -30,13 +30,9 @@ class DayOfGroup(Protocol):
 
 
 def _round_up(value: int) -> int:
-    """The next number above `value` that people like at the end of a scale: 1, 2 or 5 times a power of ten."""
-    step = 1
-    while True:
-        for factor in (1, 2, 5):
-            if factor * step >= value:
-                return factor * step
-        step *= 10
+    """The end of a scale that holds `value`: the next number with one significant digit."""
+    step: int = 10 ** (len(str(value)) - 1)
+    return max(1, -(-value // step) * step)
 
 
 @register.simple_tag
@@ -65,7 +61,7 @@ def daily_chart(days: Sequence[DayOfGroup]) -> SafeString:
         '<rect class="chart-day" x="{}" y="0" width="{}" height="{}"><title>{}</title></rect>',
         ((f"{index * step:.2f}", f"{step:.2f}", HEIGHT, _day_in_words(item)) for index, item in enumerate(days)),
     )
-    marks = days[:: max(1, (len(days) - 1) // 4)] if days else days
+    marks = [days[round(index * (len(days) - 1) / 4)] for index in range(5)] if len(days) > 5 else days
     return format_html(
         '<div class="chart"><div class="chart-scale"><span>{}</span><span>{}</span></div>'
         '<svg viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'

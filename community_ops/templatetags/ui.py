@@ -92,6 +92,18 @@ def day(value: date) -> str:
 
 
 @register.simple_tag
+def weekday(value: datetime) -> str:
+    """The local weekday: "Monday"."""
+    return formats.date_format(timezone.localtime(value), "l")
+
+
+@register.simple_tag
+def localday(value: datetime) -> str:
+    """The local day with its year: "2 March 2026"."""
+    return formats.date_format(timezone.localtime(value), pgettext("date format", "j F Y"))
+
+
+@register.simple_tag
 def badge(state: str, label: str) -> SafeString:
     """A state with its colour and its word: `{% badge group.state group.get_state_display %}`."""
     return format_html('<span class="state state-{}">{}</span>', COLOURS.get(state, "grey"), label)
