@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from community_ops.lib.problems import FieldError
 
+PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 # The fields of all reports: one kind may be asked with those of another, which mean nothing to it.
 KNOWN = frozenset(
     {
@@ -139,7 +141,10 @@ class Fields:
             return None
         if isinstance(value, str):
             try:
-                return date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+                if PLAIN_DATE.fullmatch(value):
+                    return date.fromisoformat(value)
+                if PLAIN_DATE.match(value):
+                    return datetime.fromisoformat(value)
             except ValueError:
                 pass
         self.error(name, "invalid_date", _("This must be a date (2026-03-01) or a time (2026-03-01T09:00:00+08:00)."))

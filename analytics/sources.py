@@ -1,0 +1,185 @@
+"""Where reports get their events from: SQL, read straight into arrays.
+
+`SqlSource` is the one implementation of `analytics.queries.base.Source`. The queries know nothing of it, so an index on
+disk that is derived from the same table can take its place for the selections that are too large to be read from SQL;
+it has to apply the same scope and to add the events that are newer than itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from django.db.models import BigIntegerField, F, Func, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.db.models.sql.compiler import SQLCompiler
+
+from accounts.models import User
+from activity.models import Channel, Event, EventKind
+from analytics.columns import Codes, Columns
+from groups.models import Group
+from members.models import Member
+
+GROUP_FIELDS = {
+    "group": "external_id",
+    "branch": "branch__code",
+    "community_type": "community_type",
+    "motivation": "motivation",
+}
+# SQL takes about this many values in a list at no cost; longer ones are sent as one value.
+LONG_LIST = 500
+
+
+class EpochMillis(Func):
+    """An instant as milliseconds since 1970, computed by the database: cheaper than a datetime for each event."""
+
+    output_field = BigIntegerField()
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
+        # Stored as text, in UTC, with a fraction of six digits or none: 2026-03-01 09:00:00.250000
+        template = "(CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) * 1000 + substr(%(expressions)s, 21, 3))"
+        sql, params = self.as_sql(compiler, connection, template=template, **extra)
+        return sql, (*params, *params)
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
+        template = "CAST(extract(epoch FROM %(expressions)s) * 1000 AS bigint)"
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+
+def with_ids(rows: QuerySet[Any], ids: Collection[int], column: str = "pk") -> QuerySet[Any]:
+    """The rows whose `column` is one of `ids`, however many these are."""
+    if len(ids) <= LONG_LIST:
+        return rows.filter(**{f"{column}__in": list(ids)})
+    return rows.filter(**{f"{column}__in": _Listed(list(ids))})
+
+
+class _Listed(Func):
+    """Many whole numbers as one parameter: a database limits the number of parameters, not their size."""
+
+    output_field = BigIntegerField()
+    contains_aggregate = False
+
+    def __init__(self, ids: list[int]) -> None:
+        super().__init__()
+        self.ids = ids
+
+    def as_sql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:  # type: ignore[override]
+        text = ",".join(map(str, self.ids))
+        if connection.vendor == "sqlite":
+            return "(SELECT value FROM json_each(%s))", (f"[{text}]",)
+        return "(SELECT unnest(%s::bigint[]))", (f"{{{text}}}",)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a report is limited to: what a person may see, and of that these groups or members (None: all)."""
+
+    user: User
+    group_ids: frozenset[int] | None = None
+    member_ids: frozenset[int] | None = None
+
+    @classmethod
+    def of(cls, user: User, *, groups: Collection[str] | None, members: Collection[str] | None) -> Selection:
+        """By external ids. Unknown ones select nobody."""
+        return cls(user, _known(Group, groups), _known(Member, members))
+
+    def events(self) -> QuerySet[Event]:
+        events = Event.objects.all()
+        if not self.user.is_headquarters:
+            # A branch sees what happened in its groups, and what its members did outside of any group.
+            events = events.filter(
+                Q(group_id__in=Group.objects.visible_to(self.user).values("pk"))
+                | Q(group_id__isnull=True, member_id__in=Member.objects.visible_to(self.user).values("pk"))
+            )
+        if self.group_ids is not None:
+            events = with_ids(events, self.group_ids, "group_id")
+        if self.member_ids is not None:
+            events = with_ids(events, self.member_ids, "member_id")
+        return events
+
+
+def _known(model: type[Group | Member], names: Collection[str] | None) -> frozenset[int] | None:
+    if names is None:
+        return None
+    found: set[int] = set()
+    wanted = list(names)
+    for start in range(0, len(wanted), LONG_LIST):
+        part = wanted[start : start + LONG_LIST]
+        found.update(model._default_manager.filter(external_id__in=part).values_list("pk", flat=True))
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSource:
+    """Reads the events of a selection from the database."""
+
+    selection: Selection
+
+    def read(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> Columns:
+        events = self.selection.events().filter(at__lt=_instant(until))
+        if since is not None:
+            events = events.filter(at__gte=_instant(since))
+        if kinds is not None:
+            events = events.filter(kind_id__in=kinds)
+        rows = events.order_by().values_list(
+            "member_id",
+            EpochMillis(F("at")),
+            "kind_id",
+            Coalesce("group_id", 0),
+            Coalesce("channel_id", 0),
+            "pk",
+        )
+        flat = np.fromiter(chain.from_iterable(rows.iterator(chunk_size=20_000)), np.int64)
+        member, at, kind, group, channel, number = flat.reshape(-1, 6).T
+        # Numbers are given in the order of arrival, which decides within one instant.
+        order = np.lexsort((number, at, member))
+        return Columns.build(
+            member[order], at[order], _codes(kind[order]), np.ascontiguousarray(group[order]), _codes(channel[order])
+        )
+
+
+def _codes(column: Any) -> Codes:
+    return column.astype(np.int32)  # type: ignore[no-any-return]
+
+
+def _instant(ms: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+
+
+@dataclass(frozen=True)
+class SqlNames:
+    """Names and numbers as the database knows them; what was looked up is kept for the length of one report."""
+
+    _seen: dict[Any, Any] = field(default_factory=dict)
+
+    def kind(self, slug: str) -> int | None:
+        kinds: dict[str, int] = self._once("kinds", lambda: dict(EventKind.objects.values_list("slug", "pk")))
+        return kinds.get(slug)
+
+    def ids(self, attribute: str, values: Collection[str]) -> Collection[int]:
+        rows: QuerySet[Any] = Channel.objects.all() if attribute == "channel" else Group.objects.all()
+        column = "code" if attribute == "channel" else GROUP_FIELDS[attribute]
+        wanted = tuple(sorted(values))
+        found: Collection[int] = self._once(
+            (attribute, wanted), lambda: list(rows.filter(**{f"{column}__in": wanted}).values_list("pk", flat=True))
+        )
+        return found
+
+    def values(self, attribute: str, ids: Sequence[int]) -> Sequence[str]:
+        rows: QuerySet[Any] = Channel.objects.all() if attribute == "channel" else Group.objects.all()
+        column = "code" if attribute == "channel" else GROUP_FIELDS[attribute]
+        found = dict(with_ids(rows, ids).values_list("pk", column))
+        return [found.get(number) or "" for number in ids]
+
+    def members(self, ids: Sequence[int]) -> Sequence[str]:
+        found = dict(with_ids(Member.objects.all(), ids).values_list("pk", "external_id"))
+        return [found[number] for number in ids if number in found]
+
+    def _once(self, key: Any, look_up: Any) -> Any:
+        if key not in self._seen:
+            self._seen[key] = look_up()
+        return self._seen[key]
