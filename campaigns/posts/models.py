@@ -64,7 +64,10 @@ class Post(models.Model):
         """Only who may write and reaches every group of the post: a branch cannot stop what others wait for."""
         if not user.may_write:
             return False
-        return user.branch_id is None or not self.groups.exclude(branch_id=user.branch_id).exists()
+        if user.branch_id is None:
+            return True
+        # Not by self.groups, which a page may have narrowed to what the person sees.
+        return not PostGroup.objects.filter(post=self).exclude(group__branch_id=user.branch_id).exists()
 
 
 class PostGroup(models.Model):

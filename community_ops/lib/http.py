@@ -207,7 +207,10 @@ def send(
 
     Raises OutboundError when there is no answer.
     """
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError as error:
+        raise OutboundError("bad_url", url[:100], permanent=True) from error
     with _within(timeout) as deadline, requests.Session() as session:
         session.trust_env = False
         session.mount("http://", _GuardedAdapter())

@@ -1,0 +1,84 @@
+"""A receiver of webhooks on loopback that remembers every request and answers as it is told."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Received:
+    headers: dict[str, str]
+    raw: bytes
+    at: float
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return json.loads(self.raw)
+
+
+@dataclass
+class Recorder:
+    """`answer` gives (status, headers) for a request; it may sleep, or raise to break the connection off."""
+
+    url: str = ""
+    received: list[Received] = field(default_factory=list)
+    answer: Callable[[Received], tuple[int, dict[str, str]]] = lambda request: (204, {})
+
+    def by_id(self) -> dict[str, list[Received]]:
+        found: dict[str, list[Received]] = defaultdict(list)
+        for request in list(self.received):
+            found[request.id].append(request)
+        return found
+
+    def always(self, status: int, **headers: str) -> None:
+        self.answer = lambda request: (status, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+@contextmanager
+def recording() -> Iterator[Recorder]:
+    recorder = Recorder()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            request = Received({name.lower(): value for name, value in self.headers.items()}, raw, time.time())
+            recorder.received.append(request)
+            try:
+                status, headers = recorder.answer(request)
+            except ConnectionError:
+                self.connection.close()
+                return
+            try:
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            except OSError:
+                return  # the caller has hung up
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    recorder.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+    try:
+        yield recorder
+    finally:
+        server.shutdown()
+        server.server_close()
