@@ -20,7 +20,7 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if not WORKER:
     os.environ["TESTS_DIR"] = tempfile.mkdtemp(prefix="community-tests-")
 DATA_DIR = Path(os.environ["TESTS_DIR"]) / (WORKER or "main")
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+(DATA_DIR / "static").mkdir(parents=True, exist_ok=True)
 
 os.environ["DATA_DIR"] = str(DATA_DIR)
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"

@@ -1,0 +1,103 @@
+"""The parts of run.py that can be tried without setting a copy up."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import run
+from tests.plugins.environment import BASE_DIR
+
+
+def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "run.py", *arguments]
+    return subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True, check=False)
+
+
+def test_a_taken_port_is_said_before_anything_is_set_up():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = launch("--port", str(port))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"run.py: Port {port} is taken; choose another with --port.\n"
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http", "-1"])
+def test_a_port_that_is_none_is_refused(port: str):
+    done = launch(f"--port={port}")
+    assert done.returncode == 2
+    assert "is not a port (1 to 65535)" in done.stderr
+
+
+def test_the_help_names_every_command():
+    done = launch("--help")
+    assert done.returncode == 0
+    for word in ("--port", "--host", "--no-demo", "run.py test", "run.py manage"):
+        assert word in done.stdout
+
+
+def test_manage_without_a_command_says_what_is_missing():
+    done = launch("manage")
+    assert done.returncode == 1
+    assert done.stderr.startswith("run.py: Name a management command")
+
+
+def test_an_old_python_is_named(monkeypatch: pytest.MonkeyPatch):
+    class Old(tuple):  # type: ignore[type-arg]
+        pass
+
+    monkeypatch.setattr(sys, "version_info", Old((3, 9, 2)))
+    monkeypatch.setattr(sys, "version", "3.9.2 (default)")
+    with pytest.raises(run.SetupError, match=r"Python 3\.11 or newer is needed; this is 3\.9\.2\."):
+        run.main([])
+
+
+def test_run_py_imports_nothing_but_the_standard_library():
+    code = "import sys; sys.path = [p for p in sys.path if 'site-packages' not in p]; import run"
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=BASE_DIR, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stamp_is_fresh_until_its_sources_change(tmp_path: Path):
+    lock = tmp_path / "lock"
+    lock.write_text("a==1", "utf-8")
+    stamps = run.Stamps(tmp_path / "deep" / "stamps.json")
+    assert not stamps.fresh("packages", run.digest(lock))
+    stamps.keep("packages", run.digest(lock))
+    assert run.Stamps(stamps.path).fresh("packages", run.digest(lock))
+    lock.write_text("a==2", "utf-8")
+    assert not run.Stamps(stamps.path).fresh("packages", run.digest(lock))
+
+
+def test_a_damaged_stamp_file_counts_as_none(tmp_path: Path):
+    path = tmp_path / "stamps.json"
+    path.write_text("{", "utf-8")
+    assert run.Stamps(path).known == {}
+
+
+def test_a_failed_step_is_one_sentence_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(run, "DATA_DIR", tmp_path)
+    script = (
+        "print('fetching'); print('npm error network no route'); print('npm error A complete log'); raise SystemExit(4)"
+    )
+    with pytest.raises(run.SetupError) as caught:
+        run.run([sys.executable, "-c", script], "npm", "Is the network there?")
+    log = tmp_path / "logs" / "setup-npm.log"
+    assert str(caught.value) == (
+        f"npm failed: npm error network no route Is the network there? All of its output: {log}"
+    )
+    assert "fetching" in log.read_text("utf-8")
+
+
+def test_the_locks_name_no_host():
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-node.txt"):
+        text = (BASE_DIR / name).read_text("utf-8")
+        assert "://" not in text
+        assert "--hash=sha256:" in text
+    assert '"resolved"' not in (BASE_DIR / "package-lock.json").read_text("utf-8")
