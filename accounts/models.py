@@ -8,7 +8,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.querysets import BranchQuerySet, StaffManager
+from accounts.querysets import BranchQuerySet, StaffManager, TokenQuerySet
 
 
 class Branch(models.Model):
@@ -90,6 +90,8 @@ class ApiToken(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TokenQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from accounts.views import auth, preferences
+from accounts.views import auth, preferences, settings
 
 app_name = "accounts"
 urlpatterns = [
@@ -11,4 +11,14 @@ urlpatterns = [
     path("language/", preferences.language, name="language"),
     path("theme/", preferences.theme, name="theme"),
     path("profile/", preferences.profile, name="profile"),
+    path("settings/staff/", settings.staff_list, name="staff"),
+    path("settings/staff/new/", settings.staff_new, name="staff_new"),
+    path("settings/staff/<int:pk>/", settings.staff_edit, name="staff_edit"),
+    path("settings/staff/<int:pk>/password/", settings.staff_password, name="staff_password"),
+    path("settings/branches/", settings.branch_list, name="branches"),
+    path("settings/branches/new/", settings.branch_new, name="branch_new"),
+    path("settings/branches/<int:pk>/", settings.branch_edit, name="branch_edit"),
+    path("settings/tokens/", settings.token_list, name="tokens"),
+    path("settings/tokens/new/", settings.token_new, name="token_new"),
+    path("settings/tokens/<int:pk>/revoke/", settings.token_end, name="token_revoke"),
 ]

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import StaffRequest, staff_required, writer_required
 from accounts.models import AuditEntry, Branch, User
+from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
 from groups.forms import GroupForm
@@ -173,7 +174,7 @@ def group_new(request: StaffRequest) -> HttpResponse:
         try:
             group = group_create(by=request.user, now=timezone.now(), **values)
         except ValidationError as error:
-            _add_errors(form, error)
+            add_errors(form, error)
         else:
             toast(request, _("The group %(name)s is made.") % {"name": group.name})
             return redirect("groups:detail", group.pk)
@@ -196,7 +197,7 @@ def group_edit(request: StaffRequest, pk: int) -> HttpResponse:
                 version=form.cleaned_data["version"],
             )
         except ValidationError as error:
-            _add_errors(form, error)
+            add_errors(form, error)
         except StaleGroup as error:
             stale = error
         else:
@@ -286,11 +287,3 @@ def _shown(group: Group, name: str) -> str:
     display = getattr(group, f"get_{name}_display", None)
     value = display() if display else getattr(group, name)
     return "–" if value in (None, "") else str(value)
-
-
-def _add_errors(form: GroupForm, error: ValidationError) -> None:
-    """What a service refused, beside the fields it is about."""
-    fields = error.message_dict if hasattr(error, "error_dict") else {"__all__": error.messages}
-    for name, messages in fields.items():
-        for message in messages:
-            form.add_error(name if name in form.fields else None, message)
