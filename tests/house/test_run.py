@@ -49,7 +49,7 @@ def test_manage_without_a_command_says_what_is_missing():
 
 
 def test_an_old_python_is_named(monkeypatch: pytest.MonkeyPatch):
-    class Old(tuple):  # type: ignore[type-arg]
+    class Old(tuple):
         pass
 
     monkeypatch.setattr(sys, "version_info", Old((3, 9, 2)))

@@ -141,7 +141,7 @@ def test_nothing_outlives_a_killed_supervisor(tmp_path: Path):
 
 def _lives(process: psutil.Process) -> bool:
     try:
-        return process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
