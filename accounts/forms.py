@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Branch, Role, Theme, User
 from accounts.scopes import Scope
@@ -33,7 +34,10 @@ class SignInForm(AuthenticationForm):
 
 class ProfileForm(forms.Form):
     display_name = forms.CharField(
-        label=_("Name"), max_length=100, required=False, help_text=_("What colleagues read instead of the user name.")
+        label=pgettext_lazy("person", "Name"),
+        max_length=100,
+        required=False,
+        help_text=_("What colleagues read instead of the user name."),
     )
     language = forms.ChoiceField(
         label=_("Language"), required=False, choices=[("", _("As the device")), *settings.LANGUAGES]
@@ -57,7 +61,7 @@ class StaffForm(forms.Form):
     """A person of the staff. Whoever belongs to a branch manages that branch only, so the field is left away."""
 
     username = forms.CharField(label=_("User name"), max_length=150, help_text=_("Letters, digits and @ . + - _"))
-    display_name = forms.CharField(label=_("Name"), max_length=100, required=False)
+    display_name = forms.CharField(label=pgettext_lazy("person", "Name"), max_length=100, required=False)
     role = forms.ChoiceField(
         label=_("Role"),
         choices=Role.choices,

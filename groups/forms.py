@@ -35,7 +35,7 @@ SECTIONS: tuple[tuple[Promise, Promise, tuple[str, ...]], ...] = (
         ("motivation", "community_type"),
     ),
     (
-        _("What it is for"),
+        _("What the group is for"),
         _("Write it down before members come: what the group removes, for whom, in which situation it is opened."),
         ("purpose", "pain_point", "usage_scene"),
     ),

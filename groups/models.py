@@ -7,6 +7,7 @@ import secrets
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Branch
 from delivery.models import Destination
@@ -14,33 +15,33 @@ from groups.querysets import GroupQuerySet
 
 
 class GroupState(models.TextChoices):
-    FORMING = "forming", _("Forming")
-    ACTIVE = "active", _("Active")
-    ARCHIVED = "archived", _("Archived")
-    DISMISSED = "dismissed", _("Dismissed")
+    FORMING = "forming", pgettext_lazy("group state", "Forming")
+    ACTIVE = "active", pgettext_lazy("group state", "Active")
+    ARCHIVED = "archived", pgettext_lazy("group state", "Archived")
+    DISMISSED = "dismissed", pgettext_lazy("group state", "Dismissed")
 
 
 class Motivation(models.TextChoices):
     """Why the brand runs the group."""
 
-    SALES = "sales", _("Sales")
-    SOCIAL = "social", _("Social circle")
-    GROWTH = "growth", _("Growth")
-    BRAND = "brand", _("Brand")
-    FANS = "fans", _("Fan attraction")
-    AGENTS = "agents", _("Agents")
-    SERVICE = "service", _("Service")
+    SALES = "sales", pgettext_lazy("motivation", "Sales")
+    SOCIAL = "social", pgettext_lazy("motivation", "Social circle")
+    GROWTH = "growth", pgettext_lazy("motivation", "Growth")
+    BRAND = "brand", pgettext_lazy("motivation", "Brand")
+    FANS = "fans", pgettext_lazy("motivation", "Fan attraction")
+    AGENTS = "agents", pgettext_lazy("motivation", "Agents")
+    SERVICE = "service", pgettext_lazy("motivation", "Service")
 
 
 class CommunityType(models.TextChoices):
     """What holds the members together."""
 
-    PRODUCT = "product", _("Product")
-    LIKE_MINDED = "like_minded", _("Like-minded")
-    KNOWLEDGE = "knowledge", _("Knowledge")
-    RESOURCE = "resource", _("Resource")
-    PROJECT = "project", _("Project collaboration")
-    MIXED = "mixed", _("Mixed")
+    PRODUCT = "product", pgettext_lazy("community type", "Product")
+    LIKE_MINDED = "like_minded", pgettext_lazy("community type", "Like-minded")
+    KNOWLEDGE = "knowledge", pgettext_lazy("community type", "Knowledge")
+    RESOURCE = "resource", pgettext_lazy("community type", "Resource")
+    PROJECT = "project", pgettext_lazy("community type", "Project collaboration")
+    MIXED = "mixed", pgettext_lazy("community type", "Mixed")
 
 
 def new_page_token() -> str:

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -31,7 +31,7 @@ from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
 
 STAFF_COLUMNS = (
-    Column[User]("name", gettext_lazy("Name"), order="username", value=str),
+    Column[User]("name", pgettext_lazy("person", "Name"), order="username", value=str),
     Column[User]("username", gettext_lazy("User name"), value=lambda person: person.username, shown=False),
     Column[User]("role", gettext_lazy("Role"), order="role", value=lambda person: person.get_role_display()),
     Column[User](
