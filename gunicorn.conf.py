@@ -20,14 +20,14 @@ max_requests_jitter = 1_000
 errorlog = "-"
 
 # Every process counts for itself; the sum of them is what Prometheus wants. Set before the application is imported.
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-")
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """Drop the gauges of a process that is gone."""
     from prometheus_client import multiprocess  # it looks at the variable above when it is imported
 
-    multiprocess.mark_process_dead(worker.pid)
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(server: Any) -> None:

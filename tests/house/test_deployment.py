@@ -24,7 +24,8 @@ BIN = Path(sys.executable).parent
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    return yaml.safe_load((BASE_DIR / "docker-compose.yml").read_text("utf-8"))
+    read: dict[str, Any] = yaml.safe_load((BASE_DIR / "docker-compose.yml").read_text("utf-8"))
+    return read
 
 
 def command(service: dict[str, Any], **changes: str) -> list[str]:
