@@ -29,6 +29,7 @@ class SignInForm(AuthenticationForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("User name")
         self.helper = plain_helper()
 
 
@@ -122,6 +123,7 @@ class TokenForm(forms.Form):
     user = forms.ModelChoiceField(
         label=_("Acts for"),
         queryset=User.objects.none(),
+        empty_label=_("Choose a person"),
         help_text=_("The token sees what this person sees, and ends when they may no longer sign in."),
     )
     name = forms.CharField(

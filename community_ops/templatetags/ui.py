@@ -92,15 +92,9 @@ def day(value: date) -> str:
 
 
 @register.simple_tag
-def weekday(value: datetime) -> str:
-    """The local weekday: "Monday"."""
-    return formats.date_format(timezone.localtime(value), "l")
-
-
-@register.simple_tag
-def localday(value: datetime) -> str:
-    """The local day with its year: "2 March 2026"."""
-    return formats.date_format(timezone.localtime(value), pgettext("date format", "j F Y"))
+def full_day(value: datetime) -> str:
+    """The local day in full: "Monday, 2 March 2026"."""
+    return formats.date_format(timezone.localtime(value), pgettext("date format", "l, j F Y"))
 
 
 @register.simple_tag
@@ -142,9 +136,9 @@ def change(value: int, before: int) -> SafeString | str:
 @register.simple_tag
 def sparkline(values: Sequence[int], label: str) -> SafeString:
     """A tiny line of the course of a number; `label` says it in words for those who do not see it."""
-    if len(values) < 2:
+    top = max(values, default=0)
+    if len(values) < 2 or not top:
         return format_html("")
-    top = max(values) or 1
     step = SPARK_WIDTH / (len(values) - 1)
     points = " ".join(
         f"{index * step:.1f},{SPARK_HEIGHT - 2 - (SPARK_HEIGHT - 4) * value / top:.1f}"
