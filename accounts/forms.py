@@ -89,6 +89,7 @@ class StaffForm(forms.Form):
         branch = self.fields["branch"]
         assert isinstance(branch, forms.ModelChoiceField)
         branch.queryset = Branch.objects.visible_to(by)
+        branch.widget.attrs["translate"] = "no"
         if not by.is_headquarters:
             del self.fields["branch"]
         if person:
@@ -138,4 +139,5 @@ class TokenForm(forms.Form):
         user = self.fields["user"]
         assert isinstance(user, forms.ModelChoiceField)
         user.queryset = User.objects.visible_to(by).filter(is_active=True).order_by("username")
+        user.widget.attrs["translate"] = "no"
         self.helper = plain_helper()

@@ -93,6 +93,7 @@ class GroupForm(GroupModelForm):
         branch = self.fields["branch"]
         assert isinstance(branch, forms.ModelChoiceField)
         branch.queryset = Branch.objects.visible_to(user)
+        branch.widget.attrs["translate"] = "no"
         if user.branch_id is None:
             branch.empty_label = _("Headquarters")
         else:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django import template
 from django.utils import formats, timezone
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -35,6 +36,12 @@ COLOURS = {
 }
 AVATAR_COLOURS = 8
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
+
+
+@register.filter
+def kept(label: object) -> SafeString:
+    """The attribute that keeps a name from being translated: texts of the interface are lazy, names plain."""
+    return SafeString("" if isinstance(label, Promise) else ' translate="no"')
 
 
 @register.filter
@@ -138,7 +145,7 @@ def sparkline(values: Sequence[int], label: str) -> SafeString:
     """A tiny line of the course of a number; `label` says it in words for those who do not see it."""
     top = max(values, default=0)
     if len(values) < 2 or not top:
-        return format_html("")
+        return SafeString("")
     step = SPARK_WIDTH / (len(values) - 1)
     points = " ".join(
         f"{index * step:.1f},{SPARK_HEIGHT - 2 - (SPARK_HEIGHT - 4) * value / top:.1f}"
