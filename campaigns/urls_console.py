@@ -2,11 +2,38 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import search, today
+from campaigns import channel, search, today
+from campaigns.deliveries import views as deliveries
+from campaigns.posts import views as posts
 
 app_name = "campaigns"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", today.home, name="home"),
     path("today/", today.today, name="today"),
     path("search/", search.search, name="search"),
+    path("posts/", posts.post_list, name="posts"),
+    path("posts/new/", posts.post_new, name="post_new"),
+    path("posts/groups/", posts.post_groups, name="post_groups"),
+    path("posts/times/", posts.post_times, name="post_times"),
+    path("posts/<int:pk>/", posts.post_detail, name="post"),
+    path("posts/<int:pk>/edit/", posts.post_edit, name="post_edit"),
+    path("posts/<int:pk>/pause/", posts.post_hold, name="post_pause"),
+    path("posts/<int:pk>/resume/", posts.post_continue, name="post_resume"),
+    path("posts/<int:pk>/stop/", posts.post_end, name="post_stop"),
+    path("deliveries/", deliveries.delivery_list, name="deliveries"),
+    path("deliveries/<int:pk>/", deliveries.delivery_detail, name="delivery"),
+    path("deliveries/<int:pk>/send/", deliveries.delivery_act, {"decision": "send"}, name="delivery_send"),
+    path("deliveries/<int:pk>/sent/", deliveries.delivery_act, {"decision": "sent"}, name="delivery_sent"),
+    path("deliveries/<int:pk>/skip/", deliveries.delivery_act, {"decision": "skip"}, name="delivery_skip"),
+    path("groups/<int:pk>/posted/", deliveries.group_feed, name="group_feed"),
+    path("groups/<int:pk>/sent/", deliveries.group_deliveries, name="group_deliveries"),
+    path("groups/<int:pk>/channel/", channel.channel, name="group_channel"),
+    path("groups/<int:pk>/channel/secret/", channel.channel_secret, name="group_channel_secret"),
+    path("groups/<int:pk>/channel/enable/", channel.channel_enable, name="group_channel_enable"),
+    path("groups/<int:pk>/channel/test/", channel.channel_test, name="group_channel_test"),
+    path(
+        "groups/<int:pk>/channel/test/<int:delivery_pk>/", channel.channel_test_state, name="group_channel_test_state"
+    ),
+    path("groups/<int:pk>/channel/renew/", channel.page_renew, name="group_page_renew"),
+    path("groups/<int:pk>/channel/code.svg", channel.page_code, name="group_page_code"),
 ]

@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/v1/", include("community_ops.api")),
     path("", include("accounts.urls_console")),
     path("", include("campaigns.urls_console")),
+    path("", include("campaigns.urls_member")),
     path("", include("groups.urls_console")),
     path("", include("members.urls_console")),
     path("", include("analytics.urls_console")),

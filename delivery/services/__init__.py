@@ -6,6 +6,7 @@ from delivery.services.destinations import destination_create, destination_enabl
 from delivery.services.dispatching import Dispatched, dispatch
 from delivery.services.planning import (
     NOT_BEGUN,
+    ORDERED_BY_HAND,
     NewDelivery,
     deliveries_cancel,
     deliveries_drop,
@@ -20,6 +21,7 @@ from delivery.services.sending import deliver, deliver_all
 
 __all__ = [
     "NOT_BEGUN",
+    "ORDERED_BY_HAND",
     "Dispatched",
     "NewDelivery",
     "deliver",

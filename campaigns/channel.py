@@ -1,0 +1,156 @@
+"""A group's channel in the console: where its messages go, a test, and its member page with link and code."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import segno
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import StaffRequest, staff_required, writer_required
+from campaigns.deliveries.services import delivery_test
+from community_ops.lib.forms import MarkedForm, add_errors
+from community_ops.lib.toasts import toast
+from delivery.models import Delivery, Kind
+from delivery.services import destination_enable
+from groups.channel import channel_kind, group_renew_page, group_set_channel
+from groups.models import Group
+
+
+class ChannelForm(MarkedForm):
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Messages go to"), choices=Kind.choices, widget=forms.Select(attrs={"data-channel-kind": ""})
+    )
+    url = forms.CharField(
+        label=gettext_lazy("Address"),
+        required=False,
+        max_length=500,
+        widget=forms.URLInput(attrs={"placeholder": "https://example.com/hooks/community"}),
+        help_text=gettext_lazy("For a webhook: each message is sent there as a signed POST."),
+    )
+    secret = forms.CharField(
+        label=gettext_lazy("Signing secret"),
+        required=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy("Empty keeps the one there is, or makes one."),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@staff_required
+def channel(request: StaffRequest, pk: int) -> HttpResponse:
+    group = _visible(request, pk)
+    form = _form(group, request.POST or None)
+    if form.is_valid():
+        try:
+            group_set_channel(by=request.user, group=group, **form.cleaned_data)
+        except ValidationError as error:
+            add_errors(form, error)
+        else:
+            toast(request, _("The channel is saved. What is planned goes this way from now on."))
+            return redirect("campaigns:group_channel", group.pk)
+    return _page(request, group, form)
+
+
+def _form(group: Group, data: Any = None) -> ChannelForm:
+    url = group.destination.url if group.destination else ""
+    return ChannelForm(data, initial={"kind": channel_kind(group), "url": url})
+
+
+def _page(request: StaffRequest, group: Group, form: ChannelForm, *, secret: str = "") -> HttpResponse:
+    context = {
+        "group": group,
+        "tab": "channel",
+        "form": form,
+        "destination": group.destination,
+        "kind": channel_kind(group),
+        "page_url": page_url(group),
+        "secret": secret,
+    }
+    return render(request, "console/campaigns/channel.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@writer_required
+def channel_secret(request: StaffRequest, pk: int) -> HttpResponse:
+    """Shows the signing secret, for the one who sets the receiver up."""
+    group = _visible(request, pk)
+    secret = group.destination.secret if group.destination and group.destination.secret_hint else ""
+    return _page(request, group, _form(group), secret=secret)
+
+
+@require_POST
+@writer_required
+def channel_enable(request: StaffRequest, pk: int) -> HttpResponse:
+    group = _visible(request, pk)
+    if group.destination:
+        destination_enable(destination=group.destination)
+        toast(request, _("The channel is switched on again."))
+    return redirect("campaigns:group_channel", group.pk)
+
+
+@require_POST
+@writer_required
+def channel_test(request: StaffRequest, pk: int) -> HttpResponse:
+    """Sends a test message; the answer shows how it fares, and asks again until that is known."""
+    group = _visible(request, pk)
+    delivery = delivery_test(
+        by=request.user,
+        now=timezone.now(),
+        group=group,
+        title=_("Test message"),
+        text=_("This is a test from %(name)s. If you can read it, the channel works.") % {"name": request.user},
+    )
+    if not request.htmx:
+        return redirect("campaigns:delivery", delivery.pk)
+    return _test_state(request, group, delivery)
+
+
+@require_GET
+@staff_required
+def channel_test_state(request: StaffRequest, pk: int, delivery_pk: int) -> HttpResponse:
+    group = _visible(request, pk)
+    return _test_state(request, group, get_object_or_404(Delivery, pk=delivery_pk, group_id=group.pk, post_id=None))
+
+
+def _test_state(request: StaffRequest, group: Group, delivery: Delivery) -> HttpResponse:
+    context = {"group": group, "delivery": delivery, "at_work": delivery.state in ("planned", "queued", "sending")}
+    return render(request, "console/campaigns/channel_test.html", context)
+
+
+@require_POST
+@writer_required
+def page_renew(request: StaffRequest, pk: int) -> HttpResponse:
+    group = group_renew_page(by=request.user, group=_visible(request, pk))
+    toast(request, _("The member page has a new address. The old link and code lead nowhere now."))
+    return redirect("campaigns:group_channel", group.pk)
+
+
+@require_GET
+@staff_required
+def page_code(request: StaffRequest, pk: int) -> HttpResponse:
+    """The QR code of the member page."""
+    group = _visible(request, pk)
+    out = io.BytesIO()
+    segno.make(page_url(group), error="m").save(out, kind="svg", scale=8, border=3, dark="#000", light="#fff")
+    return HttpResponse(out.getvalue(), content_type="image/svg+xml")
+
+
+def page_url(group: Group) -> str:
+    """Where members find the group's page."""
+    return f"{settings.PUBLIC_URL}" + reverse("member:group", args=[group.page_token])
+
+
+def _visible(request: StaffRequest, pk: int) -> Group:
+    return get_object_or_404(Group.objects.visible_to(request.user).select_related("branch", "destination"), pk=pk)

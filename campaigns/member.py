@@ -1,0 +1,33 @@
+"""The page of a group that members open on their phone from a link or a code."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from delivery.models import FeedItem
+from groups.models import Group
+
+PAGE = 20
+
+
+@require_GET
+def group_page(request: HttpRequest, token: str) -> HttpResponse:
+    """Purpose, promise and posts of a group. The token in the address is the key: it cannot be guessed."""
+    group = get_object_or_404(Group.objects.open(), page_token=token)
+    asked = request.GET.get("page", "")
+    page = int(asked) if asked.isascii() and asked.isdigit() and 0 < len(asked) < 5 else 1
+    start = (max(page, 1) - 1) * PAGE
+    found = list(FeedItem.objects.of_group(group.pk)[start : start + PAGE + 1])
+    context = {
+        "group": group,
+        "items": found[:PAGE],
+        "page": max(page, 1),
+        "older": page + 1 if found[PAGE:] else None,
+    }
+    response = render(request, "member/campaigns/group.html", context)
+    # Whoever has the address may read; nobody else learns it from a search engine or a link followed from here.
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex"
+    return response

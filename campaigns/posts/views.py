@@ -1,0 +1,322 @@
+"""Posts in the console."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Count, Min, Prefetch, Q, QuerySet
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import StaffRequest, staff_required, writer_required
+from accounts.models import User
+from campaigns.deliveries.views import delivery_listing
+from campaigns.posts.forms import PostForm, ScheduleForm
+from campaigns.posts.models import Post, PostState
+from campaigns.posts.selectors import deliveries_visible_to
+from campaigns.posts.services import post_create, post_pause, post_resume, post_stop, post_update
+from campaigns.posts.words import schedule_words
+from community_ops.lib.forms import add_errors
+from community_ops.lib.lists import Column, Filter, Listing
+from community_ops.lib.toasts import toast, warn
+from delivery.models import State
+from delivery.services import NOT_BEGUN
+from groups.models import Group
+
+PREVIEWED = 5
+GROUPS_FOUND = 20
+# The fields of the form that services know under another name.
+FIELDS = {"at": "clock", "start": "day", "rrule": "repeat", "timezone": "clock"}
+
+COLUMNS: list[Column[Any]] = [
+    Column("title", gettext_lazy("Title"), order="title", value=lambda post: post.title),
+    Column("state", gettext_lazy("State"), order="state", value=lambda post: post.get_state_display(), wide="sm"),
+    Column("schedule", gettext_lazy("Schedule"), value=schedule_words, wide="md"),
+    Column("next", gettext_lazy("Next time"), order="next_at", value=lambda post: post.next_at, nullable=True),
+    Column(
+        "groups",
+        gettext_lazy("Groups"),
+        order="groups_count",
+        value=lambda post: post.groups_count,
+        number=True,
+        wide="sm",
+    ),
+    Column(
+        "author",
+        gettext_lazy("Written by"),
+        order="created_by__username",
+        value=lambda post: post.created_by or "",
+        wide="lg",
+        nullable=True,
+    ),
+    Column("created", gettext_lazy("Written"), order="created_at", value=lambda post: post.created_at, wide="lg"),
+]
+
+
+@require_GET
+@staff_required
+def post_list(request: StaffRequest) -> HttpResponseBase:
+    now = timezone.now()
+    coming = Q(occurrences__due_at__gt=now, state=PostState.ACTIVE)
+    in_reach = Q() if request.user.is_headquarters else Q(groups__branch_id=request.user.branch_id)
+    posts = Post.objects.visible_to(request.user).select_related("created_by")
+    posts = posts.annotate(
+        next_at=Min("occurrences__due_at", filter=coming), groups_count=Count("groups", filter=in_reach, distinct=True)
+    )
+    listing = Listing(
+        request,
+        posts,
+        columns=COLUMNS,
+        filters=_filters(),
+        search=lambda found, text: found.matching(text),  # type: ignore[attr-defined]
+        sort="-created",
+        id="posts",
+    )
+    if listing.export:
+        return listing.export_response("posts")
+    return render(request, "console/campaigns/posts.html", {"listing": listing, "words": schedule_words})
+
+
+def _filters() -> list[Filter[Any]]:
+    return [
+        Filter("state", gettext_lazy("State"), PostState.choices, lambda posts, value: posts.filter(state=value)),
+        Filter(
+            "repeats",
+            gettext_lazy("How often"),
+            [("once", gettext_lazy("Once")), ("again", gettext_lazy("Again and again"))],
+            lambda posts, value: posts.filter(rrule="") if value == "once" else posts.exclude(rrule=""),
+        ),
+    ]
+
+
+@require_http_methods(["GET", "POST"])
+@writer_required
+def post_new(request: StaffRequest) -> HttpResponse:
+    """Plans a post, for the group it was asked from, or as a copy of another."""
+    now = timezone.now()
+    source = _asked(Post.objects.visible_to(request.user), request.GET.get("from", ""))
+    group = _asked(Group.objects.visible_to(request.user), request.GET.get("group", ""))
+    form = PostForm(
+        request.POST or None, user=request.user, now=now, initial=_initial(now, source, group, request.user)
+    )
+    if form.is_valid() and form.schedule:
+        data = form.cleaned_data
+        try:
+            post = post_create(
+                by=request.user,
+                now=now,
+                title=data["title"],
+                body=data["body"],
+                groups=list(data["groups"]),
+                schedule=form.schedule,
+                missed=data["missed"],
+                late_minutes=data["late_minutes"],
+            )
+        except ValidationError as error:
+            _add_errors(form, error)
+        else:
+            toast(request, _("“%(title)s” is planned.") % {"title": post.title})
+            return redirect("campaigns:post", post.pk)
+    context = {"form": form, "group": group, **_group_choices(form, request)}
+    return render(request, "console/campaigns/post_form.html", context, status=422 if form.is_bound else 200)
+
+
+def _asked(rows: QuerySet[Any], pk: str) -> Any:
+    return rows.filter(pk=int(pk)).first() if pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+
+
+def _initial(now: datetime, source: Post | None, group: Group | None, user: User) -> dict[str, Any]:
+    initial: dict[str, Any] = {"day": timezone.localdate(now)}
+    if source:
+        reached = source.groups.filter(pk__in=Group.objects.visible_to(user).postable().values("pk"))
+        initial |= {
+            "title": source.title,
+            "body": source.body,
+            "missed": source.missed,
+            "late_minutes": source.late_minutes,
+            "groups": list(reached.values_list("pk", flat=True)),
+        }
+    elif group:
+        initial["groups"] = [group.pk]
+    return initial
+
+
+def _group_choices(form: PostForm, request: StaffRequest) -> dict[str, Any]:
+    if "groups" not in form.fields:
+        return {}
+    chosen = form.chosen_groups()
+    taken = {group.pk for group in chosen}
+    found, more = _groups_found(request.user, "", taken)
+    return {"chosen": chosen, "found": found, "more": more}
+
+
+def _groups_found(user: User, text: str, taken: set[int]) -> tuple[list[Group], bool]:
+    groups = Group.objects.visible_to(user).postable().matching(text).exclude(pk__in=taken).order_by("name", "pk")
+    found = list(groups[: GROUPS_FOUND + 1])
+    return found[:GROUPS_FOUND], len(found) > GROUPS_FOUND
+
+
+@require_GET
+@writer_required
+def post_groups(request: StaffRequest) -> HttpResponse:
+    """The groups that a search finds, without those that are ticked already."""
+    text = request.GET.get("find", "").replace("\x00", "").strip()[:120]
+    taken = {int(pk) for pk in request.GET.getlist("groups") if pk.isascii() and pk.isdigit() and len(pk) < 19}
+    found, more = _groups_found(request.user, text, taken)
+    return render(request, "console/campaigns/post_groups.html", {"found": found, "more": more, "text": text})
+
+
+@require_GET
+@writer_required
+def post_times(request: StaffRequest) -> HttpResponse:
+    """The next times of a schedule as it is being chosen."""
+    now = timezone.now()
+    post = _asked(Post.objects.visible_to(request.user), request.GET.get("post", ""))
+    form = ScheduleForm(request.GET, now=now, post=post)
+    times = list(islice(form.schedule.times(now), PREVIEWED)) if form.is_valid() and form.schedule else []
+    problems = [message for messages in form.errors.values() for message in messages]
+    return render(
+        request, "console/campaigns/post_times.html", {"times": times, "problems": problems, "zone": form.zone}
+    )
+
+
+@require_GET
+@staff_required
+def post_detail(request: StaffRequest, pk: int) -> HttpResponseBase:
+    post = _visible(request, pk)
+    listing = delivery_listing(
+        request, deliveries_visible_to(request.user).filter(post_id=post.pk), of_post=True, default_sort="due"
+    )
+    if listing.export:
+        return listing.export_response("deliveries")
+    now = timezone.now()
+    context = {
+        "post": post,
+        "words": schedule_words(post),
+        "next_times": post.occurrences.coming(now)[:PREVIEWED],
+        "may_change": post.is_open and post.may_be_changed_by(request.user),
+        "out_of_reach": request.user.may_write and not post.may_be_changed_by(request.user),
+        "listing": listing,
+        "counts": _counts(request, post),
+    }
+    return render(request, "console/campaigns/post.html", context)
+
+
+def _counts(request: StaffRequest, post: Post) -> list[tuple[str, Any, int]]:
+    """(state, its name, how many), for the states that occur."""
+    rows = (
+        deliveries_visible_to(request.user)
+        .filter(post_id=post.pk)
+        .order_by()
+        .values_list("state")
+        .annotate(n=Count("pk"))
+    )
+    found = dict(rows)
+    return [(state.value, state.label, found[state.value]) for state in State if state.value in found]
+
+
+@require_http_methods(["GET", "POST"])
+@writer_required
+def post_edit(request: StaffRequest, pk: int) -> HttpResponse:
+    post = _changeable(request, pk)
+    if not post.is_open:
+        warn(request, _("This post is over and cannot be changed any more."))
+        return redirect("campaigns:post", post.pk)
+    now = timezone.now()
+    form = PostForm(request.POST or None, user=request.user, now=now, post=post)
+    if form.is_valid() and form.schedule:
+        data = form.cleaned_data
+        try:
+            post_update(
+                by=request.user,
+                now=now,
+                post=post,
+                title=data["title"],
+                body=data["body"],
+                schedule=form.schedule,
+                missed=data["missed"],
+                late_minutes=data["late_minutes"],
+            )
+        except ValidationError as error:
+            _add_errors(form, error)
+        else:
+            toast(request, _("The post is saved. What is planned goes out as it says now."))
+            return redirect("campaigns:post", post.pk)
+    context = {"form": form, "post": post}
+    return render(request, "console/campaigns/post_form.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@writer_required
+def post_hold(request: StaffRequest, pk: int) -> HttpResponse:
+    post = _changeable(request, pk)
+    if post_pause(by=request.user, now=timezone.now(), post=post):
+        text = _("“%(title)s” is paused: nothing of it goes out.") % {"title": post.title}
+        toast(request, text, undo_url=reverse("campaigns:post_resume", args=[post.pk]))
+    else:
+        warn(request, _("This post is not running."))
+    return redirect("campaigns:post", post.pk)
+
+
+@require_POST
+@writer_required
+def post_continue(request: StaffRequest, pk: int) -> HttpResponse:
+    post = _changeable(request, pk)
+    try:
+        if post_resume(by=request.user, now=timezone.now(), post=post):
+            toast(request, _("“%(title)s” runs again.") % {"title": post.title})
+        else:
+            warn(request, _("This post is not paused."))
+    except ValidationError as error:
+        warn(request, " ".join(error.messages))
+    return redirect("campaigns:post", post.pk)
+
+
+@require_http_methods(["GET", "POST"])
+@writer_required
+def post_end(request: StaffRequest, pk: int) -> HttpResponse:
+    """Shows what stopping would cancel; stops when it is sent."""
+    post = _changeable(request, pk)
+    if request.method == "POST":
+        if post_stop(by=request.user, now=timezone.now(), post=post):
+            toast(request, _("“%(title)s” is stopped.") % {"title": post.title})
+        else:
+            warn(request, _("This post is over already."))
+        return redirect("campaigns:post", post.pk)
+    affected = deliveries_visible_to(request.user).filter(NOT_BEGUN, post_id=post.pk).order_by("due_at", "pk")
+    names = dict(Group.objects.visible_to(request.user).filter(posts=post).values_list("pk", "name"))
+    context = {
+        "post": post,
+        "count": affected.count(),
+        "groups_count": len(names),
+        "first": [(names.get(row.group_id, row.group_ref), row.due_at) for row in affected[:PREVIEWED]],
+    }
+    return render(request, "console/campaigns/post_stop.html", context)
+
+
+def _visible(request: StaffRequest, pk: int) -> Post:
+    in_reach = Group.objects.visible_to(request.user).order_by("name", "pk")
+    posts = Post.objects.visible_to(request.user).select_related("created_by")
+    return get_object_or_404(posts.prefetch_related(Prefetch("groups", queryset=in_reach)), pk=pk)
+
+
+def _changeable(request: StaffRequest, pk: int) -> Post:
+    post = _visible(request, pk)
+    if not post.may_be_changed_by(request.user):
+        raise PermissionDenied
+    return post
+
+
+def _add_errors(form: PostForm, error: ValidationError) -> None:
+    if hasattr(error, "error_dict"):
+        error = ValidationError({FIELDS.get(name, name): found for name, found in error.error_dict.items()})
+    add_errors(form, error)

@@ -1,0 +1,50 @@
+// Planning a post: only the fields that count are shown, ticked groups move up, the text is counted.
+
+// Fields that belong to one choice: data-shown-for="weekly" beside the select that makes it.
+const follow = (select, attribute) => {
+  if (!select) return;
+  const parts = select.form.querySelectorAll(`[${attribute}]`);
+  const show = () => {
+    for (const part of parts) part.hidden = !part.getAttribute(attribute).split(" ").includes(select.value);
+  };
+  select.addEventListener("change", show);
+  show();
+};
+for (const form of document.querySelectorAll("[data-post-form], [data-channel-form]")) {
+  follow(form.querySelector("[name=repeat], [data-channel-kind]"), "data-shown-for");
+  follow(form.querySelector("[name=missed]"), "data-shown-for-missed");
+}
+
+for (const picker of document.querySelectorAll("[data-group-picker]")) {
+  const chosen = picker.querySelector("[data-chosen]");
+  const find = picker.querySelector("[name=find]");
+  picker.addEventListener("change", (event) => {
+    const label = event.target.closest("label.pick");
+    if (!label) return;
+    if (event.target.checked) {
+      chosen.append(label);
+      find.focus();
+    } else if (label.parentElement === chosen) {
+      const next = label.nextElementSibling ?? label.previousElementSibling;
+      label.remove();
+      (next?.querySelector("input") ?? find).focus();
+    }
+  });
+  picker.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-pick-all]")) return;
+    for (const label of picker.querySelectorAll(".pick-found label.pick")) {
+      label.querySelector("input").checked = true;
+      chosen.append(label);
+    }
+    find.focus();
+  });
+  // Enter searches; it does not send the half-written post.
+  find.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+}
+
+for (const text of document.querySelectorAll("[data-counter]")) {
+  const shown = document.getElementById(text.dataset.counter);
+  const count = () => { shown.textContent = `${[...text.value].length.toLocaleString("en")} / ${text.maxLength.toLocaleString("en")}`; };
+  text.addEventListener("input", count);
+  count();
+}
