@@ -88,10 +88,11 @@ def quietly(command: Sequence[str | Path], env: dict[str, str] | None) -> subpro
 
 
 def last_words(output: str) -> str:
-    """The line that says what went wrong: the last error, else the last line."""
+    """The line that says why: one with a reason, else the last error, else the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower() and "complete log" not in line.lower()]
-    return (errors or lines or ["it said nothing."])[-1][:300]
+    reasons = [line for line in errors if "reason:" in line or "ENOTFOUND" in line or "EAI_AGAIN" in line]
+    return (reasons or errors[-1:] or lines[-1:] or ["it said nothing"])[0][:300].rstrip(".") + "."
 
 
 # --- Stamps ---

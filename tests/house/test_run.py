@@ -83,14 +83,13 @@ def test_a_damaged_stamp_file_counts_as_none(tmp_path: Path):
 
 def test_a_failed_step_is_one_sentence_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(run, "DATA_DIR", tmp_path)
-    script = (
-        "print('fetching'); print('npm error network no route'); print('npm error A complete log'); raise SystemExit(4)"
-    )
+    lines = ["fetching", "npm error request failed, reason: no route", "npm error See help"]
+    script = f"print(*{lines}, sep='\\n'); raise SystemExit(4)"
     with pytest.raises(run.SetupError) as caught:
         run.run([sys.executable, "-c", script], "npm", "Is the network there?")
     log = tmp_path / "logs" / "setup-npm.log"
     assert str(caught.value) == (
-        f"npm failed: npm error network no route Is the network there? All of its output: {log}"
+        f"npm failed: npm error request failed, reason: no route. Is the network there? All of its output: {log}"
     )
     assert "fetching" in log.read_text("utf-8")
 
