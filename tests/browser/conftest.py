@@ -1,0 +1,132 @@
+"""A whole installation with the demo community, and browsers that are signed in to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from community_ops.embedded.valkey import free_port
+from tests.conftest import find_chromium, process, said_by, wait_until
+from tests.plugins.environment import BASE_DIR, DATA_DIR
+
+# Enough for every page to be full; the walker looks at pages, not at numbers.
+MEMBERS = os.environ.get("WALK_MEMBERS", "1500")
+WIDE, PHONE = 1440, 390
+HEIGHTS = {WIDE: 900, PHONE: 844}
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the installation answers, how its staff sign in, and its DATA_DIR."""
+
+    url: str
+    passwords: dict[str, str]
+    environment: dict[str, str]
+
+    def manage(self, *arguments: str, stdin: str = "") -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=BASE_DIR,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Site]:
+    """Everything `manage.py up` runs, on a database of its own that holds a small demo community."""
+    data = DATA_DIR / "demo"
+    data.mkdir()
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    environment |= {
+        "DJANGO_SETTINGS_MODULE": "community_ops.settings",
+        "DATA_DIR": str(data),
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+    }
+    site = Site(f"http://127.0.0.1:{port}", {}, environment)
+    site.manage("migrate", "-v", "0")
+    site.manage("collectstatic", "--noinput", "-v", "0")
+    site.manage("seed_demo", "--members", MEMBERS)
+    for person in json.loads((data / "demo-sign-in.json").read_text(encoding="utf-8")):
+        site.passwords[person["username"]] = person["password"]
+    command = [sys.executable, "manage.py", "up", "--port", str(port), "--concurrency", "1"]
+    with process(command, "up", environment):
+        wait_until(lambda: "Ready:" in said_by("up"), seconds=60, because=lambda: said_by("up"))
+        yield site
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser for the tests of one file; no event loop of it is left for other tests."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find_chromium(),
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+OpenBrowser = Callable[..., BrowserContext]
+
+
+@pytest.fixture(scope="module")
+def as_staff(demo: Site, chromium: Browser) -> Iterator[OpenBrowser]:
+    """`as_staff("lin", language="en", width=1440, theme="light")`: a browser in which that person is signed in.
+
+    An empty name is a stranger. The sign-in is made once for each person and its cookies are used again.
+    """
+    cookies: dict[str, list] = {"": []}
+    opened: list[BrowserContext] = []
+
+    def open_browser(
+        username: str = "", language: str = "en", width: int = WIDE, theme: str = "light"
+    ) -> BrowserContext:
+        context = chromium.new_context(
+            base_url=demo.url,
+            viewport={"width": width, "height": HEIGHTS[width]},
+            color_scheme=theme,  # type: ignore[arg-type]
+            locale={"en": "en-GB", "zh-hans": "zh-CN"}[language],
+            timezone_id="Asia/Shanghai",
+            reduced_motion="reduce",
+            is_mobile=False,
+        )
+        opened.append(context)
+        if username not in cookies:
+            page = context.new_page()
+            page.goto("/sign-in/")
+            page.locator("input[name=username]").fill(username)
+            page.locator("input[name=password]").fill(demo.passwords[username])
+            page.keyboard.press("Enter")
+            page.wait_for_url(lambda url: "/sign-in/" not in url)
+            page.close()
+            cookies[username] = [cookie for cookie in context.cookies() if cookie["name"] != "language"]
+        context.clear_cookies()
+        context.add_cookies([*cookies[username], {"name": "language", "value": language, "url": demo.url}])
+        return context
+
+    yield open_browser
+    for context in opened:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Where pictures of the pages are put, for people to look at."""
+    folder = BASE_DIR / "screenshots"
+    folder.mkdir(exist_ok=True)
+    return folder

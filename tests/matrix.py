@@ -1,0 +1,164 @@
+"""Every address of the product: what each person of the cast gets there.
+
+`tests/test_urls.py` asks for each of them, and fails on a route that is not listed here. The walker of `tests/browser`
+opens those that are pages. Statuses stand in the order of WHO.
+
+The objects named in a route belong to the Hangzhou branch, which is Mei's; Out must not learn that they exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+WHO = ("lin", "mei", "ana", "out", "stranger")
+Statuses = tuple[int, int, int, int, int]
+
+# Pages: to read, to write, for administrators.
+SEEN_BY_ALL: Statuses = (200, 200, 200, 200, 302)
+SEEN_IN_BRANCH: Statuses = (200, 200, 200, 404, 302)
+WRITERS: Statuses = (200, 200, 403, 200, 302)
+WRITERS_IN_BRANCH: Statuses = (200, 200, 403, 404, 302)
+ADMINS: Statuses = (200, 403, 403, 403, 302)
+OPEN: Statuses = (200, 200, 200, 200, 200)
+# Another method is refused before anybody is asked who they are.
+NOT_ALLOWED: Statuses = (405, 405, 405, 405, 405)
+# API: a token acts for its person and has every scope; a stranger has none.
+API_ALL: Statuses = (200, 200, 200, 200, 401)
+API_IN_BRANCH: Statuses = (200, 200, 200, 404, 401)
+API_REFUSED: Statuses = (405, 405, 405, 405, 401)
+
+
+def done(status: int, *, reader: int = 403, elsewhere: int | None = None, stranger: int = 302) -> Statuses:
+    """Writers get `status`; `elsewhere` is what the operator of another branch gets when it is not the same."""
+    return (status, status, reader, status if elsewhere is None else elsewhere, stranger)
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a route answers.
+
+    `args` names objects of the world (tests/test_urls.py) that fill the address; `page` says that GET gives a whole
+    page for the walker; `query` and `data` are sent along.
+    """
+
+    get: Statuses = NOT_ALLOWED
+    post: Statuses = NOT_ALLOWED
+    args: dict[str, str] = field(default_factory=dict)
+    page: bool = False
+    query: str = ""
+    data: dict[str, Any] | None = None
+
+
+def page(get: Statuses, post: Statuses = NOT_ALLOWED, *, query: str = "", data: Any = None, **args: str) -> Route:
+    return Route(get, post, args, page=True, query=query, data=data)
+
+
+def part(get: Statuses, post: Statuses = NOT_ALLOWED, *, query: str = "", data: Any = None, **args: str) -> Route:
+    """A fragment, a file, or anything else that is not a whole page."""
+    return Route(get, post, args, query=query, data=data)
+
+
+def act(post: Statuses, *, data: Any = None, **args: str) -> Route:
+    """Something that is only done, never looked at."""
+    return Route(NOT_ALLOWED, post, args, data=data)
+
+
+def api(
+    get: Statuses = API_REFUSED, post: Statuses = API_REFUSED, *, query: str = "", data: Any = None, **args: str
+) -> Route:
+    return Route(get, post, args, query=query, data=data)
+
+
+MONTH = {"from": "2026-02-01", "to": "2026-02-28"}
+FUNNEL = {"range": MONTH, "window_seconds": 86400, "steps": [{"kind": "joined"}, {"kind": "message"}]}
+RETENTION = {
+    "period": "week",
+    "total_intervals": 4,
+    "range": {"from": "2026-02-02"},
+    "start_event": {"kind": "joined"},
+    "return_event": {},
+}
+ACTIVITY = {"metric": "unique", "interval": "day", "range": MONTH, "event": {}}
+
+ROUTES: dict[str, Route] = {
+    # Health
+    "healthz": part(OPEN),
+    "readyz": part((503, 503, 503, 503, 503)),  # no worker runs beside the tests
+    "metrics": part(OPEN),
+    # The way in
+    "accounts:sign_in": page((302, 302, 302, 302, 200), (302, 302, 302, 302, 200)),
+    "accounts:sign_out": act((302, 302, 302, 302, 302)),
+    "accounts:language": act((302, 302, 302, 302, 302), data={"language": "en"}),
+    "accounts:theme": act((302, 302, 302, 302, 302), data={"theme": "dark"}),
+    "accounts:profile": page(SEEN_BY_ALL, (200, 200, 200, 200, 302)),
+    # Today and search
+    "campaigns:home": part((302, 302, 302, 302, 302)),
+    "campaigns:today": page(SEEN_BY_ALL),
+    "campaigns:search": page(SEEN_BY_ALL, query="?q=阅读"),
+    # Groups
+    "groups:list": page(SEEN_BY_ALL),
+    "groups:new": page(WRITERS, done(200)),
+    "groups:detail": page(SEEN_IN_BRANCH, pk="group"),
+    "groups:members": page(SEEN_IN_BRANCH, pk="group"),
+    "groups:feed": page(SEEN_IN_BRANCH, pk="group"),
+    "groups:deliveries": page(SEEN_IN_BRANCH, pk="group"),
+    "groups:edit": page(WRITERS_IN_BRANCH, done(200, elsewhere=404), pk="group"),
+    "groups:archive": act(done(302, elsewhere=404), pk="group"),
+    "groups:restore": act(done(302, elsewhere=404), pk="group"),
+    # Posts and deliveries
+    "campaigns:posts": page(SEEN_BY_ALL),
+    "campaigns:post_new": page(WRITERS, done(200)),
+    "campaigns:post_groups": part(WRITERS),
+    "campaigns:post_times": part(WRITERS),
+    "campaigns:post": page(SEEN_IN_BRANCH, pk="post"),
+    "campaigns:post_edit": page(WRITERS_IN_BRANCH, done(200, elsewhere=404), pk="post"),
+    "campaigns:post_pause": act(done(302, elsewhere=404), pk="post"),
+    "campaigns:post_resume": act(done(302, elsewhere=404), pk="post"),
+    "campaigns:post_stop": page(WRITERS_IN_BRANCH, done(302, elsewhere=404), pk="post"),
+    "campaigns:deliveries": page(SEEN_BY_ALL),
+    "campaigns:delivery": page(SEEN_IN_BRANCH, pk="delivery"),
+    "campaigns:delivery_send": act(done(302, elsewhere=404), pk="delivery"),
+    "campaigns:delivery_sent": act(done(302, elsewhere=404), pk="delivery"),
+    "campaigns:delivery_skip": act(done(302, elsewhere=404), pk="delivery"),
+    "campaigns:group_feed": part(SEEN_IN_BRANCH, pk="group"),
+    "campaigns:group_deliveries": part(SEEN_IN_BRANCH, pk="group"),
+    "campaigns:group_channel": page(SEEN_IN_BRANCH, done(200, elsewhere=404), pk="group"),
+    "campaigns:group_channel_secret": act(done(200, elsewhere=404), pk="group"),
+    "campaigns:group_channel_enable": act(done(302, elsewhere=404), pk="group"),
+    "campaigns:group_channel_test": act(done(302, elsewhere=404), pk="group"),
+    "campaigns:group_channel_test_state": part(SEEN_IN_BRANCH, pk="group", delivery_pk="test"),
+    "campaigns:group_page_renew": act(done(302, elsewhere=404), pk="group"),
+    "campaigns:group_page_code": part(SEEN_IN_BRANCH, pk="group"),
+    # Members' phones
+    "member:group": page(OPEN, token="page_token"),
+    # Settings
+    "accounts:staff": page(ADMINS),
+    "accounts:staff_new": page(ADMINS, (200, 403, 403, 403, 302)),
+    "accounts:staff_edit": page(ADMINS, (200, 403, 403, 403, 302), pk="mei"),
+    "accounts:staff_password": act((200, 403, 403, 403, 302), pk="mei"),
+    "accounts:branches": page(ADMINS),
+    "accounts:branch_new": page(ADMINS, (200, 403, 403, 403, 302)),
+    "accounts:branch_edit": page(ADMINS, (200, 403, 403, 403, 302), pk="branch"),
+    "accounts:tokens": page(ADMINS),
+    "accounts:token_new": page(ADMINS, (200, 403, 403, 403, 302)),
+    "accounts:token_revoke": act((302, 403, 403, 403, 302), pk="token"),
+    # API
+    "api:schema": part(OPEN, NOT_ALLOWED),
+    "api:docs": part(OPEN, NOT_ALLOWED),
+    "api:events": api(post=done(200, stranger=401), data={"events": []}),
+    "api:groups": api(API_ALL, done(400, stranger=401)),
+    "api:group": api(API_IN_BRANCH, pk="group"),
+    "api:members": api(API_ALL),
+    "api:member": api(API_IN_BRANCH, pk="member"),
+    "api:posts": api(API_ALL, done(400, stranger=401)),
+    "api:post": api(API_IN_BRANCH, pk="post"),
+    "api:post-pause": api(post=done(200, elsewhere=404, stranger=401), pk="post"),
+    "api:post-resume": api(post=done(200, elsewhere=404, stranger=401), pk="post"),
+    "api:post-stop": api(post=done(200, elsewhere=404, stranger=401), pk="post"),
+    "api:deliveries": api(API_ALL),
+    "api:report-funnel": api(post=API_ALL, data=FUNNEL),
+    "api:report-retention": api(post=API_ALL, data=RETENTION),
+    "api:report-activity": api(post=API_ALL, data=ACTIVITY),
+    "api:no-such-address": api((404, 404, 404, 404, 404), (404, 404, 404, 404, 404)),
+}

@@ -1,0 +1,106 @@
+"""Who gets what at which address."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from accounts.scopes import Scope
+from accounts.services import token_issue
+from campaigns.deliveries.services import delivery_test
+from campaigns.posts.services import Schedule, post_create
+from delivery.models import Delivery
+from tests.base import Cast
+from tests.builders import make_group, make_member
+from tests.matrix import ROUTES, WHO, Route
+
+
+def routes(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
+    """The full names of everything that can be asked for."""
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from routes(pattern, inner)
+        elif isinstance(pattern, URLPattern):
+            assert pattern.name, f"{pattern.pattern} has no name"
+            yield f"{namespace}{pattern.name}"
+
+
+def test_every_address_is_in_the_matrix():
+    served = set(routes(get_resolver()))
+    assert sorted(served - ROUTES.keys()) == [], "add these to tests/matrix.py"
+    assert sorted(ROUTES.keys() - served) == [], "these are gone: remove them from tests/matrix.py"
+
+
+class World:
+    """One of each thing, in Mei's branch, and a way to ask for pages as each person."""
+
+    def __init__(self, cast: Cast) -> None:
+        self.cast = cast
+        self.people = {"lin": cast.lin, "mei": cast.mei, "ana": cast.ana, "out": cast.out}
+        self.objects: dict[str, Any] = {}
+
+    def ask(self, who: str, method: str, name: str, route: Route) -> tuple[int, str]:
+        """The status, and the address asked. Nothing that the request changes stays."""
+        address = reverse(name, kwargs={kwarg: self.objects[thing] for kwarg, thing in route.args.items()})
+        client = Client()
+        headers = {}
+        data = route.data(self.objects) if callable(route.data) else route.data
+        extra: dict[str, Any] = {"data": data}
+        if address.startswith("/api/"):
+            extra = {"data": json.dumps(data or {}), "content_type": "application/json"}
+            if who in self.people:
+                headers["authorization"] = f"Bearer {self.objects[f'{who}_token']}"
+        elif who in self.people:
+            client.force_login(self.people[who])
+        with transaction.atomic():
+            if method == "GET":
+                response = client.get(address + route.query, headers=headers)
+            else:
+                response = client.post(address + route.query, headers=headers, **extra)
+            if response.streaming:
+                b"".join(response.streaming_content)
+            transaction.set_rollback(True)
+        # A form that is shown again says 422 to a script and 200 to a browser; both mean that nothing was done.
+        return 200 if response.status_code == 422 else response.status_code, f"{method} {address}"
+
+
+def make_world(cast: Cast) -> World:
+    world = World(cast)
+    group = make_group("杭州·阅读打卡", branch=cast.hangzhou, external_id="g1")
+    member = make_member("王子涵妈妈", groups=[group])
+    world.objects |= {"group": group.pk, "member": member.pk, "mei": cast.mei.pk, "branch": cast.hangzhou.pk}
+    now = timezone.now()
+    schedule = Schedule(timezone="Asia/Shanghai", rrule="FREQ=DAILY", start="2026-03-01T09:00")
+    post = post_create(by=cast.mei, now=now, title="早安", body="今日书单", groups=[group], schedule=schedule)
+    world.objects |= {"post": post.pk, "delivery": Delivery.objects.filter(post_id=post.pk).earliest("due_at").pk}
+    world.objects |= {
+        "page_token": group.page_token,
+        "test": delivery_test(by=cast.mei, now=now, group=group, title="试发", text="试发").pk,
+    }
+    for who, user in world.people.items():
+        scopes = [scope for scope in Scope.values if user.may_write or scope.endswith(":read")]
+        token, world.objects[f"{who}_token"] = token_issue(by=None, user=user, scopes=scopes)
+        world.objects.setdefault("token", token.pk)
+    return world
+
+
+@pytest.fixture
+def world(cast: Cast) -> World:
+    return make_world(cast)
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_everybody_gets_what_they_may(world, name):
+    route = ROUTES[name]
+    for method, expected in (("GET", route.get), ("POST", route.post)):
+        answers = {who: world.ask(who, method, name, route) for who in WHO}
+        found = tuple(status for status, _address in answers.values())
+        assert found == expected, f"{answers['lin'][1]}: {dict(zip(WHO, found, strict=True))}"
