@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpResponse
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_GET
 from accounts.access import StaffRequest, staff_required
 from accounts.models import User
 from activity.models import BuiltInKind, Event
+from campaigns.posts.selectors import deliveries_visible_to
 from delivery.models import Delivery, State
 from delivery.reasons import reason
 from groups.models import Group, GroupState
@@ -93,7 +93,7 @@ def day_so_far(*, user: User, now: datetime) -> Day:
     message, joined = Q(kind__slug=BuiltInKind.MESSAGE), Q(kind__slug=BuiltInKind.JOINED)
     events = Event.objects.filter(at__gte=yesterday, at__lte=now)
     if not user.is_headquarters:
-        events = events.filter(group_id__in=_groups_of(user))
+        events = events.filter(group_id__in=Group.objects.visible_to(user).values("pk"))
     row = events.aggregate(
         active=Count("member_id", distinct=True, filter=today_q),
         active_before=Count("member_id", distinct=True, filter=before_q),
@@ -103,7 +103,7 @@ def day_so_far(*, user: User, now: datetime) -> Day:
         joined_before=Count("member_id", distinct=True, filter=before_q & joined),
     )
     sent = (
-        Delivery.objects.in_groups(_groups_of(user))
+        deliveries_visible_to(user)
         .filter(due_at__gte=yesterday, due_at__lt=midnight + timedelta(days=1))
         .aggregate(
             today=Count("pk", filter=Q(state=State.SENT, due_at__gte=midnight)),
@@ -122,7 +122,7 @@ def day_so_far(*, user: User, now: datetime) -> Day:
 
 def tasks_of(*, user: User, now: datetime) -> Tasks:
     """What needs `user` now. A constant number of queries, however much there is."""
-    of_groups = Delivery.objects.in_groups(_groups_of(user)).select_related("message")
+    of_groups = deliveries_visible_to(user).select_related("message")
     stuck = of_groups.need_a_person().filter(Q(due_at__gt=now - FAILURES_STAY) | ~Q(state=State.FAILED))
     coming = of_groups.planned().filter(due_at__gt=now, due_at__lte=now + AHEAD)
     stuck_shown = list(stuck.order_by("due_at", "pk")[:SHOWN])
@@ -146,10 +146,6 @@ def tasks_of(*, user: User, now: datetime) -> Tasks:
         forming=_group_tasks(visible.filter(state=GroupState.FORMING).order_by("-member_count", "pk")),
         nearly_full=_group_tasks(visible.nearly_full().order_by(F("capacity") - F("member_count"), "pk")),
     )
-
-
-def _groups_of(user: User) -> QuerySet[Group, Any]:
-    return Group.objects.visible_to(user).values("pk")
 
 
 def _group_tasks(groups: QuerySet[Group]) -> GroupTasks:

@@ -8,11 +8,10 @@ from django.conf import settings
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import StaffRequest, staff_required
+from accounts.access import StaffRequest, next_address, staff_required
 from accounts.forms import PasswordForm, ProfileForm
 from accounts.models import Theme, User
 from accounts.services import password_change, preferences_update
@@ -31,19 +30,11 @@ def keep_language(response: HttpResponse, language: str) -> None:
     )
 
 
-def back(request: HttpRequest) -> str:
-    """Where a small form asks to return to, if that lies on this site."""
-    wanted = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
-        return wanted
-    return resolve_url(settings.LOGIN_REDIRECT_URL)
-
-
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
     """Switches the language of this device, and for staff of their later ones. Open to all: the sign-in page has it."""
     chosen = request.POST.get("language", "")
-    response = redirect(back(request))
+    response = redirect(next_address(request, resolve_url(settings.LOGIN_REDIRECT_URL)))
     if chosen in dict(settings.LANGUAGES):
         keep_language(response, chosen)
         if isinstance(request.user, User):
@@ -57,7 +48,7 @@ def theme(request: StaffRequest) -> HttpResponse:
     chosen = request.POST.get("theme", "")
     if chosen in Theme.values:
         preferences_update(user=request.user, theme=chosen)
-    return redirect(back(request))
+    return redirect(next_address(request, resolve_url(settings.LOGIN_REDIRECT_URL)))
 
 
 @require_http_methods(["GET", "POST"])

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.access import StaffRequest, staff_required, writer_required
+from accounts.access import StaffRequest, next_address, staff_required, writer_required
 from accounts.models import AuditEntry
 from campaigns.deliveries.services import OFFERED, Decision, delivery_decide
 from campaigns.posts.models import Post
@@ -178,7 +178,7 @@ def delivery_act(request: StaffRequest, pk: int, decision: str) -> HttpResponse:
         toast(request, texts[Decision(decision)])
     else:
         warn(request, _("This delivery has moved on meanwhile. Nothing was changed."))
-    return redirect("campaigns:delivery", delivery.pk)
+    return redirect(next_address(request, reverse("campaigns:delivery", args=[delivery.pk])))
 
 
 @require_GET

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
-
 from accounts.models import User
 from delivery.models import Delivery
+from delivery.querysets import DeliveryQuerySet
 from groups.models import Group
 
 
-def deliveries_visible_to(user: User) -> QuerySet[Delivery]:
+def deliveries_visible_to(user: User) -> DeliveryQuerySet:
     """Deliveries to groups that a person may see. The one door to deliveries for pages and API."""
     if user.branch_id is None:
         return Delivery.objects.all()
