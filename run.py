@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -113,6 +113,7 @@ class Stamps:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.known: dict[str, str] = {}
+        self.lock = threading.Lock()
         with contextlib.suppress(OSError, ValueError):
             self.known = json.loads(path.read_text("utf-8"))
 
@@ -120,11 +121,12 @@ class Stamps:
         return self.known.get(name) == value
 
     def keep(self, name: str, value: str) -> None:
-        self.known[name] = value
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_suffix(".new")
-        draft.write_text(json.dumps(self.known, indent=1, sort_keys=True), "utf-8")
-        draft.replace(self.path)
+        with self.lock:
+            self.known[name] = value
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            draft = self.path.with_suffix(".new")
+            draft.write_text(json.dumps(self.known, indent=1, sort_keys=True), "utf-8")
+            draft.replace(self.path)
 
 
 # --- Setting up ---
@@ -133,23 +135,27 @@ class Stamps:
 def set_up(progress: Progress, *, dev: bool = False) -> None:
     """Everything that does not depend on a database: Python packages, front-end packages."""
     with one_at_a_time():
-        failures: list[SetupError] = []
-
-        def front_end() -> None:
-            try:
-                install_front_end(progress, dev=dev)
-            except SetupError as error:
-                failures.append(error)
-
         make_venv(progress)
-        beside = threading.Thread(target=front_end)
-        beside.start()
+        together(lambda: install_python(progress, dev=dev), lambda: install_front_end(progress, dev=dev))
+
+
+def together(*jobs: Callable[[], None]) -> None:
+    """Run the jobs beside each other until all have ended; raises what the first that failed raised."""
+    failures: list[SetupError] = []
+
+    def guarded(job: Callable[[], None]) -> None:
         try:
-            install_python(progress, dev=dev)
-        finally:
-            beside.join()
-        if failures:
-            raise failures[0]
+            job()
+        except SetupError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 @contextlib.contextmanager
@@ -264,39 +270,62 @@ def find_npm() -> tuple[list[str], str]:
     return [str(package / "bin" / "node"), str(script)], f"{package / 'bin'}{os.pathsep}{path}"
 
 
-def prepare(progress: Progress) -> None:
-    """Everything in DATA_DIR and the database: tables, compiled translations, collected static files."""
+def prepare(progress: Progress, *, demo: bool | None = None) -> None:
+    """Everything in DATA_DIR and the database: tables, compiled translations, collected static files.
+
+    `demo` says whether a first start seeds the demo community; None when this is no start.
+    """
     DATA_DIR.mkdir(parents=True, exist_ok=True)
     stamps = Stamps(DATA_DIR / "stamps.json")
 
+    def database() -> None:
+        make_tables(progress, stamps)
+        if demo is not None:
+            seed(progress, stamps, wanted=demo)
+
+    def files() -> None:
+        compile_translations(progress, stamps)
+        collect_static(progress, stamps)
+
+    with one_at_a_time():
+        together(database, files)
+
+
+def make_tables(progress: Progress, stamps: Stamps) -> None:
     url = os.environ.get("DATABASE_URL", "")
     stamp = digest(url, *sorted(BASE.glob("*/migrations/*.py")), BASE / "requirements.txt")
     kept = not url and (DATA_DIR / "community.sqlite3").exists()  # another server's tables may change at any time
-    if not (kept and stamps.fresh("database", stamp)):
-        with progress.step("Database"):
-            manage(["migrate", "--noinput", "--verbosity", "0"], "Database")
-        stamps.keep("database", stamp)
+    if kept and stamps.fresh("database", stamp):
+        return
+    with progress.step("Database"):
+        manage(["migrate", "--noinput", "--verbosity", "0"], "Database")
+    stamps.keep("database", stamp)
 
+
+def compile_translations(progress: Progress, stamps: Stamps) -> None:
     catalogues = sorted(BASE.glob("*/locale/*/LC_MESSAGES/*.po"))
     stamp = digest(*catalogues)
-    compiled = all(path.with_suffix(".mo").exists() for path in catalogues)
-    if not (compiled and stamps.fresh("translations", stamp)):
-        with progress.step("Translations"):
-            manage(["messages", "--compile"], "Translations")
-        stamps.keep("translations", stamp)
+    if stamps.fresh("translations", stamp) and all(path.with_suffix(".mo").exists() for path in catalogues):
+        return
+    with progress.step("Translations"):
+        manage(["messages", "--compile"], "Translations")
+    stamps.keep("translations", stamp)
 
+
+def collect_static(progress: Progress, stamps: Stamps) -> None:
     own = sorted(path for path in (BASE / "static").rglob("*") if path.is_file())
-    sources = [BASE / "requirements.txt", BASE / "package-lock.json", BASE / "community_ops" / "settings.py"]
-    stamp = digest(*own, *[path.relative_to(BASE) for path in own], *sources, BASE / "community_ops/lib/icons.py")
-    if not ((DATA_DIR / "static" / "staticfiles.json").exists() and stamps.fresh("static", stamp)):
-        with progress.step("Static files"):
-            manage(["collectstatic", "--noinput", "--clear", "--verbosity", "0"], "Static files")
-        stamps.keep("static", stamp)
+    names = [path.relative_to(BASE).as_posix() for path in own]
+    sources = ("requirements.txt", "package-lock.json", "community_ops/settings.py", "community_ops/lib/icons.py")
+    stamp = digest(*own, *names, *[BASE / source for source in sources])
+    if stamps.fresh("static", stamp) and (DATA_DIR / "static" / "staticfiles.json").exists():
+        return
+    with progress.step("Static files"):
+        manage(["collectstatic", "--noinput", "--clear", "--verbosity", "0"], "Static files")
+    stamps.keep("static", stamp)
 
 
-def seed(progress: Progress, *, wanted: bool) -> None:
+def seed(progress: Progress, stamps: Stamps, *, wanted: bool) -> None:
     """The demo community, on the first start only."""
-    stamps = Stamps(DATA_DIR / "stamps.json")
     if "demo" in stamps.known:
         return
     if not wanted:
@@ -352,8 +381,7 @@ def serve(arguments: list[str]) -> None:
     progress = Progress()
     begun = time.monotonic()
     set_up(progress)
-    prepare(progress)
-    seed(progress, wanted=not options.no_demo)
+    prepare(progress, demo=not options.no_demo)
     progress.say(f"Set up in {time.monotonic() - begun:.1f} s; starting")
     become([PYTHON, BASE / "manage.py", "up", "--host", options.host, "--port", str(options.port)])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,31 @@ def test_the_locks_name_no_host():
         assert "://" not in text
         assert "--hash=sha256:" in text
     assert '"resolved"' not in (BASE_DIR / "package-lock.json").read_text("utf-8")
+
+
+def test_jobs_beside_each_other_all_end_before_a_failure_is_raised():
+    ended = []
+
+    def fails() -> None:
+        raise run.SetupError("first")
+
+    def slow() -> None:
+        time.sleep(0.2)
+        ended.append("slow")
+
+    with pytest.raises(run.SetupError, match="first"):
+        run.together(fails, slow)
+    assert ended == ["slow"]
+
+
+@pytest.mark.parametrize(("wanted", "kept"), [(True, "seeded"), (False, "declined")])
+def test_only_the_first_start_decides_about_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool, kept: str
+):
+    calls: list[list[str]] = []
+    monkeypatch.setattr(run, "manage", lambda arguments, name: calls.append(arguments))
+    stamps = run.Stamps(tmp_path / "stamps.json")
+    for again in (wanted, True, False):
+        run.seed(run.Progress(), stamps, wanted=again)
+    assert calls == ([["seed_demo"]] if wanted else [])
+    assert stamps.known["demo"] == kept
