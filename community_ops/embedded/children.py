@@ -83,7 +83,8 @@ class Child:
 
 def python_children(folder: Path, environment: dict[str, str], host: str, port: int, concurrency: int) -> list[Child]:
     """Web server, worker and scheduler, in the order in which they are stopped."""
-    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "community_ops"]
+    # Django's checks would import every page and the compiler behind the reports; they take most of a start.
+    celery = [sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "community_ops"]
     worker = [*celery, "worker", "--concurrency", str(concurrency), "--loglevel", "WARNING"]
     # In a container everything is root; Celery's warning about that is meant for pickled messages, which are not taken.
     environment = {**environment, "PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
