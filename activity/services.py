@@ -38,14 +38,14 @@ class Recorded:
     new_keys: frozenset[str] | None
 
 
-_COLUMNS = "member_id, group_id, kind_id, at, channel_id, value, properties, key"
+_COLUMNS = ", ".join(EventRow._fields)
 _INSERT = RowStatement(
-    types=("bigint", "bigint", "bigint", "timestamptz", "bigint", "numeric", "text", "uuid"),
+    types=("uuid", "bigint", "bigint", "bigint", "timestamptz", "bigint", "numeric", "text"),
     sqlite=f"INSERT INTO activity_event ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) "  # noqa: S608
     "ON CONFLICT (key) DO NOTHING",
     # Sorted by arrival, so that the sequence numbers the rows in the order in which they were sent.
     postgresql=f"INSERT INTO activity_event ({_COLUMNS}) "  # noqa: S608
-    "SELECT member_id, group_id, kind_id, at, channel_id, value, properties::jsonb, key "
+    "SELECT key, member_id, group_id, kind_id, at, channel_id, value, properties::jsonb "
     "FROM {rows} WITH ORDINALITY "
     f"AS sent({_COLUMNS}, arrival) ORDER BY arrival ON CONFLICT (key) DO NOTHING RETURNING key::text",
 )
@@ -60,7 +60,8 @@ def to_millisecond(at: datetime) -> datetime:
     """The instant in UTC, cut to the millisecond: the resolution of every report."""
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    beyond = at.microsecond % 1000
+    return at.replace(microsecond=at.microsecond - beyond) if beyond else at
 
 
 def kinds_ensure(slugs: Collection[str]) -> dict[str, int]:
@@ -78,11 +79,11 @@ def _numbers(rows: models.QuerySet[Any], field: str, names: Collection[str]) -> 
     wanted = sorted(set(names))
     if not wanted:
         return {}
-    found: dict[str, int] = dict(rows.filter(**{f"{field}__in": wanted}).values_list(field, "pk"))
+    found: dict[str, int] = dict(rows.filter(**{f"{field}__among": wanted}).values_list(field, "pk"))
     missing = [name for name in wanted if name not in found]
     if missing:
         rows.bulk_create([rows.model(**{field: name}) for name in missing], ignore_conflicts=True)
-        found |= dict(rows.filter(**{f"{field}__in": missing}).values_list(field, "pk"))
+        found |= dict(rows.filter(**{f"{field}__among": missing}).values_list(field, "pk"))
     return found
 
 
@@ -90,7 +91,7 @@ def keys_known(keys: Collection[str]) -> set[str]:
     """Those of `keys` that an event already has."""
     if not keys:
         return set()
-    return {key.hex for key in Event.objects.filter(key__in=list(keys)).values_list("key", flat=True)}
+    return {key.hex for key in Event.objects.filter(key__among=keys).values_list("key", flat=True)}
 
 
 def record_batch(rows: Sequence[EventRow]) -> Recorded:
@@ -98,19 +99,15 @@ def record_batch(rows: Sequence[EventRow]) -> Recorded:
 
     Must run in a transaction. Two batches of one source at once are kept apart by the caller (see members.ingestion).
     """
-    values = [
-        (row.member_id, row.group_id, row.kind_id, row.at, row.channel_id, row.value, row.properties, row.key)
-        for row in rows
-    ]
     if connection.vendor == "sqlite":
         # One writer at a time: whatever lies above today's highest number afterwards came from here.
         highest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-        count = _INSERT.execute(values)
+        count = _INSERT.execute(rows)
         if count == len(rows):
             return Recorded(count, None)
         fresh = Event.objects.filter(pk__gt=highest).values_list("key", flat=True) if count else ()
         return Recorded(count, frozenset(key.hex for key in fresh))
-    returned = _INSERT.execute_returning(values)
+    returned = _INSERT.execute_returning(rows)
     if len(returned) == len(rows):
         return Recorded(len(rows), None)
     return Recorded(len(returned), frozenset(UUID(key).hex for (key,) in returned))

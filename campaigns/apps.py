@@ -8,5 +8,8 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns import receivers
+        from campaigns.orders.importer import OrdersImporter
+        from members.imports.importers import register
 
         receivers.connect()
+        register(OrdersImporter())

@@ -112,14 +112,14 @@ def groups_ensure(*, external_ids: Iterable[str], branch: Branch | None, now: da
     Two callers that make the same group at once get the same one: the unique external id decides.
     """
     wanted = set(external_ids)
-    found = dict(Group.objects.filter(external_id__in=wanted).values_list("external_id", "pk"))
+    found = dict(Group.objects.filter(external_id__among=wanted).values_list("external_id", "pk"))
     missing = sorted(wanted - found.keys())
     if missing:
         Group.objects.bulk_create(
             [Group(external_id=name, name=name[:120], branch=branch, opened_at=now) for name in missing],
             ignore_conflicts=True,
         )
-        found.update(Group.objects.filter(external_id__in=missing).values_list("external_id", "pk"))
+        found.update(Group.objects.filter(external_id__among=missing).values_list("external_id", "pk"))
     return found
 
 

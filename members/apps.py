@@ -5,3 +5,9 @@ from django.apps import AppConfig
 
 class MembersConfig(AppConfig):
     name = "members"
+
+    def ready(self) -> None:
+        from members.imports.importers import register
+        from members.imports.messages import MessagesImporter
+
+        register(MessagesImporter())

@@ -17,11 +17,11 @@ def members_ensure(*, external_ids: Iterable[str]) -> dict[str, int]:
     Two callers that make the same member at once get the same one: the unique external id decides.
     """
     wanted = set(external_ids)
-    found = dict(Member.objects.filter(external_id__in=wanted).order_by().values_list("external_id", "pk"))
+    found = dict(Member.objects.filter(external_id__among=wanted).order_by().values_list("external_id", "pk"))
     missing = sorted(wanted - found.keys())
     if missing:
         Member.objects.bulk_create([Member(external_id=name, name=name) for name in missing], ignore_conflicts=True)
-        found.update(Member.objects.filter(external_id__in=missing).order_by().values_list("external_id", "pk"))
+        found.update(Member.objects.filter(external_id__among=missing).order_by().values_list("external_id", "pk"))
     return found
 
 

@@ -6,6 +6,7 @@ quicker than inserting model instances.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Field, Lookup
+from django.db.models.sql.compiler import SQLCompiler
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,29 @@ class RowStatement:
         cursor.execute(self.postgresql.format(rows=f"unnest({arrays})"), columns)
 
 
+@Field.register_lookup
+class Among(Lookup):
+    """`field__among=values`: __in for thousands of values, which travel as one parameter."""
+
+    lookup_name = "among"
+
+    def get_prep_lookup(self) -> list[Any]:
+        return list(self.rhs)
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any) -> tuple[str, list[Any]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        return f"{lhs} IN (SELECT value FROM json_each(%s))", [*params, json.dumps(self.rhs)]  # noqa: S608
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, list[Any]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        kind = self.lhs.output_field.db_type(connection)
+        return f"{lhs} = ANY(%s::{kind}[])", [*params, self.rhs]
+
+
 def sqlite_instant(at: datetime) -> str:
     """An aware instant as Django's SQLite backend stores it."""
-    return (at if at.tzinfo is UTC else at.astimezone(UTC)).replace(tzinfo=None).isoformat(" ")
+    # The offset is cut off: "+00:00".
+    return str(at if at.tzinfo is UTC else at.astimezone(UTC))[:-6]
 
 
 def lock_name(number: int) -> None:

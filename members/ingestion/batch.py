@@ -17,12 +17,12 @@ from activity.services import EventRow, channels_ensure, keys_known, kinds_ensur
 from community_ops.lib.sql import lock_name
 from groups.models import Group
 from groups.services import groups_ensure
-from members.ingestion.derived import Happening, derived_apply
+from members.ingestion.derived import derived_apply
 from members.models import Member, Membership
 from members.services import members_ensure
 
 # One transaction each: large enough to be quick, small enough that other writers never wait for long.
-BATCH = 10_000
+BATCH = 20_000
 
 
 class IncomingEvent(NamedTuple):
@@ -106,13 +106,13 @@ class _Names:
 
 def _look_up_groups(names: Collection[str], by: User | None, into: _Names) -> None:
     branch = by.branch_id if by else None
-    rows = Group.objects.filter(external_id__in=names).order_by().values_list("external_id", "pk", "branch_id")
+    rows = Group.objects.filter(external_id__among=names).order_by().values_list("external_id", "pk", "branch_id")
     for name, number, owner in rows:
         into.add(name, number, branch is None or owner == branch)
 
 
 def _look_up_members(names: Collection[str], by: User | None, into: _Names) -> None:
-    rows = Member.objects.filter(external_id__in=names).order_by()
+    rows = Member.objects.filter(external_id__among=names).order_by()
     if by is None or by.branch_id is None:
         into.found.update(rows.values_list("external_id", "pk"))
         return
@@ -130,14 +130,17 @@ def _ingest_batch(
     outcome = Outcome()
     groups, members = _Names(), _Names()
     well_formed = [event for event in events if isinstance(event, IncomingEvent)]
-    _look_up_groups({event.group for event in well_formed if event.group}, by, groups)
-    _look_up_members({event.member for event in well_formed}, by, members)
+    group_names = {event.group for event in well_formed} - {""}
+    member_names = {event.member for event in well_formed}
+    _look_up_groups(group_names, by, groups)
+    _look_up_members(member_names, by, members)
+    unknown_groups, unknown_members = group_names - groups.found.keys(), member_names - members.found.keys()
 
     def verdict(event: IncomingEvent) -> str:
         """Why the event cannot be taken, or nothing."""
-        if event.group and event.group not in groups.found and (event.group in groups.hidden or not create_missing):
+        if event.group in unknown_groups and (event.group in groups.hidden or not create_missing):
             return "unknown_group"
-        if event.member not in members.found and (event.member in members.hidden or not create_missing):
+        if event.member in unknown_members and (event.member in members.hidden or not create_missing):
             return "unknown_member"
         return ""
 
@@ -147,62 +150,53 @@ def _ingest_batch(
             event.key
             for event in events
             if event.key
-            and (
-                isinstance(event, Refused)
-                or event.member not in members.found
-                or (event.group and event.group not in groups.found)
-            )
+            and (isinstance(event, Refused) or event.member in unknown_members or event.group in unknown_groups)
         ]
     )
-    chosen: list[tuple[int, IncomingEvent]] = []
+    chosen: list[IncomingEvent] = []
+    places: list[int] = []
     taken: set[str] = set()
     for index, event in enumerate(events):
         if event.key in taken or event.key in known:
             outcome.duplicates += 1
         elif isinstance(event, Refused):
             outcome.rejected.append(Rejection(index, event.code))
-        elif code := verdict(event):
+        elif (event.member in unknown_members or event.group in unknown_groups) and (code := verdict(event)):
             outcome.rejected.append(Rejection(index, code))
         else:
             taken.add(event.key)
-            chosen.append((index, event))
+            chosen.append(event)
+            places.append(index)
 
-    missing_groups = {event.group for _index, event in chosen if event.group and event.group not in groups.found}
+    missing_groups = unknown_groups and {event.group for event in chosen if event.group in unknown_groups}
+    missing_members = unknown_members and {event.member for event in chosen if event.member in unknown_members}
     if missing_groups:
         groups_ensure(external_ids=missing_groups, branch=by.branch if by else None, now=now)
         _look_up_groups(missing_groups, by, groups)
-    missing_members = {event.member for _index, event in chosen if event.member not in members.found}
     if missing_members:
         members_ensure(external_ids=missing_members)
         _look_up_members(missing_members, by, members)
-    if groups.hidden or members.hidden:
-        # Somebody else may have made the same name elsewhere in this very moment.
-        outcome.rejected += [Rejection(index, code) for index, event in chosen if (code := verdict(event))]
+    if (missing_groups & groups.hidden) or (missing_members & members.hidden):
+        # Somebody else has made the same name elsewhere in this very moment.
+        verdicts = [verdict(event) for event in chosen]
+        outcome.rejected += [Rejection(place, code) for place, code in zip(places, verdicts, strict=True) if code]
         outcome.rejected.sort(key=lambda rejection: rejection.index)
-        chosen = [(index, event) for index, event in chosen if not verdict(event)]
+        chosen = [event for event, code in zip(chosen, verdicts, strict=True) if not code]
 
-    kinds = kinds_ensure({event.kind for _index, event in chosen})
-    channels = channels_ensure({event.channel for _index, event in chosen if event.channel})
+    kinds = kinds_ensure({event.kind for event in chosen})
+    channels: dict[str, int | None] = {**channels_ensure({event.channel for event in chosen} - {""}), "": None}
+    numbers, group_numbers = members.found, {**groups.found, "": None}
     rows = [
-        EventRow(
-            event.key,
-            members.found[event.member],
-            groups.found[event.group] if event.group else None,
-            kinds[event.kind],
-            event.at,
-            channels[event.channel] if event.channel else None,
-            event.value,
-            event.properties,
-        )
-        for _index, event in chosen
+        EventRow(key, numbers[member], group_numbers[group], kinds[kind], at, channels[channel], value, properties)
+        for key, member, group, kind, at, channel, value, properties in chosen
     ]
     recorded = record_batch(rows)
     outcome.accepted = recorded.count
     outcome.duplicates += len(rows) - recorded.count
     derived_apply(
         [
-            Happening(row.member_id, row.group_id, event.kind, row.at)
-            for row, (_index, event) in zip(rows, chosen, strict=True)
+            (row.member_id, row.group_id, event.kind, row.at)
+            for row, event in zip(rows, chosen, strict=True)
             if recorded.new_keys is None or row.key in recorded.new_keys
         ],
         now=now,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any
 
 from django.db import connection
 
@@ -16,7 +16,7 @@ from community_ops.lib.sql import RowStatement
 from members.ingestion.figures import group_figures_recount, lock_groups
 from members.models import JourneyStage, Member
 
-STAGE_OF_KIND = {
+STAGES: dict[str, int] = {
     BuiltInKind.FRIENDED: JourneyStage.FRIEND,
     BuiltInKind.LEAD: JourneyStage.LEAD,
     BuiltInKind.TRIAL: JourneyStage.LEAD,
@@ -24,13 +24,8 @@ STAGE_OF_KIND = {
 }
 
 
-class Happening(NamedTuple):
-    """The part of a new event that something follows from."""
-
-    member_id: int
-    group_id: int | None
-    kind: str
-    at: datetime
+# Member, group, kind and instant: the part of a new event that something follows from.
+Happening = tuple[int, int | None, str, datetime]
 
 
 def _membership_statement(*, seen: bool) -> RowStatement:
@@ -78,24 +73,37 @@ def derived_apply(happenings: Sequence[Happening], *, now: datetime) -> None:
     """
     if not happenings:
         return
-    members: dict[int, tuple[datetime, datetime, int]] = {}
-    memberships: dict[tuple[int, int], tuple[datetime, datetime | None, datetime | None]] = {}
+    # [first, last, stage] of each member; [first, last seen, left] of each membership.
+    members: dict[int, list[Any]] = {}
+    memberships: dict[tuple[int, int], list[Any]] = {}
     latest: dict[int, datetime] = {}
     for member_id, group_id, kind, at in happenings:
-        stage = STAGE_OF_KIND.get(kind, JourneyStage.KNOWN if group_id is None else JourneyStage.IN_GROUP)  # type: ignore[call-overload]
-        known = members.get(member_id)
-        members[member_id] = (
-            (at, at, stage) if known is None else (min(known[0], at), max(known[1], at), max(known[2], stage))
-        )
+        stage = STAGES.get(kind, 0)
+        member = members.get(member_id)
+        if member is None:
+            member = members[member_id] = [at, at, stage]
+        elif at > member[1]:
+            member[1] = at
+        elif at < member[0]:
+            member[0] = at
+        if stage > member[2]:
+            member[2] = stage
         if group_id is None:
             continue
-        latest[group_id] = max(latest.get(group_id, at), at)
-        first, seen, left = memberships.get((member_id, group_id), (at, None, None))
+        pair = memberships.get((member_id, group_id))
+        if pair is None:
+            pair = memberships[member_id, group_id] = [at, None, None]
+        elif at < pair[0]:
+            pair[0] = at
         if kind in PRESENCE_KINDS:
-            seen = at if seen is None else max(seen, at)
-        elif kind == BuiltInKind.LEFT:
-            left = at if left is None else max(left, at)
-        memberships[member_id, group_id] = (min(first, at), seen, left)
+            if pair[1] is None or at > pair[1]:
+                pair[1] = at
+        elif kind == BuiltInKind.LEFT and (pair[2] is None or at > pair[2]):
+            pair[2] = at
+        if group_id not in latest or at > latest[group_id]:
+            latest[group_id] = at
+    for member_id, _group_id in memberships:
+        members[member_id][2] = max(members[member_id][2], JourneyStage.IN_GROUP)
 
     lock_members(members)
     lock_groups(latest)
