@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 from zoneinfo import ZoneInfo
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -61,7 +62,7 @@ def import_file(path: Path, kind: str) -> Progress:
     return progress
 
 
-def rows_of(table: str) -> tuple[str, list[tuple]]:
+def rows_of(table: str) -> tuple[str, list[Any]]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {table} ORDER BY id")
         names = [column[0] for column in cursor.description]
@@ -69,7 +70,7 @@ def rows_of(table: str) -> tuple[str, list[tuple]]:
         return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", cursor.fetchall()
 
 
-def plain(statements: list[tuple[str, list[tuple]]]) -> None:
+def plain(statements: list[tuple[str, list[Any]]]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         for statement, rows in statements:
             if rows:

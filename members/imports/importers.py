@@ -36,9 +36,12 @@ class Written:
 class Importer(Protocol):
     """Turns rows into things of the community. An item is whatever read() makes of one row."""
 
-    name: str
-    label: str | Promise
-    fields: Sequence[ImportField]
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str | Promise: ...
+    @property
+    def fields(self) -> Sequence[ImportField]: ...
 
     def reader(self, zone: tzinfo) -> Callable[[Sequence[str]], Any]:
         """A function from the cells of a row, in the order of `fields`, to its item. It raises RowError."""

@@ -221,7 +221,7 @@ class TestFilesThatCannotBeRead:
         assert not Event.objects.exists()
 
     def test_a_missing_file_is_named(self, tmp_path):
-        with pytest.raises(CommandError, match="none.csv cannot be opened"):
+        with pytest.raises(CommandError, match=r"none\.csv cannot be opened"):
             run("import_messages", tmp_path / "none.csv")
         with pytest.raises(CommandError, match="cannot be opened"):
             run("import_messages", tmp_path)
