@@ -250,6 +250,8 @@ def funnel(
         period, period_best = -1, 0
         i = lo
         while i < hi and at[i] < start_until:
+            if not periods and reached[m] == steps and at[i] > at[best[m, steps - 1]]:
+                break  # no later start can finish earlier
             j = _instant_end(at, i, hi)
             opens = 0
             for e in range(i, j):

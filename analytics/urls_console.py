@@ -1,6 +1,14 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from analytics.views import console
 
 app_name = "analytics"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("reports/activity/", console.activity, name="activity"),
+    path("reports/retention/", console.retention, name="retention"),
+    path("reports/funnel/", console.funnel, name="funnel"),
+    path("reports/people/", console.people, name="people"),
+    path("reports/groups/", console.group_options, name="group_options"),
+]

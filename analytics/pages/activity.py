@@ -1,0 +1,205 @@
+"""Is the community alive?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from analytics.definitions import FIGURES, METRICS
+from analytics.forms import METRICS as METRIC_LABELS
+from analytics.forms import ActivityForm
+from analytics.pages.parts import (
+    MOST_SERIES,
+    Cell,
+    Chart,
+    Figure,
+    Head,
+    Table,
+    number_cell,
+    people_url,
+    percent,
+    period_head,
+    period_marks,
+    period_names,
+    share_of,
+)
+from analytics.queries.activity import ActivityQuery, ActivityResult, Metric
+from analytics.queries.base import Names, Source
+from analytics.queries.periods import Periods
+from analytics.sources import Held, value_labels
+
+# In the colours of one palette, by index: calm for what stays, warm for what is lost.
+STATES: tuple[tuple[str, str | Promise, int], ...] = (
+    ("new", gettext_lazy("New"), 0),
+    ("returning", gettext_lazy("Returning"), 1),
+    ("resurrecting", gettext_lazy("Came back"), 2),
+    ("dormant", gettext_lazy("Gone quiet"), 3),
+)
+
+
+@dataclass(frozen=True)
+class ActivityPage:
+    query: ActivityQuery
+    figures: list[Figure]
+    chart: Chart
+    table: Table
+    definitions: list[Any]
+    metric_label: Any
+    active: int
+    left_out: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.active and not any(any(series["data"]) for series in self.chart.series)
+
+
+def activity_page(form: ActivityForm, source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> ActivityPage:
+    """Raises BadQuery, when the range holds too many periods."""
+    query = ActivityQuery.read(form.question(), zone=zone, now=now)
+    # All questions of the page are about the same events: they are read once.
+    held = Held(source.read(since=None, until=query.range.end, kinds=None))
+    result = query.compute(held, names, now=now)
+    figures = _figures(form, held, names, zone, now)
+    draw = {Metric.LIFECYCLE: _lifecycle, Metric.STICKINESS: _stickiness}.get(query.metric)
+    left_out = 0
+    if draw:
+        chart, table = draw(form, result)
+    elif result.breakdown is not None:
+        chart, table, left_out = _broken_down(form, result)
+    else:
+        before = ActivityQuery.read(form.question(range=form.before()), zone=zone, now=now)
+        chart, table = _course(form, result, before.compute(held, names, now=now))
+    return ActivityPage(
+        query=query,
+        figures=figures,
+        chart=chart,
+        table=table,
+        definitions=[METRICS[query.metric.value]],
+        metric_label=dict(METRIC_LABELS)[query.metric.value],
+        active=figures[0].value,
+        left_out=left_out,
+    )
+
+
+def whole_range(query: ActivityQuery, before: ActivityQuery) -> ActivityQuery:
+    """The lifecycle of the whole range, taken as one period, against the range before."""
+    edges = np.array([before.range.start, query.range.start, query.range.end], np.int64)
+    return replace(
+        query,
+        metric=Metric.LIFECYCLE,
+        range=replace(query.range),
+        periods=Periods(query.periods.interval, query.zone, edges, before=1),
+        span=0,
+        by=None,
+    )
+
+
+def whole_range_of(form: ActivityForm, zone: ZoneInfo, now: datetime) -> ActivityQuery:
+    def asked(days: dict[str, str]) -> ActivityQuery:
+        question = form.question(metric="unique", interval="month", range=days, breakdown=None)
+        return ActivityQuery.read(question, zone=zone, now=now)
+
+    return whole_range(asked(form.range()), asked(form.before()))
+
+
+def _figures(form: ActivityForm, source: Source, names: Names, zone: ZoneInfo, now: datetime) -> list[Figure]:
+    def one(metric: str, figure: str, days: dict[str, str]) -> int:
+        question = form.question(metric=metric, interval="month", range=days, breakdown=None)
+        result = ActivityQuery.read(question, zone=zone, now=now).compute(source, names, now=now)
+        return int(result.all[figure])
+
+    states = whole_range_of(form, zone, now).compute(source, names, now=now).all
+    everybody = people_url(form, "activity", figure="active")
+    return [
+        Figure(
+            _("Active members"),
+            one("unique", "overall", form.range()),
+            FIGURES["active"],
+            everybody,
+            one("unique", "overall", form.before()),
+        ),
+        Figure(_("New members"), states["new"][0], FIGURES["new"], people_url(form, "activity", figure="new")),
+        Figure(_("Gone quiet"), -states["dormant"][0], FIGURES["quiet"], people_url(form, "activity", figure="quiet")),
+        Figure(
+            _("Events"),
+            one("total", "sum", form.range()),
+            FIGURES["events"],
+            everybody,
+            one("total", "sum", form.before()),
+        ),
+    ]
+
+
+def _links(form: ActivityForm, count: int, **pointer: Any) -> list[str]:
+    return [people_url(form, "activity", period=i, **pointer) for i in range(count)]
+
+
+def _course(form: ActivityForm, result: ActivityResult, before: ActivityResult) -> tuple[Chart, Table]:
+    periods, label = result.query.periods, dict(METRIC_LABELS)[result.query.metric.value]
+    data, links = result.all["data"], _links(form, len(periods))
+    earlier = [*before.all["data"], *[None] * len(data)][: len(data)]
+    chart = Chart("line", str(label), period_marks(periods))
+    chart.add(label, data, links, style="area")
+    chart.add(_("The range before"), earlier, style="dashed")
+    rows = [
+        [
+            Cell(name, name, css=""),
+            number_cell(value, url),
+            number_cell(past) if past is not None else Cell(None, "–"),
+        ]
+        for name, value, past, url in zip(period_names(periods), data, earlier, links, strict=True)
+    ]
+    heads = [Head(period_head(periods.interval), number=False), Head(label), Head(_("The range before"))]
+    return chart, Table(label, heads, rows, newest_first=True)
+
+
+def _broken_down(form: ActivityForm, result: ActivityResult) -> tuple[Chart, Table, int]:
+    assert result.breakdown is not None
+    assert result.query.by
+    periods, label = result.query.periods, dict(METRIC_LABELS)[result.query.metric.value]
+    whole = {Metric.TOTAL: "sum", Metric.UNIQUE: "overall"}.get(result.query.metric, "at_end")
+    size: dict[str, int] = {value: figures[whole] for value, figures in result.breakdown.items()}
+    largest = sorted(size, key=lambda value: (-size[value], value))[:MOST_SERIES]
+    labels = value_labels(result.query.by, largest)
+    chart = Chart("line", str(label), period_marks(periods))
+    columns = []
+    for value in largest:
+        data, links = result.breakdown[value]["data"], _links(form, len(periods), value=value)
+        chart.add(labels[value], data, links)
+        columns.append([number_cell(count, url) for count, url in zip(data, links, strict=True)])
+    rows = [[Cell(name, name, css=""), *cells] for name, *cells in zip(period_names(periods), *columns, strict=True)]
+    heads = [Head(period_head(periods.interval), number=False), *(Head(labels[value], name=True) for value in largest)]
+    return chart, Table(label, heads, rows, newest_first=True), len(size) - len(largest)
+
+
+def _lifecycle(form: ActivityForm, result: ActivityResult) -> tuple[Chart, Table]:
+    periods = result.query.periods
+    chart = Chart("stack", _("Lifecycle"), period_marks(periods))
+    columns = []
+    for state, label, colour in STATES:
+        data, links = result.all[state], _links(form, len(periods), state=state)
+        chart.add(label, data, links, colour=colour)
+        columns.append([number_cell(abs(count), url) for count, url in zip(data, links, strict=True)])
+    rows = [[Cell(name, name, css=""), *cells] for name, *cells in zip(period_names(periods), *columns, strict=True)]
+    heads = [Head(period_head(periods.interval), number=False), *(Head(label) for _state, label, _colour in STATES)]
+    return chart, Table(_("Lifecycle"), heads, rows, newest_first=True)
+
+
+def _stickiness(form: ActivityForm, result: ActivityResult) -> tuple[Chart, Table]:
+    data, members = result.all["data"], result.all["members"]
+    links = [people_url(form, "activity", period=k) for k in range(1, len(data) + 1)]
+    chart = Chart("bar", _("Stickiness"), [str(k) for k in range(1, len(data) + 1)])
+    chart.add(_("Members"), data, links)
+    rows = [
+        [Cell(k, str(k)), number_cell(count, url), Cell(share_of(count, members), percent(share_of(count, members)))]
+        for k, (count, url) in enumerate(zip(data, links, strict=True), start=1)
+    ]
+    heads = [Head(_("Active periods")), Head(_("Members")), Head(_("Share of the active, in percent"))]
+    return chart, Table(_("Stickiness"), heads, rows)

@@ -1,0 +1,196 @@
+"""Do members convert?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from activity.models import EventKind
+from analytics.definitions import ATTEMPT, FUNNEL
+from analytics.forms import ANY, FunnelForm
+from analytics.pages.parts import (
+    MOST_SERIES,
+    Cell,
+    Chart,
+    Head,
+    Table,
+    number_cell,
+    people_url,
+    percent,
+    period_head,
+    period_marks,
+    period_names,
+    share_of,
+)
+from analytics.queries.base import Names, Source
+from analytics.queries.funnel import Figures, FunnelQuery, FunnelResult
+from analytics.sources import value_labels
+from analytics.templatetags.reports import duration
+
+
+@dataclass(frozen=True)
+class FunnelPage:
+    query: FunnelQuery
+    entered: int
+    converted: int
+    rate: str
+    worst: str
+    chart: Chart
+    table: Table
+    breakdown: Table | None
+    left_out: int
+    course: Chart
+    course_table: Table
+    definitions: list[Any]
+
+
+def funnel_page(form: FunnelForm, source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> FunnelPage:
+    query = FunnelQuery.read(form.question(), zone=zone, now=now)
+    result = query.compute(source, names, now=now)
+    counts, steps = result.all.counts, step_names(form)
+    shown, left_out = _largest(result)
+    labels = value_labels(query.breakdown.by, shown) if query.breakdown else {}
+    course, course_table = _course(form, result)
+    return FunnelPage(
+        query=query,
+        entered=counts[0],
+        converted=counts[-1],
+        rate=percent(share_of(counts[-1], counts[0])),
+        worst=_worst(counts, steps),
+        chart=_chart(form, result, steps, shown, labels),
+        table=_steps(form, result.all, steps),
+        breakdown=_broken_down(form, result, steps, shown, labels) if query.breakdown else None,
+        left_out=left_out,
+        course=course,
+        course_table=course_table,
+        definitions=[FUNNEL[query.order.value], ATTEMPT],
+    )
+
+
+def step_names(form: FunnelForm) -> list[str]:
+    labels = {kind.slug: str(kind.label) for kind in EventKind.objects.all()}
+    names = []
+    for kind, channel in zip(form.cleaned_data["step"], form.cleaned_data["through"], strict=True):
+        name = _("Anything") if kind == ANY else labels.get(kind, kind)
+        names.append(f"{name} · {channel}" if channel else name)
+    return names
+
+
+def _steps(form: FunnelForm, figures: Figures, names: list[str]) -> Table:
+    rows = []
+    for k, name in enumerate(names):
+        count, before = figures.counts[k], figures.counts[max(k - 1, 0)]
+        lost = before - count
+        rows.append(
+            [
+                Cell(k + 1, str(k + 1)),
+                Cell(name, name, css="", name=True),
+                number_cell(count, people_url(form, "funnel", reached=k + 1)),
+                _share(count, figures.counts[0]),
+                _share(count, before) if k else Cell(None, "–"),
+                number_cell(lost, people_url(form, "funnel", reached=k, lost=1)) if k else Cell(None, "–"),
+                Cell(figures.avg_seconds[k], duration(figures.avg_seconds[k])),
+                Cell(figures.median_seconds[k], duration(figures.median_seconds[k])),
+            ]
+        )
+    heads = [
+        Head("#"),
+        Head(_("Step"), number=False),
+        Head(_("Members")),
+        Head(_("Of the first, in percent")),
+        Head(_("Of the one before, in percent")),
+        Head(_("Stopped before it")),
+        Head(_("Average time, in seconds")),
+        Head(_("Median time, in seconds")),
+    ]
+    return Table(_("Steps"), heads, rows)
+
+
+def _share(part: int, whole: int) -> Cell:
+    share = share_of(part, whole)
+    return Cell(share, percent(share))
+
+
+def _worst(counts: list[int], names: list[str]) -> str:
+    """The step at which most members stop."""
+    lost: list[int] = [before - after for before, after in pairwise(counts)]
+    most = max(lost, default=0)
+    return names[lost.index(most) + 1] if most else ""
+
+
+def _largest(result: FunnelResult) -> tuple[list[str], int]:
+    rows = result.breakdown or {}
+    shown = sorted(rows, key=lambda value: (-rows[value].counts[0], value))
+    return shown[:MOST_SERIES], max(0, len(shown) - MOST_SERIES)
+
+
+def _chart(form: FunnelForm, result: FunnelResult, names: list[str], shown: list[str], labels: dict[str, str]) -> Chart:
+    marks = [f"{k}. {name}" for k, name in enumerate(names, start=1)]
+    if result.breakdown is None:
+        chart = Chart("steps", _("Members by step"), marks)
+        links = [people_url(form, "funnel", reached=k) for k in range(1, len(names) + 1)]
+        chart.add(_("Members"), result.all.counts, links)
+        return chart
+    chart = Chart("steps", _("Share of those who entered, in percent"), marks, percent=True)
+    for value in shown:
+        counts = result.breakdown[value].counts
+        links = [people_url(form, "funnel", reached=k, value=value) for k in range(1, len(names) + 1)]
+        chart.add(labels[value], [share_of(count, counts[0]) for count in counts], links)
+    return chart
+
+
+def _broken_down(
+    form: FunnelForm, result: FunnelResult, names: list[str], shown: list[str], labels: dict[str, str]
+) -> Table:
+    assert result.breakdown is not None
+    rows = []
+    for value in shown:
+        counts = result.breakdown[value].counts
+        cells = [
+            number_cell(count, people_url(form, "funnel", reached=k, value=value))
+            for k, count in enumerate(counts, start=1)
+        ]
+        rows.append(
+            [Cell(labels[value], labels[value], css="", name=bool(value)), *cells, _share(counts[-1], counts[0])]
+        )
+    heads = [
+        Head(form.fields["by"].label or "", number=False),
+        *(Head(name, name=True) for name in names),
+        Head(_("Converted, in percent")),
+    ]
+    return Table(_("Breakdown"), heads, rows)
+
+
+def _course(form: FunnelForm, result: FunnelResult) -> tuple[Chart, Table]:
+    series = result.query.series
+    assert series is not None
+    assert result.entered is not None
+    assert result.converted is not None
+    last = len(result.query.steps)
+    shares = [share_of(done, begun) for begun, done in zip(result.entered, result.converted, strict=True)]
+    links = [people_url(form, "funnel", reached=last, period=i) for i in range(len(shares))]
+    chart = Chart("line", _("Converted by entry period, in percent"), period_marks(series.periods), percent=True)
+    chart.add(_("Converted"), shares, links, style="area")
+    rows = [
+        [
+            Cell(name, name, css=""),
+            number_cell(begun, people_url(form, "funnel", reached=1, period=i)),
+            number_cell(done, links[i]),
+            Cell(shares[i], percent(shares[i])),
+        ]
+        for i, (name, begun, done) in enumerate(
+            zip(period_names(series.periods), result.entered, result.converted, strict=True)
+        )
+    ]
+    heads = [
+        Head(period_head(series.periods.interval), number=False),
+        Head(_("Entered")),
+        Head(_("Converted")),
+        Head(_("Converted, in percent")),
+    ]
+    return chart, Table(_("By entry period"), heads, rows, newest_first=True)

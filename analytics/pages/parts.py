@@ -1,0 +1,151 @@
+"""The pieces that every report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+from django.utils import formats
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from analytics.forms import ReportForm
+from analytics.queries.periods import Interval, Periods, local
+
+Text = str | Promise
+SMALL_SAMPLE = 30
+MOST_SERIES = 10
+DASH = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`value` goes into files, `text` onto the page; `url` leads to the members behind it. `name`: data, not words."""
+
+    value: object
+    text: str
+    url: str = ""
+    css: str = "num"
+    title: str = ""
+    name: bool = False
+
+
+@dataclass(frozen=True)
+class Head:
+    label: Text
+    number: bool = True
+    name: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    caption: Text
+    heads: Sequence[Head]
+    rows: Sequence[Sequence[Cell]]
+    newest_first: bool = False
+
+    @property
+    def shown(self) -> Iterable[Sequence[Cell]]:
+        return reversed(self.rows) if self.newest_first else self.rows
+
+    def values(self) -> Iterable[list[object]]:
+        return ([cell.value for cell in row] for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A key figure. `before` is the same of the range before; None where that says nothing."""
+
+    label: Text
+    value: int
+    definition: Text
+    url: str = ""
+    before: int | None = None
+
+
+@dataclass
+class Chart:
+    """What static/js/charts.js draws. `kind`: line, bar, stack (bars on one another, below zero too) or steps."""
+
+    kind: str
+    label: str
+    labels: list[str]
+    series: list[dict[str, Any]] = field(default_factory=list)
+    percent: bool = False
+
+    def add(
+        self, name: Text, data: Sequence[float | None], links: Sequence[str] = (), *, style: str = "", colour: int = -1
+    ) -> None:
+        self.series.append(
+            {"name": str(name), "data": list(data), "links": list(links), "style": style, "colour": colour}
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "label": self.label,
+            "labels": self.labels,
+            "series": self.series,
+            "percent": self.percent,
+        }
+
+
+def people_url(form: ReportForm, report: str, **pointer: Any) -> str:
+    return f"{reverse('analytics:people')}?{form.address(report=report, **pointer)}"
+
+
+def number_cell(value: int, url: str = "") -> Cell:
+    return Cell(value, f"{value:,}", url if value else "")
+
+
+def share_of(part: int, whole: int) -> float | None:
+    """In percent, to a tenth; of nothing there is no share."""
+    return round(100 * part / whole, 1) if whole else None
+
+
+def percent(value: float | None) -> str:
+    return DASH if value is None else f"{value:.1f}%"
+
+
+def period_head(interval: Interval) -> str:
+    return {
+        Interval.HOUR: _("Hour"),
+        Interval.DAY: _("Day"),
+        Interval.WEEK: _("Week from"),
+        Interval.MONTH: _("Month"),
+    }[interval]
+
+
+def period_names(periods: Periods) -> list[str]:
+    """Each period as people say it."""
+    return [period_name(local(int(edge), periods.zone), periods.interval) for edge in _starts(periods)]
+
+
+def period_name(start: datetime, interval: Interval) -> str:
+    if interval is Interval.MONTH:
+        return formats.date_format(start, "YEAR_MONTH_FORMAT")
+    day = formats.date_format(start, pgettext("date format", "j M Y"))
+    return f"{day} {start:%H:%M}" if interval is Interval.HOUR else day
+
+
+def period_marks(periods: Periods) -> list[str]:
+    """Each period as short as an axis needs it, the same in every language."""
+    style = {Interval.HOUR: "%m-%d %H:%M", Interval.MONTH: "%Y-%m"}.get(periods.interval, "%m-%d")
+    starts = [local(int(edge), periods.zone) for edge in _starts(periods)]
+    if style == "%m-%d" and starts and starts[0].year != starts[-1].year:
+        style = "%Y-%m-%d"
+    return [f"{start:{style}}" for start in starts]
+
+
+def _starts(periods: Periods) -> Any:
+    return periods.edges[periods.before : -1]
+
+
+def zone_words(zone: ZoneInfo, now: datetime) -> str:
+    offset = now.astimezone(zone).strftime("%z")
+    return f"{zone.key} (UTC{offset[:3]}:{offset[3:]})"

@@ -1,0 +1,115 @@
+"""Who stands behind one number of a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from analytics.columns import Ints
+from analytics.forms import METRICS, ActivityForm, FunnelForm, ReportForm, RetentionForm
+from analytics.pages.activity import STATES, whole_range_of
+from analytics.pages.funnel import step_names
+from analytics.pages.parts import period_name
+from analytics.queries.activity import ActivityQuery, Metric
+from analytics.queries.base import Names, Source
+from analytics.queries.funnel import FunnelQuery
+from analytics.queries.periods import Periods, local
+from analytics.queries.retention import RetentionQuery
+from analytics.sources import value_labels
+
+
+@dataclass(frozen=True)
+class Behind:
+    """The members' numbers, and in words what they have in common."""
+
+    ids: Ints
+    words: list[str]
+
+
+def behind(
+    asked: QueryDict, form: ReportForm, source: Source, names: Names, *, zone: ZoneInfo, now: datetime
+) -> Behind:
+    """Raises ValueError, IndexError or KeyError when the address points at no number of the report."""
+    if isinstance(form, ActivityForm):
+        return _activity(asked, form, source, names, zone, now)
+    if isinstance(form, RetentionForm):
+        return _retention(asked, form, source, names, zone, now)
+    assert isinstance(form, FunnelForm)
+    return _funnel(asked, form, source, names, zone, now)
+
+
+def _number(asked: QueryDict, name: str, least: int, below: int) -> int | None:
+    text = asked.get(name)
+    if text is None:
+        return None
+    number = int(text)
+    if not least <= number < below:
+        raise IndexError(name)
+    return number
+
+
+def _when(periods: Periods, index: int) -> str:
+    return period_name(local(periods.bounds(index).start, periods.zone), periods.interval)
+
+
+def _days(form: ReportForm) -> str:
+    return f"{form.cleaned_data['from']:%Y-%m-%d} – {form.cleaned_data['to']:%Y-%m-%d}"
+
+
+def _activity(
+    asked: QueryDict, form: ActivityForm, source: Source, names: Names, zone: ZoneInfo, now: datetime
+) -> Behind:
+    figure = asked.get("figure")
+    if figure:
+        labels = {"active": _("Active members"), "new": _("New members"), "quiet": _("Gone quiet")}
+        words = [labels[figure], _days(form)]
+        if figure == "active":
+            question = form.question(metric="unique", interval="month", breakdown=None)
+            return Behind(ActivityQuery.read(question, zone=zone, now=now).people(source, names), words)
+        query = whole_range_of(form, zone, now)
+        return Behind(query.people(source, names, period=0, state={"new": "new", "quiet": "dormant"}[figure]), words)
+    query = ActivityQuery.read(form.question(), zone=zone, now=now)
+    words = [str(dict(METRICS)[query.metric.value])]
+    state, value = asked.get("state", "new"), asked.get("value")
+    if query.metric is Metric.STICKINESS:
+        period = _number(asked, "period", 1, len(query.periods) + 1)
+        words += [_("active in %(number)d periods") % {"number": period or 1}, _days(form)]
+    else:
+        period = _number(asked, "period", 0, len(query.periods))
+        words.append(_days(form) if period is None else _when(query.periods, period))
+    if query.metric is Metric.LIFECYCLE:
+        words.append(str({key: label for key, label, _colour in STATES}[state]))
+    if value is not None and query.by:
+        words.append(value_labels(query.by, [value])[value])
+    return Behind(query.people(source, names, period=period, state=state, value=value), words)
+
+
+def _retention(
+    asked: QueryDict, form: RetentionForm, source: Source, names: Names, zone: ZoneInfo, now: datetime
+) -> Behind:
+    query = RetentionQuery.read(form.question(), zone=zone, now=now)
+    size = len(query.periods)
+    cohort = _number(asked, "cohort", 0, size) or 0
+    after = _number(asked, "after", 0, size - cohort) or 0
+    words = [_("Cohort of %(period)s") % {"period": _when(query.periods, cohort)}]
+    if after:
+        words.append(_("came back: %(period)s") % {"period": _when(query.periods, cohort + after)})
+    return Behind(query.people(source, names, cohort=cohort, after=after), words)
+
+
+def _funnel(asked: QueryDict, form: FunnelForm, source: Source, names: Names, zone: ZoneInfo, now: datetime) -> Behind:
+    query = FunnelQuery.read(form.question(), zone=zone, now=now)
+    steps = step_names(form)
+    reached = _number(asked, "reached", 1, len(steps) + 1) or 1
+    assert query.series is not None
+    period = _number(asked, "period", 0, len(query.series.periods))
+    lost, value = asked.get("lost") == "1", asked.get("value")
+    words = [(_("Went no further than: %(step)s") if lost else _("Reached: %(step)s")) % {"step": steps[reached - 1]}]
+    words.append(_days(form) if period is None else _when(query.series.periods, period))
+    if value is not None and query.breakdown:
+        words.append(value_labels(query.breakdown.by, [value])[value])
+    return Behind(query.people(source, names, step=reached, lost=lost, value=value, period=period), words)

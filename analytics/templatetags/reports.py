@@ -1,0 +1,57 @@
+"""Small pieces of the report pages. `{% load reports %}`."""
+
+from __future__ import annotations
+
+from django import forms, template
+from django.forms import BoundField, Form
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """A span of time in its two largest units: "3 d 4 h". Nothing is a dash."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < MINUTE:
+        return _("%(seconds)d s") % {"seconds": whole}
+    if whole < HOUR:
+        return _("%(minutes)d min %(seconds)d s") % {"minutes": whole // MINUTE, "seconds": whole % MINUTE}
+    minutes = round(seconds / MINUTE)
+    if minutes < DAY // MINUTE:
+        return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
+    hours = round(seconds / HOUR)
+    return _("%(days)d d %(hours)d h") % {"days": hours // 24, "hours": hours % 24}
+
+
+@register.filter
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+@register.filter(name="field")
+def field_of(form: Form, name: str) -> BoundField | None:
+    """A field by name: `from` cannot be reached with a dot in every place."""
+    return form[name] if name in form.fields else None
+
+
+@register.filter
+def day_of(form: Form, name: str) -> str:
+    """A date as a date input takes it: what was understood, else what was typed."""
+    day = form.cleaned_data.get(name) if hasattr(form, "cleaned_data") else None
+    return day.isoformat() if day else str(form.data.get(name, ""))
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """The widget of a field in the console's look."""
+    css = "form-select" if isinstance(field.field.widget, forms.Select) else "form-control"
+    attributes: dict[str, str | bool] = {"class": css}
+    if field.errors:
+        attributes |= {"aria-invalid": "true", "class": f"{css} is-invalid"}
+    return field.as_widget(attrs=attributes)

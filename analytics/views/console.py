@@ -1,0 +1,185 @@
+"""The reports in the console. Everybody on the staff may read them, each within what they may see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET
+
+from accounts.access import StaffRequest, staff_required
+from analytics.forms import PRESETS, ActivityForm, FunnelForm, ReportForm, RetentionForm, change_steps
+from analytics.pages.activity import activity_page
+from analytics.pages.funnel import FunnelPage, funnel_page
+from analytics.pages.parts import SMALL_SAMPLE, Table, zone_words
+from analytics.pages.people import Behind, behind
+from analytics.pages.retention import retention_page
+from analytics.queries.fields import BadQuery
+from analytics.sources import Selection, SqlNames, SqlSource, with_ids
+from community_ops.lib.lists import Column, Listing, csv_response, xlsx_response
+from groups.models import Group
+from members.models import Member
+
+REPORTS: dict[str, tuple[type[ReportForm], Any]] = {
+    "activity": (ActivityForm, gettext_lazy("Activity")),
+    "retention": (RetentionForm, gettext_lazy("Retention")),
+    "funnel": (FunnelForm, gettext_lazy("Funnel")),
+}
+GROUPS_OFFERED = 20
+COLUMNS: list[Column[Member]] = [
+    Column("name", gettext_lazy("Name"), order="name", value=lambda member: member.name),
+    Column("external_id", gettext_lazy("Id in other systems"), value=lambda member: member.external_id, wide="md"),
+    Column("stage", gettext_lazy("Stage"), order="stage", value=lambda member: member.get_stage_display(), wide="sm"),
+    Column(
+        "last", gettext_lazy("Last seen"), order="last_seen_at", value=lambda member: member.last_seen_at, nullable=True
+    ),
+]
+NOT_ASKED = ("q", "sort", "page", "export")
+
+Form = TypeVar("Form", bound=ReportForm)
+Page = TypeVar("Page")
+
+
+@require_GET
+@staff_required
+def activity(request: StaffRequest) -> HttpResponseBase:
+    return _report(request, "activity", ActivityForm, activity_page, lambda page: page.table)
+
+
+@require_GET
+@staff_required
+def retention(request: StaffRequest) -> HttpResponseBase:
+    return _report(request, "retention", RetentionForm, retention_page, lambda page: page.table)
+
+
+@require_GET
+@staff_required
+def funnel(request: StaffRequest) -> HttpResponseBase:
+    changed = request.GET.copy()
+    if "act" in changed:
+        # A button of the steps, pressed where there is no script.
+        change_steps(changed)
+        return redirect(f"{request.path}?{changed.urlencode()}")
+
+    def asked(page: FunnelPage) -> Table:
+        return {"breakdown": page.breakdown, "course": page.course_table}.get(
+            request.GET.get("table", "")
+        ) or page.table
+
+    return _report(request, "funnel", FunnelForm, funnel_page, asked)
+
+
+def _report(
+    request: StaffRequest,
+    name: str,
+    form_class: Callable[..., Form],
+    compute: Callable[..., Page],
+    exported: Callable[[Page], Table],
+) -> HttpResponseBase:
+    now, zone = timezone.now(), ZoneInfo(settings.TIME_ZONE)
+    form = form_class(request.GET, user=request.user, now=now, zone=zone)
+    context: dict[str, Any] = {
+        "form": form,
+        "report": name,
+        "as_of": now,
+        "zone": zone_words(zone, now),
+        "small": SMALL_SAMPLE,
+        "presets": _presets(request),
+        "all_time": _address(request, preset="all", since=None, **{"from": None, "to": None}),
+        "ever": Selection(request.user).events().exists(),
+        "offered": Group.objects.visible_to(request.user)[:GROUPS_OFFERED],
+    }
+    if form.is_valid():
+        try:
+            page = compute(form, SqlSource(form.selection()), SqlNames(), zone=zone, now=now)
+        except BadQuery as bad:
+            context["mistakes"] = [error.message for error in bad.errors]
+        else:
+            context["page"] = page
+            export = request.GET.get("export")
+            if export in ("csv", "xlsx"):
+                return _file(exported(page), f"{name}-{now.astimezone(zone):%Y-%m-%d}", export)
+    context["files"] = {kind: _address(request, export=kind) for kind in ("csv", "xlsx")}
+    return render(request, f"console/analytics/{name}.html", context)
+
+
+def _presets(request: HttpRequest) -> list[tuple[str, Any, str]]:
+    return [(key, label, _address(request, preset=key, **{"from": None, "to": None})) for key, label in PRESETS]
+
+
+def _address(request: HttpRequest, **changes: str | None) -> str:
+    query = request.GET.copy()
+    for name, value in changes.items():
+        if value is None:
+            query.pop(name, None)
+        else:
+            query[name] = value
+    return f"{request.path}?{query.urlencode()}"
+
+
+def _file(table: Table, name: str, kind: str) -> HttpResponseBase:
+    write = csv_response if kind == "csv" else xlsx_response
+    return write(f"{name}.{kind}", [head.label for head in table.heads], table.values())
+
+
+@require_GET
+@staff_required
+def group_options(request: StaffRequest) -> HttpResponse:
+    """Groups to tick, by a part of their name."""
+    text = request.GET.get("find", "").replace("\x00", "").strip()[:120]
+    chosen = {value for value in request.GET.getlist("group") if value.isdigit()}
+    found = Group.objects.visible_to(request.user).matching(text).exclude(pk__in=chosen)
+    context = {"offered": found[:GROUPS_OFFERED], "chosen": (), "text": text}
+    return render(request, "console/analytics/group_options.html", context)
+
+
+@require_GET
+@staff_required
+def people(request: StaffRequest) -> HttpResponseBase:
+    """The members behind one number of a report."""
+    now, zone = timezone.now(), ZoneInfo(settings.TIME_ZONE)
+    report = request.GET.get("report", "activity")
+    if report not in REPORTS:
+        raise Http404
+    form = REPORTS[report][0](request.GET, user=request.user, now=now, zone=zone)
+    if not form.is_valid():
+        raise Http404
+    found = _behind(request, form, zone, now)
+    members: QuerySet[Member] = with_ids(Member.objects.visible_to(request.user), found.ids.tolist())
+    listing = Listing(
+        request,
+        members,
+        columns=COLUMNS,
+        sort="name",
+        search=lambda rows, text: rows.filter(pk__in=Member.objects.matching(text).values("pk")),
+    )
+    if listing.export:
+        return listing.export_response("members")
+    kept = [(name, value) for name, values in request.GET.lists() if name not in NOT_ASKED for value in values]
+    context = {
+        "listing": listing,
+        "behind": found,
+        "report_label": REPORTS[report][1],
+        "report_url": reverse(f"analytics:{report}"),
+        "kept": kept,
+        "back": form.address(),
+    }
+    return render(request, "console/analytics/people.html", context)
+
+
+def _behind(request: HttpRequest, form: ReportForm, zone: ZoneInfo, now: datetime) -> Behind:
+    try:
+        return behind(request.GET, form, SqlSource(form.selection()), SqlNames(), zone=zone, now=now)
+    except (BadQuery, ValueError, IndexError, KeyError) as error:
+        raise Http404(_("There is no such number.")) from error

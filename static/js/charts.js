@@ -1,0 +1,117 @@
+// Draws the charts of reports with ECharts. The data stands in <script type="application/json"> beside each place, the
+// same numbers stand in a table below. A click on a point opens the members behind it.
+
+const shown = new Map();
+
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const palette = () => Array.from({ length: 10 }, (_unused, i) => css(`--plot-${i}`));
+const SYMBOLS = ["circle", "rect", "triangle", "diamond", "emptyCircle", "emptyRect"];
+const LINES = ["solid", "dashed", "dotted"];
+const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
+const escaped = (text) => String(text).replace(/[{}|]/g, " ");
+
+const options = (data) => {
+  const colours = palette();
+  const many = data.series.length > 1;
+  const narrow = window.innerWidth < 600;
+  const suffix = data.percent ? "%" : "";
+  const bars = data.kind !== "line";
+  return {
+    animation: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
+    animationDuration: 300,
+    color: colours,
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: css("--ink-2") },
+    grid: { left: 8, right: 16, top: many ? 44 : 24, bottom: 8, containLabel: true },
+    legend: many
+      ? { type: "scroll", top: 0, left: 0, icon: "roundRect", itemWidth: 14, itemHeight: 8, textStyle: { color: css("--ink") }, pageIconColor: css("--ink-2"), pageTextStyle: { color: css("--ink-2") } }
+      : undefined,
+    // Rich text is painted on the canvas; an HTML tip would need inline styles, which the content policy forbids.
+    tooltip: {
+      trigger: "axis",
+      renderMode: "richText",
+      confine: true,
+      axisPointer: { type: bars ? "shadow" : "line" },
+      backgroundColor: css("--surface"),
+      borderColor: css("--line-strong"),
+      textStyle: { color: css("--ink") },
+      formatter: (points) => [
+        escaped(points[0].name),
+        ...points.map((point) => `${escaped(point.seriesName)}  ${number(point.value)}${point.value === null || point.value === undefined ? "" : suffix}`),
+      ].join("\n"),
+    },
+    xAxis: {
+      type: "category",
+      data: data.labels,
+      boundaryGap: bars,
+      axisTick: { show: false },
+      axisLine: { onZero: false, lineStyle: { color: css("--line-strong") } },
+      axisLabel: { color: css("--ink-2"), hideOverlap: true, ...(data.kind === "steps" ? { interval: 0, width: narrow ? 72 : 140, overflow: "break" } : {}) },
+    },
+    yAxis: {
+      type: "value",
+      minInterval: data.percent ? 0 : 1,
+      max: data.percent && data.kind === "steps" ? 100 : undefined,
+      splitLine: { lineStyle: { color: css("--line") } },
+      axisLabel: { color: css("--ink-2"), formatter: (value) => `${number(value)}${suffix}` },
+    },
+    series: data.series.map((series, i) => {
+      const colour = colours[(series.colour >= 0 ? series.colour : i) % colours.length];
+      if (bars) {
+        return {
+          name: series.name,
+          type: "bar",
+          data: series.data,
+          stack: data.kind === "stack" ? "all" : undefined,
+          itemStyle: { color: colour, borderRadius: data.kind === "stack" ? 0 : [3, 3, 0, 0] },
+          barMaxWidth: data.kind === "steps" && !many ? 88 : 36,
+          label: data.kind === "steps" && !many ? { show: true, position: "top", color: css("--ink"), formatter: (point) => number(point.value) } : undefined,
+        };
+      }
+      const past = series.style === "dashed";
+      return {
+        name: series.name,
+        type: "line",
+        data: series.data,
+        symbol: SYMBOLS[i % SYMBOLS.length],
+        symbolSize: 6,
+        showSymbol: !past && data.labels.length <= 40,
+        lineStyle: { width: past ? 1.5 : 2, type: past ? "dashed" : LINES[Math.floor(i / 4) % LINES.length], color: past ? css("--ink-2") : colour },
+        itemStyle: { color: past ? css("--ink-2") : colour },
+        areaStyle: series.style === "area" ? { color: colour, opacity: 0.1 } : undefined,
+        z: past ? 1 : 2,
+      };
+    }),
+  };
+};
+
+const draw = (place) => {
+  const source = document.getElementById(place.dataset.plot);
+  if (!source || !window.echarts) return;
+  const data = JSON.parse(source.textContent);
+  const chart = window.echarts.init(place, null, { renderer: "canvas" });
+  chart.setOption(options(data));
+  chart.on("click", (point) => {
+    const link = data.series[point.seriesIndex]?.links[point.dataIndex];
+    if (link && point.value) window.location.assign(link);
+  });
+  shown.set(place, { chart, data });
+};
+
+const drawAll = (root) => {
+  for (const [place, { chart }] of shown) {
+    if (!place.isConnected) { chart.dispose(); shown.delete(place); }
+  }
+  for (const place of root.querySelectorAll("[data-plot]")) if (!shown.has(place)) draw(place);
+};
+
+drawAll(document);
+document.addEventListener("htmx:load", (event) => drawAll(event.detail.elt.parentElement ?? document));
+document.documentElement.addEventListener("themechange", () => {
+  for (const { chart, data } of shown.values()) chart.setOption(options(data), true);
+});
+let resizing = 0;
+window.addEventListener("resize", () => {
+  cancelAnimationFrame(resizing);
+  resizing = requestAnimationFrame(() => { for (const { chart } of shown.values()) chart.resize(); });
+});
+window.addEventListener("beforeprint", () => { for (const { chart } of shown.values()) chart.resize(); });
