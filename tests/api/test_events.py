@@ -167,7 +167,7 @@ class TestBodies:
     def test_a_broken_body_is_a_problem(self, caller: Caller, body: bytes):
         assert caller.post("/events/", body).status_code == 400
 
-    @pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"{}")[:-9], zlib.compress(b"{}")])
+    @pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"{}", mtime=0)[:-9], zlib.compress(b"{}")])
     def test_broken_gzip_is_a_problem(self, caller: Caller, body: bytes):
         assert_problem(caller.post("/events/", body, Content_Encoding="gzip"), 400, "parse_error")
 
