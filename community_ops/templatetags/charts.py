@@ -30,9 +30,11 @@ class DayOfGroup(Protocol):
 
 
 def _round_up(value: int) -> int:
-    """The end of a scale that holds `value`: the next number with one significant digit."""
-    step: int = 10 ** (len(str(value)) - 1)
-    return max(1, -(-value // step) * step)
+    """The end of a scale that holds `value`: the next even number of tens, hundreds, …"""
+    if value <= 10:
+        return max(2, value)
+    step: int = 10 ** (len(str(value)) - 2)
+    return next(step * tenths for tenths in (10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100) if step * tenths >= value)
 
 
 @register.simple_tag

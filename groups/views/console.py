@@ -279,7 +279,8 @@ def _visible(request: StaffRequest, pk: int) -> Group:
 
 
 def _history(group: Group) -> QuerySet[AuditEntry]:
-    return AuditEntry.objects.filter(subject_type="groups.group", subject_id=group.pk).order_by("-at", "-pk")
+    entries = AuditEntry.objects.filter(subject_type="groups.group", subject_id=group.pk)
+    return entries.select_related("actor").order_by("-at", "-pk")
 
 
 def _shown(group: Group, name: str) -> str:
