@@ -141,7 +141,7 @@ def delivery_list(request: StaffRequest) -> HttpResponseBase:
     rows = deliveries_visible_to(request.user)
     # What is still to come is the posts' business; it shows when somebody asks for it.
     if not any(request.GET.get(name) for name in ("state", "when", "post", "q")):
-        rows = rows.exclude(state=State.PLANNED)
+        rows = rows.filter(due_at__lte=timezone.now())
     listing = delivery_listing(request, rows)
     if listing.export:
         return listing.export_response("deliveries")

@@ -90,7 +90,9 @@ class PostForm(ScheduleForm):
 
     title = forms.CharField(label=_("Title"), max_length=200)
     body = forms.CharField(
-        label=_("Text"), max_length=LONGEST_BODY, widget=forms.Textarea(attrs={"rows": 7, "data-counter": "body-count"})
+        label=_("Text"),
+        max_length=LONGEST_BODY,
+        widget=forms.Textarea(attrs={"rows": 7, "data-counter": "body-count", "translate": "no"}),
     )
     groups = forms.ModelMultipleChoiceField(
         label=_("Groups"),

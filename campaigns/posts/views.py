@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -28,7 +28,7 @@ from campaigns.posts.words import schedule_words
 from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
-from delivery.models import State
+from delivery.models import Delivery, State
 from delivery.services import NOT_BEGUN
 from groups.models import Group
 
@@ -135,7 +135,9 @@ def _asked(rows: QuerySet[Any], pk: str) -> Any:
 
 
 def _initial(now: datetime, source: Post | None, group: Group | None, user: User) -> dict[str, Any]:
-    initial: dict[str, Any] = {"day": timezone.localdate(now)}
+    # The next full hour: a time that is right as it stands, and easy to change.
+    soon = timezone.localtime(now + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
+    initial: dict[str, Any] = {"day": soon.date(), "clock": soon.time()}
     if source:
         reached = source.groups.filter(pk__in=Group.objects.visible_to(user).postable().values("pk"))
         initial |= {
@@ -193,9 +195,13 @@ def post_times(request: StaffRequest) -> HttpResponse:
 @staff_required
 def post_detail(request: StaffRequest, pk: int) -> HttpResponseBase:
     post = _visible(request, pk)
-    listing = delivery_listing(
-        request, deliveries_visible_to(request.user).filter(post_id=post.pk), of_post=True, default_sort="due"
-    )
+    rows = deliveries_visible_to(request.user).filter(post_id=post.pk)
+    counts = _counts(rows)
+    # A post that has begun shows what left, latest first; a new one shows what is planned.
+    has_begun = any(state != State.PLANNED for state, _label, _count in counts)
+    if has_begun and not request.GET.get("state") and not request.GET.get("when"):
+        rows = rows.exclude(state=State.PLANNED)
+    listing = delivery_listing(request, rows, of_post=True, default_sort="-due" if has_begun else "due")
     if listing.export:
         return listing.export_response("deliveries")
     now = timezone.now()
@@ -206,21 +212,14 @@ def post_detail(request: StaffRequest, pk: int) -> HttpResponseBase:
         "may_change": post.is_open and post.may_be_changed_by(request.user),
         "out_of_reach": request.user.may_write and not post.may_be_changed_by(request.user),
         "listing": listing,
-        "counts": _counts(request, post),
+        "counts": counts,
     }
     return render(request, "console/campaigns/post.html", context)
 
 
-def _counts(request: StaffRequest, post: Post) -> list[tuple[str, Any, int]]:
+def _counts(rows: QuerySet[Delivery]) -> list[tuple[str, Any, int]]:
     """(state, its name, how many), for the states that occur."""
-    rows = (
-        deliveries_visible_to(request.user)
-        .filter(post_id=post.pk)
-        .order_by()
-        .values_list("state")
-        .annotate(n=Count("pk"))
-    )
-    found = dict(rows)
+    found = dict(rows.order_by().values_list("state").annotate(n=Count("pk")))
     return [(state.value, state.label, found[state.value]) for state in State if state.value in found]
 
 
