@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, Q
-from django.db.models.functions import TruncDate
+from django.db.models import Case, Count, Q, Value, When
 from django.utils import timezone
 
 from activity.models import BuiltInKind, Event
@@ -41,11 +40,16 @@ def group_days(*, group: Group, now: datetime, days: int = CHART_DAYS) -> list[D
     """The last `days` local days, today included, oldest first; days without events are there with zeros. One query."""
     zone = timezone.get_current_timezone()
     today = timezone.localdate(now, zone)
-    first = today - timedelta(days=days - 1)
-    start = datetime(first.year, first.month, first.day, tzinfo=zone)
+    dates = [today - timedelta(days=number) for number in reversed(range(days))]
+    midnights = [datetime(day.year, day.month, day.day, tzinfo=zone) for day in dates]
+    # Comparing with the midnights, not truncating each instant: on SQLite that is a call into Python for every row.
+    number_of_day = Case(
+        *(When(at__lt=midnight, then=Value(number)) for number, midnight in enumerate(midnights[1:])),
+        default=Value(days - 1),
+    )
     rows = (
-        Event.objects.filter(group_id=group.pk, at__gte=start, at__lte=now)
-        .annotate(day=TruncDate("at", tzinfo=zone))
+        Event.objects.filter(group_id=group.pk, at__gte=midnights[0], at__lte=now)
+        .annotate(day=number_of_day)
         .values("day")
         .annotate(
             messages=Count("pk", filter=Q(kind__slug=BuiltInKind.MESSAGE)),
@@ -54,12 +58,10 @@ def group_days(*, group: Group, now: datetime, days: int = CHART_DAYS) -> list[D
         .order_by("day")
     )
     found = {row["day"]: row for row in rows}
-    series = []
-    for number in range(days):
-        day = first + timedelta(days=number)
-        row = found.get(day)
-        series.append(Day(day, row["messages"], row["active"]) if row else Day(day, 0, 0))
-    return series
+    return [
+        Day(day, found[number]["messages"], found[number]["active"]) if number in found else Day(day, 0, 0)
+        for number, day in enumerate(dates)
+    ]
 
 
 def group_week(*, group: Group, until: datetime) -> Week:
