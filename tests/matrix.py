@@ -130,6 +130,12 @@ ROUTES: dict[str, Route] = {
     "campaigns:group_channel_test_state": part(SEEN_IN_BRANCH, pk="group", delivery_pk="test"),
     "campaigns:group_page_renew": act(done(302, elsewhere=404), pk="group"),
     "campaigns:group_page_code": part(SEEN_IN_BRANCH, pk="group"),
+    # Reports
+    "analytics:activity": page(SEEN_BY_ALL),
+    "analytics:retention": page(SEEN_BY_ALL),
+    "analytics:funnel": page(SEEN_BY_ALL),
+    "analytics:people": page(SEEN_BY_ALL),
+    "analytics:group_options": part(SEEN_BY_ALL),
     # Members' phones
     "member:group": page(OPEN, token="page_token"),
     # Settings

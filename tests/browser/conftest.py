@@ -45,24 +45,40 @@ class Site:
         return done.stdout
 
 
+def _environment(data: Path, url: str) -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    return environment | {
+        "DJANGO_SETTINGS_MODULE": "community_ops.settings",
+        "DATA_DIR": str(data),
+        "PUBLIC_URL": url,
+    }
+
+
+def _passwords(data: Path) -> dict[str, str]:
+    people = json.loads((data / "demo-sign-in.json").read_text(encoding="utf-8"))
+    return {person["username"]: person["password"] for person in people}
+
+
 @pytest.fixture(scope="session")
 def demo() -> Iterator[Site]:
-    """Everything `manage.py up` runs, on a database of its own that holds a small demo community."""
+    """Everything `manage.py up` runs, on a database of its own that holds a small demo community.
+
+    To try a page again and again, keep one running: WALK_SITE is its address, WALK_DATA_DIR its DATA_DIR.
+    """
+    if running := os.environ.get("WALK_SITE"):
+        data = Path(os.environ["WALK_DATA_DIR"])
+        yield Site(running, _passwords(data), _environment(data, running))
+        return
     data = DATA_DIR / "demo"
     data.mkdir()
     port = free_port()
-    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-    environment |= {
-        "DJANGO_SETTINGS_MODULE": "community_ops.settings",
-        "DATA_DIR": str(data),
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
-    }
-    site = Site(f"http://127.0.0.1:{port}", {}, environment)
+    url = f"http://127.0.0.1:{port}"
+    environment = _environment(data, url)
+    site = Site(url, {}, environment)
     site.manage("migrate", "-v", "0")
     site.manage("collectstatic", "--noinput", "-v", "0")
     site.manage("seed_demo", "--members", MEMBERS)
-    for person in json.loads((data / "demo-sign-in.json").read_text(encoding="utf-8")):
-        site.passwords[person["username"]] = person["password"]
+    site.passwords.update(_passwords(data))
     command = [sys.executable, "manage.py", "up", "--port", str(port), "--concurrency", "1"]
     with process(command, "up", environment):
         wait_until(lambda: "Ready:" in said_by("up"), seconds=60, because=lambda: said_by("up"))

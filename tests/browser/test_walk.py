@@ -29,7 +29,10 @@ DARK = ("campaigns:today", "groups:list", "groups:detail", "members:detail", "an
 @pytest.fixture(scope="module")
 def things(demo) -> dict[str, object]:
     """One of each thing of the demo, in Mei's branch, by the names that the matrix uses."""
-    return json.loads(demo.manage("shell", "-v", "0", "-c", "from tests.browser.things import tell; tell()"))
+    told: dict[str, object] = json.loads(
+        demo.manage("shell", "-v", "0", "-c", "from tests.browser.things import tell; tell()")
+    )
+    return told
 
 
 def pages(who: str, things: dict[str, object]) -> Iterator[tuple[str, str, int]]:

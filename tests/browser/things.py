@@ -27,6 +27,8 @@ def tell() -> None:
         "page_token": group.page_token,
         "member": buyer.pk,
         "post": Post.objects.filter(created_by=mei, state="active").earliest("pk").pk,
-        "delivery": Delivery.objects.filter(state=State.WAITING, group_id__in=mei.branch.groups.all()).latest("pk").pk,
+        "delivery": Delivery.objects.filter(state=State.WAITING, group_id__in=Group.objects.visible_to(mei))
+        .latest("pk")
+        .pk,
     }
     json.dump(things, sys.stdout)
