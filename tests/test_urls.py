@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -17,6 +18,8 @@ from accounts.services import token_issue
 from campaigns.deliveries.services import delivery_test
 from campaigns.posts.services import Schedule, post_create
 from delivery.models import Delivery
+from members.imports.services import import_upload, rejected_path
+from members.models import ImportRun
 from tests.base import Cast
 from tests.builders import make_group, make_member
 from tests.matrix import ROUTES, WHO, Route
@@ -83,6 +86,12 @@ def make_world(cast: Cast) -> World:
         "page_token": group.page_token,
         "test": delivery_test(by=cast.mei, now=now, group=group, title="试发", text="试发").pk,
     }
+    upload = SimpleUploadedFile("messages.csv", b"occurred_at,group,member\n2026-03-01 09:00,g1,u1\n")
+    run = import_upload(by=cast.mei, kind="messages", file=upload, now=now)
+    finished = import_upload(by=cast.mei, kind="messages", file=upload, now=now)
+    rejected_path(finished).write_text("reason\n", encoding="utf-8")
+    ImportRun.objects.filter(pk=finished.pk).update(state="done", rows_rejected=1)
+    world.objects |= {"import": run.pk, "import_done": finished.pk}
     for who, user in world.people.items():
         scopes = [scope for scope in Scope.values if user.may_write or scope.endswith(":read")]
         token, world.objects[f"{who}_token"] = token_issue(by=None, user=user, scopes=scopes)

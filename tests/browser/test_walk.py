@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 LANGUAGES = ("en", "zh-hans")
 WIDTHS = (WIDE, PHONE)
-# What the matrix has no line for: lists that find nothing, filters, addresses that do not exist.
+# What the matrix has no line for: lists that find nothing, other states, addresses that do not exist.
 MORE = {
     "groups-none": ("/groups/?q=zzzz", 200),
     "members-none": ("/members/?q=zzzz", 200),

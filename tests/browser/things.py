@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import sys
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
 from accounts.models import Branch, User
 from accounts.services import token_issue
 from campaigns.models import Post
 from delivery.models import Delivery, State
 from groups.models import Group
-from members.models import Member
+from members.imports.services import import_start, import_upload
+from members.models import ImportRun, Member
+from members.tasks import enqueue_import
 
 
 def tell() -> None:
@@ -18,6 +23,10 @@ def tell() -> None:
     mei = User.objects.get(username="mei")
     group = Group.objects.filter(branch=mei.branch).latest("member_count")
     buyer = Member.objects.filter(memberships__group=group).latest("stage", "last_seen_at")
+    waiting, running = (_upload(mei, group) for _file in range(2))
+    mapping = {"occurred_at": "时间", "group": "群", "member": "成员"}
+    import_start(by=mei, run=running, mapping=mapping, timezone_name="Asia/Shanghai", now=timezone.now())
+    enqueue_import(running.pk)
     token, _secret = token_issue(by=mei, user=mei, scopes=["groups:read"], name="数据看板")
     things = {
         "mei": mei.pk,
@@ -31,4 +40,12 @@ def tell() -> None:
         .latest("pk")
         .pk,
     }
+    things |= {"import": waiting.pk, "import_done": running.pk}
     json.dump(things, sys.stdout)
+
+
+def _upload(by: User, group: Group) -> ImportRun:
+    """A file of messages, one of its rows with a date that nobody can read."""
+    rows = ["时间,群,成员", *(f"2026-03-01 09:{minute:02},{group.external_id},新成员 {minute}" for minute in range(30))]
+    file = SimpleUploadedFile("三月群消息.csv", "\n".join([*rows, f"昨天,{group.external_id},新成员 1"]).encode())
+    return import_upload(by=by, kind="messages", file=file, now=timezone.now())
