@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from campaigns import channel, search, today
 from campaigns.deliveries import views as deliveries
+from campaigns.orders.views import member_orders
 from campaigns.posts import views as posts
 
 app_name = "campaigns"
@@ -25,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("deliveries/<int:pk>/send/", deliveries.delivery_act, {"decision": "send"}, name="delivery_send"),
     path("deliveries/<int:pk>/sent/", deliveries.delivery_act, {"decision": "sent"}, name="delivery_sent"),
     path("deliveries/<int:pk>/skip/", deliveries.delivery_act, {"decision": "skip"}, name="delivery_skip"),
+    path("members/<int:pk>/orders/", member_orders, name="member_orders"),
     path("groups/<int:pk>/posted/", deliveries.group_feed, name="group_feed"),
     path("groups/<int:pk>/sent/", deliveries.group_deliveries, name="group_deliveries"),
     path("groups/<int:pk>/channel/", channel.channel, name="group_channel"),

@@ -138,11 +138,10 @@ def _wide_filters(request: StaffRequest) -> list[Filter[Any]]:
 @require_GET
 @staff_required
 def delivery_list(request: StaffRequest) -> HttpResponseBase:
-    rows = deliveries_visible_to(request.user)
+    listing = delivery_listing(request, deliveries_visible_to(request.user))
     # What is still to come is the posts' business; it shows when somebody asks for it.
-    if not any(request.GET.get(name) for name in ("state", "when", "post", "q")):
-        rows = rows.filter(due_at__lte=timezone.now())
-    listing = delivery_listing(request, rows)
+    if not listing.text and not {"state", "when", "post"} & {state.name for state in listing.active_filters}:
+        listing.queryset = listing.queryset.filter(due_at__lte=timezone.now())
     if listing.export:
         return listing.export_response("deliveries")
     return render(request, "console/campaigns/deliveries.html", {"listing": listing})
