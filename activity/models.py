@@ -54,9 +54,13 @@ class EventKind(models.Model):
         return self.slug
 
     @property
+    def is_built_in(self) -> bool:
+        return self.slug in BuiltInKind.values
+
+    @property
     def label(self) -> str:
         """The name people read: translated for built-in kinds, the slug for the others."""
-        return str(BuiltInKind(self.slug).label) if self.slug in BuiltInKind.values else self.slug
+        return str(BuiltInKind(self.slug).label) if self.is_built_in else self.slug
 
 
 class Channel(models.Model):

@@ -97,6 +97,7 @@ class ImportRun(models.Model):
     rows_imported = models.BigIntegerField(default=0)
     rows_duplicate = models.BigIntegerField(default=0)
     rows_rejected = models.BigIntegerField(default=0)
+    rejected_bytes = models.BigIntegerField(default=0, help_text="size of the file of rejected rows, as of rows_read")
     error = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
@@ -108,8 +109,13 @@ class ImportRun(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [
+            models.CheckConstraint(condition=Q(state__in=ImportState.values), name="members_importrun_state_known"),
             models.CheckConstraint(condition=Q(bytes_done__lte=F("bytes_total")), name="members_importrun_progress"),
         ]
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.bytes_done // self.bytes_total if self.bytes_total else 0

@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ('rows_imported', models.BigIntegerField(default=0)),
                 ('rows_duplicate', models.BigIntegerField(default=0)),
                 ('rows_rejected', models.BigIntegerField(default=0)),
+                ('rejected_bytes', models.BigIntegerField(default=0, help_text='size of the file of rejected rows, as of rows_read')),
                 ('error', models.CharField(blank=True, max_length=500)),
                 ('created_at', models.DateTimeField()),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
@@ -56,7 +57,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-created_at', '-id'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('bytes_done__lte', models.F('bytes_total'))), name='members_importrun_progress')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['mapping', 'running', 'done', 'failed'])), name='members_importrun_state_known'), models.CheckConstraint(condition=models.Q(('bytes_done__lte', models.F('bytes_total'))), name='members_importrun_progress')],
             },
         ),
         migrations.CreateModel(
