@@ -20,6 +20,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
+from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -50,7 +51,11 @@ def _guarded(view: StaffView[P], allowed: Check) -> View[P]:
             return to_sign_in(request)
         if not allowed(user, request):
             raise PermissionDenied
-        return view(cast(StaffRequest, request), *args, **kwargs)
+        response = view(cast(StaffRequest, request), *args, **kwargs)
+        if not response.has_header("Cache-Control"):
+            # What one person may see is kept by no proxy, and asked for again when the browser goes back.
+            patch_cache_control(response, private=True, no_cache=True)
+        return response
 
     return guarded
 

@@ -42,7 +42,7 @@ if (box) {
 }
 
 // Keys
-let goPressedAt = 0;
+let goPressedAt = -Infinity;
 const rows = () => [...document.querySelectorAll(".row-link")].filter((link) => link.offsetParent !== null);
 
 document.addEventListener("keydown", (event) => {
@@ -55,7 +55,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
   if (document.querySelector(".modal.show")) return;
   if (performance.now() - goPressedAt < 1500) {
-    goPressedAt = 0;
+    goPressedAt = -Infinity;
     const link = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
     if (link) { event.preventDefault(); window.location.assign(link.href); return; }
   }

@@ -57,6 +57,12 @@ def test_pages_hold_no_inline_script_or_style_and_say_so(client, cast):
     assert not re.search(r"\sstyle=|\son[a-z]+=", page)
 
 
+def test_pages_of_staff_are_kept_by_no_cache_on_the_way(client, cast):
+    client.force_login(cast.mei)
+    for url in ("/today/", "/groups/", "/groups/?export=csv"):
+        assert client.get(url)["Cache-Control"] == "private, no-cache"
+
+
 # Errors
 
 
