@@ -24,7 +24,7 @@ class Received:
         return self.headers["webhook-id"]
 
     @property
-    def body(self) -> dict[str, Any]:
+    def body(self) -> Any:
         return json.loads(self.raw)
 
 

@@ -221,6 +221,7 @@ def test_429_is_obeyed(clock, receiver, given, seconds):
     delivery = send(queue(plan(url=receiver.url)))
 
     assert delivery.state == "failed"
+    assert delivery.retry_at
     assert seconds <= (delivery.retry_at - NOW).total_seconds() <= seconds * 1.1
 
 
