@@ -115,7 +115,7 @@ def avatar(name: str, css_class: str = "") -> SafeString:
     """The letters of a name, on a colour that the name keeps. It stands beside the name, so screen readers skip it."""
     parts = name.split()
     if name and ord(name[-1]) >= 0x2E80:
-        letters = name[-2:]  # 王小明 is known as 小明
+        letters = name[-2:] if len(name) <= 3 else name[:2]  # 王小明 is known as 小明; longer names differ in front
     elif len(parts) > 1:
         letters = parts[0][:1] + parts[-1][:1]
     else:

@@ -100,6 +100,9 @@ document.addEventListener("htmx:configRequest", (event) => {
   }
 });
 
+// The current tab is in sight on a phone, where tabs are wider than the screen.
+document.querySelector(".nav-tabs .active")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 // Theme: shown at once, kept on the server meanwhile.
 document.addEventListener("submit", (event) => {
   const form = event.target;

@@ -159,7 +159,8 @@ def test_numbers_shares_and_changes_of_nothing_are_no_nonsense():
 
 
 @pytest.mark.parametrize(
-    ("name", "letters"), [("王小明", "小明"), ("Ana Lima", "AL"), ("mei", "ME"), ("", ""), ("<b>", "&lt;B")]
+    ("name", "letters"),
+    [("王小明", "小明"), ("贺明轩妈妈", "贺明"), ("Ana Lima", "AL"), ("mei", "ME"), ("", ""), ("<b>", "&lt;B")],
 )
 def test_a_face_shows_the_letters_of_a_name(name, letters):
     assert f">{letters}</span>" in avatar(name)
