@@ -105,7 +105,7 @@ def test_the_exact_commands_make_a_ready_installation(
 
         wait_until(
             lambda: status() == 200,
-            seconds=90,
+            seconds=240,
             because=lambda: said_by("gunicorn") + said_by("compose-worker") + said_by("compose-beat"),
         )
         assert _code([word.replace(":8000/", f":{port}/") for word in healthz], variables) == 0

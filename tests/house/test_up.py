@@ -63,7 +63,7 @@ def start(data_dir: Path, port: int) -> Installation:
     installation = Installation(process, f"http://127.0.0.1:{port}", data_dir, log)
     wait_until(
         lambda: f"Ready: {installation.url}/" in installation.said() or process.poll() is not None,
-        seconds=90,
+        seconds=240,
         because=installation.said,
     )
     assert process.poll() is None, installation.said()
