@@ -18,9 +18,11 @@ SAME_IN_CHINESE = {
     "CSV",
     "Ctrl",
     "Esc",
+    "GB",
     "HTTPS",
     "ID",
     "JSON",
+    "MB",
     "PDF",
     "QR",
     "URL",
@@ -29,6 +31,7 @@ SAME_IN_CHINESE = {
     "Webhook",
     "XLSX",
     "gz",
+    "gzip",
 }
 
 # Every text that a person sees or hears, outside of what is marked as not to be translated.
@@ -62,6 +65,7 @@ FINDINGS = """(options) => axe.run(options).then((result) => result.violations.m
   `${one.id} (${one.impact}): ` + one.nodes.slice(0, 3).map((node) =>
     node.target.join(" ") + " " + (node.any[0]?.message || "")).join(" | ")))"""
 ZONE = re.compile(r"\b[A-Z][a-z]+/[A-Z]\w+")
+ADDRESS = re.compile(r"https?://\S+")
 # Languages are called by their own names everywhere.
 LANGUAGE_NAMES = re.compile(r"English|简体中文")
 HAN = re.compile(r"[\u3400-\u9fff]")
@@ -110,7 +114,7 @@ class Watcher:
         """Go to a page and wait until everything on it is there."""
         self.where = path
         self._pending.clear()
-        response = self.page.goto(path, wait_until="load")
+        response = self.page.goto(path, wait_until="load", timeout=90_000)
         found = response.status if response else 0
         if found != status:
             self.report(f"answered {found} instead of {status}")
@@ -135,8 +139,9 @@ class Watcher:
         if (tag := self.page.locator("html").get_attribute("lang") or "").lower() != wanted.lower():
             self.report(f'is marked lang="{tag}"')
         title = self.page.title().rpartition("·")[0]
-        for name in self.page.locator('[translate="no"]').all_text_contents():
-            title = title.replace(name.strip(), "") if name.strip() else title
+        names = {name.strip() for name in self.page.locator('[translate="no"]').all_text_contents()}
+        for name in sorted(names - {""}, key=len, reverse=True):
+            title = title.replace(name, "")
         texts = [*self.page.evaluate(TEXTS), title]
         for text in dict.fromkeys(texts):
             if foreign := foreign_words(text, self.language):
@@ -156,7 +161,7 @@ class Watcher:
 
 def foreign_words(text: str, language: str) -> list[str]:
     """The words of `text` that belong to the other language."""
-    text = LANGUAGE_NAMES.sub("", ZONE.sub("", text))
+    text = LANGUAGE_NAMES.sub("", ADDRESS.sub("", ZONE.sub("", text)))
     if language == "en":
         return HAN.findall(text)
     return [word for word in LATIN.findall(text) if word not in SAME_IN_CHINESE]
