@@ -16,6 +16,7 @@ from django.db.models import Min
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Branch, User
 from activity.models import BuiltInKind, Channel, EventKind
@@ -34,7 +35,12 @@ PRESETS: Choices = [
     ("12m", _("Last 12 months")),
     ("all", _("All time")),
 ]
-INTERVALS: Choices = [("hour", _("Hour")), ("day", _("Day")), ("week", _("Week")), ("month", _("Month"))]
+INTERVALS: Choices = [
+    ("hour", pgettext_lazy("interval", "Hour")),
+    ("day", pgettext_lazy("interval", "Day")),
+    ("week", pgettext_lazy("interval", "Week")),
+    ("month", pgettext_lazy("interval", "Month")),
+]
 BREAKDOWNS: Choices = [
     ("", _("No breakdown")),
     ("channel", _("Channel")),
@@ -74,6 +80,7 @@ class ReportForm(forms.Form):
         self._field("group", forms.ModelMultipleChoiceField).queryset = Group.objects.visible_to(user)
         branches: Choices = [(branch.code, branch.name) for branch in Branch.objects.visible_to(user)]
         self._field("branch", forms.ChoiceField).choices = [("", _("All branches")), *branches]
+        self.fields["branch"].widget.attrs["translate"] = "no"
 
     @property
     def today(self) -> date:
@@ -127,7 +134,7 @@ class RangeForm(ReportForm):
 
     def __init__(self, asked: QueryDict, *, user: User, now: datetime, zone: ZoneInfo) -> None:
         super().__init__(asked, user=user, now=now, zone=zone)
-        for name, label in (("from", _("From")), ("to", _("To"))):
+        for name, label in (("from", _("First day")), ("to", _("Last day"))):
             self.fields[name] = forms.DateField(
                 required=False, label=label, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
             )
@@ -188,7 +195,7 @@ def preset_days(preset: str, today: date, form: ReportForm) -> tuple[date, date]
 
 class ActivityForm(RangeForm):
     metric = forms.ChoiceField(choices=METRICS, label=_("Figure"))
-    interval = forms.ChoiceField(required=False, choices=[("", _("Automatic")), *INTERVALS], label=_("By"))
+    interval = forms.ChoiceField(required=False, choices=[("", _("Automatic")), *INTERVALS], label=_("Interval"))
     kind = forms.ChoiceField(label=_("What members did"))
     window = forms.ChoiceField(choices=WINDOWS, label=_("Window"))
     by = forms.ChoiceField(required=False, choices=BREAKDOWNS, label=_("Breakdown"))
@@ -249,7 +256,7 @@ class RetentionForm(ReportForm):
     )
     start = forms.ChoiceField(label=_("Began with"))
     back = forms.ChoiceField(label=_("Came back with"))
-    least = forms.IntegerField(min_value=1, max_value=1000, label=_("At least, times"))
+    least = forms.IntegerField(min_value=1, max_value=1000, label=_("At least (times)"))
     since = forms.DateField(
         required=False, label=_("Since"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
@@ -315,7 +322,7 @@ class FunnelForm(RangeForm):
             ("strict", _("Directly one after the other")),
             ("unordered", _("In any order")),
         ],
-        label=_("Order"),
+        label=_("Order of the steps"),
     )
     exclude = forms.ChoiceField(required=False, label=_("Leave out who meanwhile"))
     by = forms.ChoiceField(required=False, choices=BREAKDOWNS, label=_("Breakdown"))
@@ -348,7 +355,8 @@ class FunnelForm(RangeForm):
             self.add_error("step", _("A funnel has at most %(most)d steps.") % {"most": MOST_STEPS})
         cleaned["through"] = [*through, *[""] * len(steps)][: len(steps)]
         if cleaned.get("from") and cleaned.get("to") and not self.errors and not cleaned.get("entry"):
-            cleaned["entry"] = suited_interval(max(self.length, LONGEST_HOURLY + 1))
+            # Shares of a few members a day jump about, so weeks begin early here.
+            cleaned["entry"] = "day" if self.length <= 31 else "week" if self.length <= LONGEST_WEEKLY else "month"
         return cleaned
 
     @property

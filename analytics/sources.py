@@ -236,4 +236,4 @@ def value_labels(attribute: str, values: Collection[str]) -> dict[str, str]:
         known = {value: str(label) for value, label in CommunityType.choices}
     elif attribute == "motivation":
         known = {value: str(label) for value, label in Motivation.choices}
-    return {value: known.get(value, value) if value else _("None") for value in values}
+    return {value: known.get(value, value) if value else _("No value") for value in values}

@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from analytics.definitions import FIGURES, METRICS
 from analytics.forms import METRICS as METRIC_LABELS
 from analytics.forms import ActivityForm
 from analytics.pages.parts import (
+    DASH,
     MOST_SERIES,
     Cell,
     Chart,
@@ -37,7 +38,7 @@ from analytics.sources import Held, value_labels
 
 # In the colours of one palette, by index: calm for what stays, warm for what is lost.
 STATES: tuple[tuple[str, str | Promise, int], ...] = (
-    ("new", gettext_lazy("New"), 0),
+    ("new", pgettext_lazy("lifecycle", "New"), 0),
     ("returning", gettext_lazy("Returning"), 1),
     ("resurrecting", gettext_lazy("Came back"), 2),
     ("dormant", gettext_lazy("Gone quiet"), 3),
@@ -75,7 +76,8 @@ def activity_page(form: ActivityForm, source: Source, names: Names, *, zone: Zon
         chart, table, left_out = _broken_down(form, result)
     else:
         before = ActivityQuery.read(form.question(range=form.before()), zone=zone, now=now)
-        chart, table = _course(form, result, before.compute(held, names, now=now))
+        earlier = before.compute(held, names, now=now) if _reaches_back(held, before) else None
+        chart, table = _course(form, result, earlier)
     return ActivityPage(
         query=query,
         figures=figures,
@@ -109,13 +111,20 @@ def whole_range_of(form: ActivityForm, zone: ZoneInfo, now: datetime) -> Activit
     return whole_range(asked(form.range()), asked(form.before()))
 
 
-def _figures(form: ActivityForm, source: Source, names: Names, zone: ZoneInfo, now: datetime) -> list[Figure]:
+def _reaches_back(source: Held, query: ActivityQuery) -> bool:
+    """Whether there were events when the range before began: against half a range everything looks like growth."""
+    return len(source.columns) > 0 and int(source.columns.at.min()) <= query.range.start
+
+
+def _figures(form: ActivityForm, source: Held, names: Names, zone: ZoneInfo, now: datetime) -> list[Figure]:
     def one(metric: str, figure: str, days: dict[str, str]) -> int:
         question = form.question(metric=metric, interval="month", range=days, breakdown=None)
         result = ActivityQuery.read(question, zone=zone, now=now).compute(source, names, now=now)
         return int(result.all[figure])
 
-    states = whole_range_of(form, zone, now).compute(source, names, now=now).all
+    whole = whole_range_of(form, zone, now)
+    states = whole.compute(source, names, now=now).all
+    known = _reaches_back(source, ActivityQuery.read(form.question(range=form.before()), zone=zone, now=now))
     everybody = people_url(form, "activity", figure="active")
     return [
         Figure(
@@ -123,7 +132,7 @@ def _figures(form: ActivityForm, source: Source, names: Names, zone: ZoneInfo, n
             one("unique", "overall", form.range()),
             FIGURES["active"],
             everybody,
-            one("unique", "overall", form.before()),
+            one("unique", "overall", form.before()) if known else None,
         ),
         Figure(_("New members"), states["new"][0], FIGURES["new"], people_url(form, "activity", figure="new")),
         Figure(_("Gone quiet"), -states["dormant"][0], FIGURES["quiet"], people_url(form, "activity", figure="quiet")),
@@ -132,7 +141,7 @@ def _figures(form: ActivityForm, source: Source, names: Names, zone: ZoneInfo, n
             one("total", "sum", form.range()),
             FIGURES["events"],
             everybody,
-            one("total", "sum", form.before()),
+            one("total", "sum", form.before()) if known else None,
         ),
     ]
 
@@ -141,22 +150,22 @@ def _links(form: ActivityForm, count: int, **pointer: Any) -> list[str]:
     return [people_url(form, "activity", period=i, **pointer) for i in range(count)]
 
 
-def _course(form: ActivityForm, result: ActivityResult, before: ActivityResult) -> tuple[Chart, Table]:
+def _course(form: ActivityForm, result: ActivityResult, before: ActivityResult | None) -> tuple[Chart, Table]:
     periods, label = result.query.periods, dict(METRIC_LABELS)[result.query.metric.value]
     data, links = result.all["data"], _links(form, len(periods))
-    earlier = [*before.all["data"], *[None] * len(data)][: len(data)]
     chart = Chart("line", str(label), period_marks(periods))
     chart.add(label, data, links, style="area")
-    chart.add(_("The range before"), earlier, style="dashed")
+    heads = [Head(period_head(periods.interval), number=False), Head(label)]
     rows = [
-        [
-            Cell(name, name, css=""),
-            number_cell(value, url),
-            number_cell(past) if past is not None else Cell(None, "–"),
-        ]
-        for name, value, past, url in zip(period_names(periods), data, earlier, links, strict=True)
+        [Cell(name, name, css=""), number_cell(value, url)]
+        for name, value, url in zip(period_names(periods), data, links, strict=True)
     ]
-    heads = [Head(period_head(periods.interval), number=False), Head(label), Head(_("The range before"))]
+    if before:
+        earlier = [*before.all["data"], *[None] * len(data)][: len(data)]
+        chart.add(_("The range before"), earlier, style="dashed")
+        heads.append(Head(_("The range before")))
+        for row, past in zip(rows, earlier, strict=True):
+            row.append(number_cell(past) if past is not None else Cell(None, DASH))
     return chart, Table(label, heads, rows, newest_first=True)
 
 
@@ -201,5 +210,5 @@ def _stickiness(form: ActivityForm, result: ActivityResult) -> tuple[Chart, Tabl
         [Cell(k, str(k)), number_cell(count, url), Cell(share_of(count, members), percent(share_of(count, members)))]
         for k, (count, url) in enumerate(zip(data, links, strict=True), start=1)
     ]
-    heads = [Head(_("Active periods")), Head(_("Members")), Head(_("Share of the active, in percent"))]
+    heads = [Head(_("Active periods")), Head(_("Members")), Head(_("Share of members"), file=_("Share, in percent"))]
     return chart, Table(_("Stickiness"), heads, rows)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from activity.models import EventKind
 from analytics.definitions import ATTEMPT, FUNNEL
-from analytics.forms import ANY, FunnelForm
+from analytics.forms import ANY, BREAKDOWNS, FunnelForm
 from analytics.pages.parts import (
     MOST_SERIES,
     Cell,
@@ -29,6 +29,7 @@ from analytics.pages.parts import (
 )
 from analytics.queries.base import Names, Source
 from analytics.queries.funnel import Figures, FunnelQuery, FunnelResult
+from analytics.queries.periods import local, millis
 from analytics.sources import value_labels
 from analytics.templatetags.reports import duration
 
@@ -38,6 +39,9 @@ class FunnelPage:
     query: FunnelQuery
     entered: int
     converted: int
+    entered_url: str
+    converted_url: str
+    ripe_until: datetime | None
     rate: str
     worst: str
     chart: Chart
@@ -60,6 +64,9 @@ def funnel_page(form: FunnelForm, source: Source, names: Names, *, zone: ZoneInf
         query=query,
         entered=counts[0],
         converted=counts[-1],
+        entered_url=people_url(form, "funnel", reached=1),
+        converted_url=people_url(form, "funnel", reached=len(counts)),
+        ripe_until=_ripe_until(query, now),
         rate=percent(share_of(counts[-1], counts[0])),
         worst=_worst(counts, steps),
         chart=_chart(form, result, steps, shown, labels),
@@ -70,6 +77,12 @@ def funnel_page(form: FunnelForm, source: Source, names: Names, *, zone: ZoneInf
         course_table=course_table,
         definitions=[FUNNEL[query.order.value], ATTEMPT],
     )
+
+
+def _ripe_until(query: FunnelQuery, now: datetime) -> datetime | None:
+    """Whoever entered after this still has time to convert; None when nobody of the range does."""
+    ripe = min(millis(now), query.range.end) - 1000 * query.window
+    return local(ripe, query.zone) if millis(now) < query.range.end + 1000 * query.window else None
 
 
 def step_names(form: FunnelForm) -> list[str]:
@@ -102,11 +115,11 @@ def _steps(form: FunnelForm, figures: Figures, names: list[str]) -> Table:
         Head("#"),
         Head(_("Step"), number=False),
         Head(_("Members")),
-        Head(_("Of the first, in percent")),
-        Head(_("Of the one before, in percent")),
+        Head(_("Of the first"), file=_("Of the first, in percent")),
+        Head(_("Of the one before"), file=_("Of the one before, in percent")),
         Head(_("Stopped before it")),
-        Head(_("Average time, in seconds")),
-        Head(_("Median time, in seconds")),
+        Head(_("Average time"), file=_("Average time, in seconds")),
+        Head(_("Median time"), file=_("Median time, in seconds")),
     ]
     return Table(_("Steps"), heads, rows)
 
@@ -159,9 +172,9 @@ def _broken_down(
             [Cell(labels[value], labels[value], css="", name=bool(value)), *cells, _share(counts[-1], counts[0])]
         )
     heads = [
-        Head(form.fields["by"].label or "", number=False),
+        Head(dict(BREAKDOWNS)[form.cleaned_data["by"]], number=False),
         *(Head(name, name=True) for name in names),
-        Head(_("Converted, in percent")),
+        Head(_("Conversion"), file=_("Converted, in percent")),
     ]
     return Table(_("Breakdown"), heads, rows)
 
@@ -191,6 +204,6 @@ def _course(form: FunnelForm, result: FunnelResult) -> tuple[Chart, Table]:
         Head(period_head(series.periods.interval), number=False),
         Head(_("Entered")),
         Head(_("Converted")),
-        Head(_("Converted, in percent")),
+        Head(_("Conversion"), file=_("Converted, in percent")),
     ]
     return chart, Table(_("By entry period"), heads, rows, newest_first=True)

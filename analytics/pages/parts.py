@@ -37,9 +37,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Head:
+    """`file` heads the column in files, where its numbers need their unit."""
+
     label: Text
     number: bool = True
     name: bool = False
+    file: Text = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,9 @@ class Table:
     @property
     def shown(self) -> Iterable[Sequence[Cell]]:
         return reversed(self.rows) if self.newest_first else self.rows
+
+    def file_heads(self) -> list[Text]:
+        return [head.file or head.label for head in self.heads]
 
     def values(self) -> Iterable[list[object]]:
         return ([cell.value for cell in row] for row in self.rows)

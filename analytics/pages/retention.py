@@ -25,7 +25,7 @@ from analytics.pages.parts import (
     share_of,
 )
 from analytics.queries.base import Names, Source
-from analytics.queries.periods import complete, millis
+from analytics.queries.periods import Interval, complete, millis
 from analytics.queries.retention import RetentionQuery
 
 SHADES = 10
@@ -65,7 +65,7 @@ def retention_page(
         rows.append([*cells, *[Cell(None, "", css="heat")] * (len(result.matrix) - len(counts))])
     shares = result.averages(over)
     known = [None if share is None else round(100 * share, 1) for share in shares]
-    later = [_("%(number)d later") % {"number": k} for k in range(1, len(known))]
+    later = [_later(query.periods.interval, k) for k in range(1, len(known))]
     chart = Chart("line", _("Average over the cohorts"), [str(k) for k in range(1, len(known))], percent=True)
     chart.add(_("Came back"), known[1:], style="area")
     sizes = [row[0] for row in result.matrix]
@@ -97,6 +97,15 @@ def _heat(form: RetentionForm, cohort: int, after: int, count: int, size: int, *
         title += " · " + _("this period is still running")
     url = people_url(form, "retention", cohort=cohort, after=after) if count else ""
     return Cell(count if size else None, percent(share), url, css, title)
+
+
+def _later(interval: Interval, number: int) -> str:
+    words = {
+        Interval.DAY: _("Day %(number)d"),
+        Interval.WEEK: _("Week %(number)d"),
+        Interval.MONTH: _("Month %(number)d"),
+    }
+    return words.get(interval, _("Hour %(number)d")) % {"number": number}
 
 
 def _shade(share: float | None) -> int:

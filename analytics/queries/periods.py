@@ -80,7 +80,7 @@ def read_range(fields: Fields, zone: ZoneInfo, now: datetime) -> Range:
         return Range(0, 1)
     first = _instant(start, zone)
     if end is None:
-        last = millis(now) + 1
+        last = max(millis(now), first) + 1
     elif isinstance(end, datetime):
         last = _instant(end, zone) + 1
     else:

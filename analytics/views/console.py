@@ -130,7 +130,7 @@ def _address(request: HttpRequest, **changes: str | None) -> str:
 
 def _file(table: Table, name: str, kind: str) -> HttpResponseBase:
     write = csv_response if kind == "csv" else xlsx_response
-    return write(f"{name}.{kind}", [head.label for head in table.heads], table.values())
+    return write(f"{name}.{kind}", table.file_heads(), table.values())
 
 
 @require_GET
