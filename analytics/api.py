@@ -30,6 +30,9 @@ from community_ops.lib.problems import Problem
 MOST_NAMES = 10_000
 
 
+INTERVALS = [interval.value for interval in Interval]
+
+
 class ReportView(APIView):
     """Asks a query of what the token's owner may see, limited to the groups and members named."""
 
@@ -126,7 +129,7 @@ class FunnelBreakdownIn(BreakdownIn):
 
 
 class SeriesIn(serializers.Serializer[Any]):
-    interval = serializers.ChoiceField(choices=[interval.value for interval in Interval])
+    interval = serializers.ChoiceField(choices=INTERVALS)
     from_step = serializers.IntegerField(required=False)
     to_step = serializers.IntegerField(required=False)
 
@@ -169,7 +172,7 @@ class FunnelOut(ReportOut, FiguresOut):
 
 
 class RetentionIn(ReportIn):
-    period = serializers.ChoiceField(choices=[interval.value for interval in Interval], required=False)
+    period = serializers.ChoiceField(choices=INTERVALS, required=False)
     total_intervals = serializers.IntegerField(
         required=False, help_text="How many periods, from the one that holds the start of the range."
     )
@@ -195,7 +198,7 @@ class RetentionOut(ReportOut):
 
 class ActivityIn(ReportIn):
     metric = serializers.ChoiceField(choices=[metric.value for metric in Metric])
-    interval = serializers.ChoiceField(choices=[interval.value for interval in Interval], required=False)
+    interval = serializers.ChoiceField(choices=INTERVALS, required=False)
     event = EventSpecIn(required=False)
     window_days = serializers.IntegerField(required=False, help_text="For rolling_unique; 7 when missing.")
     cumulative = serializers.BooleanField(required=False)

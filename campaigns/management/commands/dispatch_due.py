@@ -4,12 +4,12 @@ import json
 from datetime import datetime
 from typing import Any
 
+from celery import current_app
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from campaigns.dispatching import dispatch_due
-from community_ops.celery import app
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = _instant(options["now"]) if options["now"] else timezone.now()
         try:
-            with app.connection_for_write(connect_timeout=3) as connection:
+            with current_app.connection_for_write(connect_timeout=3) as connection:
                 connection.ensure_connection(max_retries=1, timeout=3)
             done = dispatch_due(now=now)
         except OperationalError as error:
