@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from analytics import kernels
+from analytics.queries.activity import ActivityQuery, Metric
+from analytics.queries.funnel import FunnelQuery
+from analytics.queries.retention import RetentionQuery
+from analytics.sources import Selection, SqlNames, SqlSource
+from analytics.warmup import warm_up
+from tests.builders import NOW
+
+KERNELS = (
+    kernels.funnel,
+    kernels.retention,
+    kernels.unique,
+    kernels.rolling,
+    kernels.lifecycle,
+    kernels.active_periods,
+)
+
+
+@pytest.mark.django_db
+def test_a_report_finds_its_kernel_compiled_for_just_the_arrays_it_brings(cast):
+    warm_up()
+    compiled = {kernel.__name__: list(kernel.signatures) for kernel in KERNELS}
+    assert all(compiled.values())
+
+    source = SqlSource(Selection.of(cast.lin, groups=None, members=None))
+    zone, names = ZoneInfo("Asia/Shanghai"), SqlNames()
+    days = {"from": "2026-02-01", "to": "2026-02-10"}
+    funnel = {
+        "range": days,
+        "steps": [{"kind": "joined"}, {"kind": "message", "where": {"channel": "qr"}}],
+        "exclusions": [{"kind": "left", "after_step": 1, "before_step": 2}],
+        "series": {"interval": "day"},
+        "breakdown": {"by": "channel"},
+    }
+    FunnelQuery.read(funnel, zone=zone, now=NOW).compute(source, names, now=NOW)
+    RetentionQuery.read({"range": {"from": "2026-02-01"}, "period": "week"}, zone=zone, now=NOW).compute(
+        source, names, now=NOW
+    )
+    for metric in Metric:
+        ActivityQuery.read({"range": days, "metric": metric, "interval": "day"}, zone=zone, now=NOW).compute(
+            source, names, now=NOW
+        )
+    assert {kernel.__name__: list(kernel.signatures) for kernel in KERNELS} == compiled
