@@ -6,5 +6,5 @@ from campaigns import member
 
 app_name = "member"
 urlpatterns = [
-    path("m/g/<str:token>/", member.group_page, name="group"),
+    path("m/g/<slug:token>/", member.group_page, name="group"),
 ]

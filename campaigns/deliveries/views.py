@@ -47,7 +47,12 @@ def _columns(*, of_post: bool, of_group: bool) -> list[Column[Any]]:
             shown=not of_post,
         ),
         Column(
-            "group", gettext_lazy("Group"), order="group_name", value=lambda row: row.group_name, shown=not of_group
+            "group",
+            gettext_lazy("Group"),
+            order="group_name",
+            value=lambda row: row.group_name,
+            shown=not of_group,
+            wide="" if of_post else "sm",  # on phones it stands below the title
         ),
         Column("channel", gettext_lazy("Channel"), value=lambda row: row.get_kind_display(), wide="xl"),
         Column("state", gettext_lazy("State"), order="state", value=lambda row: row.get_state_display()),

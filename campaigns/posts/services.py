@@ -38,7 +38,7 @@ logger = structlog.get_logger(__name__)
 HORIZON = timedelta(days=14)
 MOST_AHEAD = 60
 PLANNED_EVERY = timedelta(days=1)
-# How late a post may leave that is to be skipped, or asked about, when its time was missed: a tick and a busy moment.
+# Up to here a post is on time, whatever its policy: a tick of the dispatcher and a busy moment.
 ON_TIME = timedelta(seconds=60)
 LONGEST_GRACE = 7 * 24 * 60  # minutes
 LONGEST_BODY = 5000
@@ -311,7 +311,8 @@ def _make(post: Post, times: Sequence[Time]) -> None:
 
 
 def _lateness(post: Post) -> timedelta:
-    return timedelta(minutes=post.late_minutes) if post.missed == Missed.LATE else ON_TIME
+    grace = timedelta(minutes=post.late_minutes) if post.missed == Missed.LATE else ON_TIME
+    return max(grace, ON_TIME)
 
 
 def _schedule_fields(schedule: Schedule, rule: Recurrence | None) -> dict[str, Any]:

@@ -180,6 +180,14 @@ def test_a_single_time_that_has_passed_is_left_to_the_policy(clock):
     assert list(states) == ["sent", "skipped", "waiting_for_owner"]
 
 
+def test_no_grace_at_all_still_leaves_a_moment_to_send(clock):
+    make_post(at(NOW + timedelta(minutes=1)), missed="late", late_minutes=0)
+
+    run(NOW + timedelta(minutes=1, seconds=2), clock)
+
+    assert due("sent") == [NOW + timedelta(minutes=1)]
+
+
 # --- Changes ---
 
 
