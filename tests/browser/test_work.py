@@ -77,6 +77,41 @@ def test_a_group_is_made_a_post_planned_and_members_read_it(demo, as_staff):
     expect(phone.locator("article").first).to_contain_text("<b>请准备好书</b>")
 
 
+def test_a_file_is_uploaded_looked_over_and_imported_and_its_rejected_rows_come_back(as_staff):
+    page = open_page(as_staff("bo"), "/imports/")
+    rows = "\n".join(f"2026-03-02 08:{minute:02},上传测试群,上传成员{minute}" for minute in range(40))
+    page.locator("[name=file]").set_input_files(
+        {
+            "name": "三月.csv",
+            "mimeType": "text/csv",
+            "buffer": f"时间,群,成员\n{rows}\n后天,上传测试群,上传成员1\n".encode(),
+        }
+    )
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("heading", name="三月.csv")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("1 rejected")
+    page.get_by_role("button", name="Start the import").click()
+    expect(page.get_by_role("link", name="Rejected rows with reasons")).to_be_visible(timeout=30_000)
+    page.reload()
+    expect(page.locator(".figure-box", has_text="Imported")).to_contain_text("40")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Rejected rows with reasons").click()
+    assert "后天" in download.value.path().read_text(encoding="utf-8-sig")
+    page.goto("/groups/?q=上传测试群")
+    expect(page.get_by_role("link", name="上传测试群")).to_be_visible()
+
+
+def test_a_number_of_a_report_opens_the_members_behind_it(as_staff):
+    page = open_page(as_staff("ana"), "/reports/funnel/")
+    row = page.locator("main table tbody tr").nth(1)
+    number = row.locator("a").first
+    counted = number.inner_text()
+    number.click()
+    expect(page).to_have_url(re.compile(r"/reports/people/\?"))
+    expect(page.locator("main")).to_contain_text(counted)
+    expect(page.locator("main table tbody tr").first).to_be_visible()
+
+
 def test_language_and_theme_are_switched_and_kept(as_staff):
     page = open_page(as_staff("yun"), "/today/")
     page.get_by_role("button", name="切换到简体中文").click()
