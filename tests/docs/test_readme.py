@@ -58,6 +58,13 @@ def test_commands_named_in_a_sentence_exist():
         assert name in get_commands(), name
 
 
+def test_production_needs_no_setting_that_its_example_does_not_name():
+    compose = (BASE_DIR / "docker-compose.yml").read_text(encoding="utf-8")
+    example = (BASE_DIR / ".env.example").read_text(encoding="utf-8")
+    needed = set(re.findall(r"\$\{([A-Z_]+):\?", compose))
+    assert needed <= set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE))
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(BASE_DIR).as_posix())
 def test_links_between_documents_lead_somewhere(document):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
