@@ -115,9 +115,10 @@ def tell(*, members: int, first_weekday: int, until: int) -> Story:
 
     home = _homes(rng, members)
     joined = _join_times(rng, home, weekday)
-    # Those of the last day joined in the part of it that is over.
-    today = DAYS * DAY
-    joined = np.where(joined < today, joined, today + (joined - today) * (until - today) // DAY)
+    # Who would join later today came on one of the four weeks before, so that today looks like any other day so far.
+    age = DAYS - np.array([plan.opened for plan in GROUPS])[home]
+    earlier = 1 + (rng.random(members) * np.clip(age, 0, 28)).astype(np.int64)
+    joined = np.where(joined <= until, joined, joined - earlier * DAY)
     channel = rng.choice(len(CHANNELS), size=members, p=[channel.share for channel in CHANNELS])
     intent = np.array([channel.intent for channel in CHANNELS])[channel]
     loyalty = np.array([channel.loyalty for channel in CHANNELS])[channel]
