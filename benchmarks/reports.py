@@ -17,6 +17,7 @@ import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -26,7 +27,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=DAYS)
 RANGE = {"from": "2024-01-01", "to": "2025-12-30"}
 STEPS = [{"kind": kind} for kind in ("joined", "message", "check_in", "ordered")]
-REPORTS = {
+REPORTS: dict[str, dict[str, Any]] = {
     "total by day": {"metric": "total", "range": RANGE},
     "unique by day": {"metric": "unique", "range": RANGE},
     "rolling 30 days": {"metric": "rolling_unique", "window_days": 30, "range": RANGE},
@@ -125,10 +126,10 @@ def run(events: int, members: int) -> None:
 class Timed:
     """A source that notes how long reading took."""
 
-    def __init__(self, source) -> None:
+    def __init__(self, source: Any) -> None:
         self.source, self.took, self.events = source, 0.0, 0
 
-    def read(self, **asked):
+    def read(self, **asked: Any) -> Any:
         begun = time.perf_counter()
         columns = self.source.read(**asked)
         self.took += time.perf_counter() - begun

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -99,7 +100,7 @@ def test_a_report_can_be_limited_to_groups_and_members_and_unknown_names_match_n
         ("n", "message", "01T12:00:00", {"group": "g"}),
         ("n", "message", "01T13:00:00", {}),
     )
-    for limits, want in [
+    cases: list[tuple[dict[str, Any], int]] = [
         ({}, 4),
         ({"groups": ["g"]}, 2),
         ({"members": ["n"]}, 2),
@@ -110,7 +111,8 @@ def test_a_report_can_be_limited_to_groups_and_members_and_unknown_names_match_n
         ({"filter": {"group": ["g", ""]}}, 3),
         ({"filter": {"channel": "nowhere"}}, 0),
         ({"event": {"kind": "nothing"}}, 0),
-    ]:
+    ]
+    for limits, want in cases:
         assert ask("reports/activity", {**TOTAL, **limits})["sum"] == want, limits
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +19,7 @@ FOLDER = Path(__file__).parents[1] / "data" / "conformance"
 CASES = [
     case for name in ("funnels", "retention", "activity") for case in json.loads((FOLDER / f"{name}.json").read_text())
 ]
-QUERIES = {"funnel": FunnelQuery, "retention": RetentionQuery, "activity": ActivityQuery}
+QUERIES: dict[str, Any] = {"funnel": FunnelQuery, "retention": RetentionQuery, "activity": ActivityQuery}
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 
 
