@@ -44,7 +44,11 @@ class DestinationOut(serializers.Serializer[Any]):
 
 
 class GroupOut(serializers.ModelSerializer[Group]):
-    branch = serializers.SlugRelatedField[Branch](slug_field="code", read_only=True, help_text="Code of the branch.")
+    branch = serializers.CharField(
+        source="branch.code", read_only=True, allow_null=True, help_text="Code of the branch; null is headquarters."
+    )
+    motivation = serializers.CharField(read_only=True, help_text="Empty while it is not decided.")
+    community_type = serializers.CharField(read_only=True, help_text="Empty while it is not decided.")
     delivery = DestinationOut(source="destination", allow_null=True, read_only=True)
 
     class Meta:
