@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import PHONE
 from tests.conftest import wait_until
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
-def open_page(context, path: str) -> Page:
+def open_page(context: BrowserContext, path: str) -> Page:
     page = context.new_page()
     page.goto(path)
     return page

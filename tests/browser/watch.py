@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+from django.urls import reverse
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
 
+from tests.matrix import ROUTES, WHO
 from tests.plugins.environment import BASE_DIR
 
 AXE = (BASE_DIR / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
@@ -138,7 +141,7 @@ class Watcher:
         wanted = {"en": "en", "zh-hans": "zh-Hans"}[self.language]
         if (tag := self.page.locator("html").get_attribute("lang") or "").lower() != wanted.lower():
             self.report(f'is marked lang="{tag}"')
-        title = self.page.title().rpartition("·")[0]
+        title = self.page.title()
         names = {name.strip() for name in self.page.locator('[translate="no"]').all_text_contents()}
         for name in sorted(names - {""}, key=len, reverse=True):
             title = title.replace(name, "")
@@ -165,3 +168,15 @@ def foreign_words(text: str, language: str) -> list[str]:
     if language == "en":
         return HAN.findall(text)
     return [word for word in LATIN.findall(text) if word not in SAME_IN_CHINESE]
+
+
+def pages(who: str, things: dict[str, object]) -> Iterator[tuple[str, str, int]]:
+    """Name, address and expected status of every page for one person of the cast."""
+    for name, route in ROUTES.items():
+        if route.page:
+            address = reverse(name, kwargs={kwarg: things[thing] for kwarg, thing in route.args.items()})
+            yield name.replace(":", "-"), address + route.query, route.get[WHO.index(who)]
+
+
+def fail_on(problems: list[str]) -> None:
+    assert not problems, f"{len(problems)} problems:\n" + "\n".join(dict.fromkeys(problems))
