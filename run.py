@@ -363,10 +363,13 @@ def manage(arguments: list[str], name: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Variables for our own processes: nothing of a shell's other Python environment."""
+    """Variables for our own processes: nothing of a shell's other Python environment.
+
+    Compiled modules may be kept even where a shell says otherwise: compiling all of them anew is most of a start.
+    """
     mine = {**os.environ, "DATA_DIR": str(DATA_DIR), "VIRTUAL_ENV": str(VENV)}
     mine["PATH"] = f"{BIN}{os.pathsep}{mine.get('PATH', '')}"
-    for name in ("PYTHONHOME", "PYTHONPATH", "DJANGO_SETTINGS_MODULE"):
+    for name in ("PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "DJANGO_SETTINGS_MODULE"):
         mine.pop(name, None)
     return mine
 
