@@ -14,6 +14,7 @@ from accounts.models import AuditEntry, User
 from activity.models import Event
 from groups.models import Group
 from members.imports import services
+from members.imports.importers import importer_named
 from members.imports.runner import BATCH
 from members.imports.services import import_path, import_run, import_start, import_upload, imports_unattended
 from members.models import ImportRun, ImportState
@@ -201,7 +202,7 @@ class TestWorkers:
         )
         run = started(cast.lin, "occurred_at,group,member\n" + rows)
         batches = 0
-        write = services.importer_named("messages").write
+        write = importer_named("messages").write
 
         class Killed(BaseException):
             pass
@@ -233,7 +234,7 @@ class TestWorkers:
 
     def test_of_two_workers_at_one_import_the_slower_one_stops(self, cast: Cast, monkeypatch):
         run = started(cast.lin)
-        write = services.importer_named("messages").write
+        write = importer_named("messages").write
 
         def overtaken(self, items, **kwargs):
             written = write(items, **kwargs)

@@ -118,7 +118,8 @@ class TestDetail:
         ingest(events=events, source="t", by=None, create_missing=True, now=NOW)
         ann = Member.objects.get()
         client.force_login(cast.lin)
-        seen, after = [], ""
+        seen: list[int] = []
+        after: str | None = ""
         while after is not None:
             page = client.get(reverse("members:timeline", args=[ann.pk]), {"after": after}).context["page"]
             seen += [row.event.pk for row in page.events]
