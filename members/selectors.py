@@ -81,9 +81,9 @@ def timeline_page(
     shown = found[:size]
     groups = Group.objects.in_bulk({event.group_id for event in shown if event.group_id is not None})
     rows = []
-    day = timezone.localdate(after.at) if after else None
+    day = timezone.localtime(after.at).date() if after else None
     for event in shown:
-        local = timezone.localdate(event.at)
+        local = timezone.localtime(event.at).date()
         rows.append(TimelineEvent(event, groups.get(event.group_id or 0), local if local != day else None))
         day = local
     return TimelinePage(rows, Place(shown[-1].at, shown[-1].pk) if len(found) > size else None)
