@@ -75,6 +75,13 @@ class TestEvents:
         assert derived() == before
         assert Event.objects.count() == 2
 
+    def test_a_duplicate_beside_new_events_moves_nothing(self):
+        take(event("1", kind="joined", hours=-9), event("2", "u2", hours=-9))
+        outcome = take(event("1", kind="ordered", hours=5), event("2", "u2", kind="left"), event("3", "u3", hours=-9))
+        assert (outcome.accepted, outcome.duplicates) == (1, 2)
+        assert Membership.objects.present().count() == 3
+        assert set(Member.objects.values_list("last_seen_at", "stage")) == {(NOW - 9 * HOUR, JourneyStage.IN_GROUP)}
+
     def test_the_first_of_two_events_with_one_key_in_a_batch_counts(self):
         outcome = take(
             Refused("invalid_at", event_key("test", "1")), event("1", member="first"), event("1", member="x")
