@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import audit_record
 from accounts.models import User
+from community_ops.lib.sql import lock_name
 from members.imports.importers import MappingError, guess_mapping, importer_named, mapping_places
 from members.imports.runner import Progress, RejectedRows, read_batches, run_import
 from members.imports.tables import Row, UnreadableFileError, open_table
@@ -36,6 +37,8 @@ REASONS_SHOWN = 5
 SILENCE = timedelta(seconds=20)
 # Uploads that nobody went on with.
 FORGOTTEN = timedelta(days=7)
+# The name of the lock under which imports are claimed; any number that no other lock has.
+CLAIMS = 0x1A90CAFE
 
 
 @dataclass(frozen=True)
@@ -201,18 +204,32 @@ def imports_unattended(*, now: datetime) -> list[int]:
     return list(_unattended(now).values_list("pk", flat=True))
 
 
+def _claim(run_id: int, now: datetime) -> bool:
+    """Whether the caller is now the worker at this import.
+
+    One import runs at a time: a second would only wait for the first one's writes, and hold a worker that posts need.
+    """
+    with transaction.atomic():
+        lock_name(CLAIMS)
+        running = ImportRun.objects.filter(state=ImportState.RUNNING, heartbeat_at__gte=now - SILENCE)
+        if running.exclude(pk=run_id).exists():
+            return False
+        return bool(_unattended(now).filter(pk=run_id).update(heartbeat_at=now))
+
+
 def _unattended(now: datetime) -> Any:
     silent = Q(heartbeat_at=None) | Q(heartbeat_at__lt=now - SILENCE)
     return ImportRun.objects.filter(silent, state=ImportState.RUNNING)
 
 
 def import_run(*, run_id: int, clock: Callable[[], datetime] = timezone.now) -> bool:
-    """Takes a started file in, or goes on where a killed worker stopped. False when there is nothing to do.
+    """Takes a started file in, or goes on where a killed worker stopped. False when there is nothing to do, or another
+    import is running.
 
     Progress is saved in the transaction of each batch, and only over the progress this worker knows: of two workers
     that believe an import to be theirs, one is stopped before it writes a row twice.
     """
-    if not _unattended(clock()).filter(pk=run_id).update(heartbeat_at=clock()):
+    if not _claim(run_id, clock()):
         return False
     run = ImportRun.objects.select_related("started_by__branch").get(pk=run_id)
     user = run.started_by

@@ -232,6 +232,15 @@ class TestWorkers:
         assert Event.objects.count() == 84
         assert len(services.rejected_path(run).read_text().splitlines()) == 12
 
+    def test_a_second_import_waits_until_the_first_is_over(self, cast: Cast):
+        first, second = started(cast.lin), started(cast.lin)
+        now = timezone.now()
+        ImportRun.objects.filter(pk=first.pk).update(heartbeat_at=now)
+        assert not import_run(run_id=second.pk, clock=lambda: now)
+        assert imports_unattended(now=now) == [second.pk]
+        ImportRun.objects.filter(pk=first.pk).update(state=ImportState.DONE)
+        assert import_run(run_id=second.pk, clock=lambda: now)
+
     def test_of_two_workers_at_one_import_the_slower_one_stops(self, cast: Cast, monkeypatch):
         run = started(cast.lin)
         write = importer_named("messages").write
