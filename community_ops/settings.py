@@ -222,7 +222,6 @@ SPECTACULAR_SETTINGS = {
     # One set of choices that several fields share has one name.
     "ENUM_NAME_OVERRIDES": {"IntervalEnum": "analytics.api.INTERVALS"},
     "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "ENUM_NAME_OVERRIDES": {"IntervalEnum": "analytics.api.INTERVALS"},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "community_ops.lib.problems.describe_problems",
