@@ -97,8 +97,8 @@ def test_a_file_is_uploaded_looked_over_and_imported_and_its_rejected_rows_come_
     with page.expect_download() as download:
         page.get_by_role("link", name="Rejected rows with reasons").click()
     assert "后天" in download.value.path().read_text(encoding="utf-8-sig")
-    page.goto("/groups/?q=上传测试群")
-    expect(page.get_by_role("link", name="上传测试群")).to_be_visible()
+    page.goto(f"/groups/?q={group}")
+    expect(page.get_by_role("link", name=group)).to_be_visible()
 
 
 def test_a_number_of_a_report_opens_the_members_behind_it(as_staff):
