@@ -79,14 +79,10 @@ def test_a_group_is_made_a_post_planned_and_members_read_it(demo, as_staff):
 
 def test_a_file_is_uploaded_looked_over_and_imported_and_its_rejected_rows_come_back(as_staff):
     page = open_page(as_staff("bo"), "/imports/")
-    rows = "\n".join(f"2026-03-02 08:{minute:02},上传测试群,上传成员{minute}" for minute in range(40))
-    page.locator("[name=file]").set_input_files(
-        {
-            "name": "三月.csv",
-            "mimeType": "text/csv",
-            "buffer": f"时间,群,成员\n{rows}\n后天,上传测试群,上传成员1\n".encode(),
-        }
-    )
+    group = f"上传测试群 {datetime.now(SHANGHAI):%H%M%S}"
+    rows = [f"2026-03-02 08:{minute:02},{group},上传成员{minute}" for minute in range(40)]
+    content = "\n".join(["时间,群,成员", *rows, f"后天,{group},上传成员1"]).encode()
+    page.locator("[name=file]").set_input_files({"name": "三月.csv", "mimeType": "text/csv", "buffer": content})
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("heading", name="三月.csv")).to_be_visible()
     expect(page.locator("main")).to_contain_text("1 rejected")
