@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from community_ops.lib.problems import FieldError
+from community_ops.lib.zones import zone_named
 
 PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 # The fields of all reports: one kind may be asked with those of another, which mean nothing to it.
@@ -129,9 +131,9 @@ class Fields:
         if value is None:
             return default
         try:
-            return ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            self.error(name, "unknown_timezone", _("There is no such time zone."))
+            return zone_named(value)
+        except ValidationError as error:
+            self.error(name, "unknown_timezone", error.messages[0])
             return default
 
     def moment(self, name: str) -> date | datetime | None:

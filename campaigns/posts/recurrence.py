@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrule, rrulestr
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+
+from community_ops.lib.zones import zone_named
 
 FREQUENCIES = ("HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -120,13 +122,6 @@ def recurrence(*, rule: str, start: str, timezone: str) -> Recurrence:
     if any(b.at - a.at < timedelta(days=1) for a, b in zip(first, first[MOST_A_DAY:], strict=False)):
         raise _rule_error(_("A post can go out %(most)d times a day at most.") % {"most": MOST_A_DAY})
     return made
-
-
-def zone_named(name: str) -> ZoneInfo:
-    """The time zone of an IANA name. Raises ValidationError when there is none."""
-    if name not in available_timezones():
-        raise ValidationError(_("This time zone is not known. Use a name like Asia/Shanghai."), code="invalid")
-    return ZoneInfo(name)
 
 
 def localize(local: datetime, zone: ZoneInfo) -> datetime:

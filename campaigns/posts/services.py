@@ -21,7 +21,8 @@ from django.utils.translation import gettext as _
 from accounts.audit import audit_record
 from accounts.models import User
 from campaigns.posts.models import Occurrence, Post, PostGroup, PostState
-from campaigns.posts.recurrence import Recurrence, Time, recurrence, zone_named
+from campaigns.posts.recurrence import Recurrence, Time, recurrence
+from community_ops.lib.zones import zone_named
 from delivery.models import Delivery, Kind, Missed
 from delivery.services import (
     NewDelivery,

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from community_ops.lib.commands import ScriptCommand
+from community_ops.lib.zones import zone_named
 from members.imports.importers import MappingError, guess_mapping, importer_named
 from members.imports.runner import Progress, RejectedRows, run_import
 from members.imports.tables import Row, UnreadableFileError, open_table
@@ -23,7 +25,7 @@ from members.imports.tables import Row, UnreadableFileError, open_table
 REASONS_SHOWN = 5
 
 
-class ImportCommand(BaseCommand):
+class ImportCommand(ScriptCommand):
     """A command that takes one file in. What a subclass adds is the importer's name and help."""
 
     importer = ""
@@ -45,10 +47,7 @@ class ImportCommand(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            zone = ZoneInfo(options["timezone"])
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise CommandError(f'There is no time zone "{options["timezone"]}".') from error
+        zone = zone_named(options["timezone"])
         with ExitStack() as stack:
             is_stream = options["file"] == "-"
             path = self._spooled(stack) if is_stream else Path(options["file"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import audit_record
 from accounts.models import User
 from community_ops.lib.sql import lock_name
+from community_ops.lib.zones import zone_named
 from members.imports.importers import MappingError, guess_mapping, importer_named, mapping_places
 from members.imports.runner import Progress, RejectedRows, read_batches, run_import
 from members.imports.tables import Row, UnreadableFileError, open_table
@@ -154,14 +155,6 @@ def import_preview(*, run: ImportRun, mapping: Mapping[str, str], zone: tzinfo, 
         reasons=[(batch.rows[index].line, reasons[index]) for index in sorted(reasons)[:REASONS_SHOWN]],
         is_whole_file=len(batch.rows) < SAMPLE and position >= run.bytes_total,
     )
-
-
-def zone_named(name: str) -> ZoneInfo:
-    """The zone of this name. Raises ValidationError."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValidationError({"timezone": _("There is no such time zone.")}) from error
 
 
 def import_start(*, by: User, run: ImportRun, mapping: Mapping[str, str], timezone_name: str, now: datetime) -> bool:

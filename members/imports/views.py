@@ -21,6 +21,7 @@ from accounts.access import StaffRequest, writer_required
 from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
+from community_ops.lib.zones import zone_named
 from members.forms import UploadForm
 from members.imports.importers import importer_choices, importer_named
 from members.imports.services import (
@@ -30,7 +31,6 @@ from members.imports.services import (
     import_start,
     import_upload,
     rejected_path,
-    zone_named,
 )
 from members.imports.tables import UnreadableFileError
 from members.models import ImportRun, ImportState

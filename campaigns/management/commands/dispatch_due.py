@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from celery import current_app
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from campaigns.dispatching import dispatch_due
+from community_ops.lib.commands import ScriptCommand
 
 
-class Command(BaseCommand):
+class Command(ScriptCommand):
     help = "Queues what is due: posts are planned ahead, missed times decided, lost work found. Beat does this itself."
 
     def add_arguments(self, parser: CommandParser) -> None:

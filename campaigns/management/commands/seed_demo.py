@@ -5,13 +5,14 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from campaigns.demo.seed import NotEmptyError, demo_seed
+from community_ops.lib.commands import ScriptCommand
 
 
-class Command(BaseCommand):
+class Command(ScriptCommand):
     help = "Fill an empty installation with a demo brand: branches, groups, members and 120 days of events up to now."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -6,13 +6,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from community_ops.archive import ArchiveError, back_up
+from community_ops.lib.commands import ScriptCommand
 
 
-class Command(BaseCommand):
+class Command(ScriptCommand):
     help = (
         "Write rows, uploaded files and secret key to FILE, a .tar.gz; the installation may keep running. "
         "Guard the file: who has it can read everything."

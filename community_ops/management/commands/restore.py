@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from community_ops.archive import ArchiveError, restore
 from community_ops.embedded.supervisor import CannotStartError, hold_lock
+from community_ops.lib.commands import ScriptCommand
 
 
-class Command(BaseCommand):
+class Command(ScriptCommand):
     help = (
         "Put back what `backup` wrote to FILE. Stop the installation first; it must be empty unless --force is given."
     )
