@@ -124,8 +124,10 @@ def _wait(asks: list[str], server: subprocess.Popen[bytes], log: Path) -> None:
 
 def main() -> int:
     try:
-        with postgres() as url:
-            return subprocess.run(sys.argv[1:], env={**os.environ, "DATABASE_URL": url}, check=False).returncode
+        with postgres() as url, subprocess.Popen(sys.argv[1:], env={**os.environ, "DATABASE_URL": url}) as command:
+            # Whoever ends this process means the command: it goes first, the server after it.
+            signal.signal(signal.SIGTERM, lambda *_args: command.terminate())
+            return command.wait()
     except PostgresUnavailableError as error:
         sys.stderr.write(f"No PostgreSQL: {error}\n")
         return os.EX_UNAVAILABLE
