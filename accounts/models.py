@@ -120,8 +120,26 @@ class IdempotentRequest(models.Model):
         return self.key
 
 
+class Policy(models.Model):
+    """What administrators decided for the whole community, one row for each subject; read by accounts.policies."""
+
+    key = models.SlugField(max_length=40, unique=True)
+    value = models.JSONField(default=dict)
+    version = models.PositiveIntegerField(default=1, help_text="grows with each change, so that forms notice others'")
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "policies"
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class AuditEntry(models.Model):
-    """Who changed what, from where. Names are copied, so that the entry outlives the person and the subject."""
+    """Who changed what, from where. Names are copied, so that the entry outlives the person and the subject.
+
+    `branch_id` is a plain number and says whose staff may read the entry; empty is headquarters only.
+    """
 
     at = models.DateTimeField(db_index=True)
     actor = models.ForeignKey(
@@ -135,6 +153,8 @@ class AuditEntry(models.Model):
     before = models.JSONField(default=dict, blank=True)
     after = models.JSONField(default=dict, blank=True)
     address = models.GenericIPAddressField(null=True, blank=True)
+    via = models.CharField(max_length=60, blank=True, help_text="the way in: a page, a token, a command, a task")
+    branch_id = models.BigIntegerField(null=True)
 
     class Meta:
         ordering = ["-at", "-id"]

@@ -7,8 +7,25 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from groups.models import Group
+from groups.models import Grade, Group, Tier
 from members.querysets import ImportRunQuerySet, MemberQuerySet, MembershipQuerySet
+from members.roles.models import MemberRole
+from members.tags.models import MemberTag, Tag, TagSource
+from members.work.models import StaffTask, TaskState
+
+__all__ = [
+    "ImportRun",
+    "ImportState",
+    "JourneyStage",
+    "Member",
+    "MemberRole",
+    "MemberTag",
+    "Membership",
+    "StaffTask",
+    "Tag",
+    "TagSource",
+    "TaskState",
+]
 
 
 class JourneyStage(models.IntegerChoices):
@@ -22,7 +39,12 @@ class JourneyStage(models.IntegerChoices):
 
 
 class Member(models.Model):
-    """A person of the community, known by the id of the system that brought them."""
+    """A person of the community, known by the id of the system that brought them.
+
+    `tier` follows from orders. `fields` holds what administrators defined, by key. `no_marketing` is the member's word
+    that nothing may be advertised to them. A member that was merged points to the one that stays; one that was erased
+    keeps its row and number, so that counts stay, and nothing else.
+    """
 
     external_id = models.CharField(_("external id"), max_length=120, unique=True)
     name = models.CharField(_("name"), max_length=120)
@@ -30,6 +52,19 @@ class Member(models.Model):
     first_seen_at = models.DateTimeField(_("first seen"), null=True, blank=True)
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    tier = models.CharField(_("tier"), max_length=10, choices=Tier, default=Tier.NON_PAYING)
+    identity = models.CharField(_("identity"), max_length=60, blank=True)
+    grade = models.ForeignKey(
+        Grade, verbose_name=_("grade"), null=True, blank=True, on_delete=models.PROTECT, related_name="members"
+    )
+    contact = models.CharField(_("WeChat id"), max_length=60, blank=True)
+    fields = models.JSONField(default=dict, blank=True)
+    invited_by = models.ForeignKey(
+        "self", verbose_name=_("invited by"), null=True, blank=True, on_delete=models.SET_NULL, related_name="invitees"
+    )
+    no_marketing = models.BooleanField(_("no marketing"), default=False)
+    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="duplicates")
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     objects = MemberQuerySet.as_manager()
 
@@ -39,6 +74,7 @@ class Member(models.Model):
             models.Index(fields=["name", "id"], name="members_member_name"),
             models.Index(fields=["-last_seen_at", "id"], name="members_member_last_seen"),
             models.Index(fields=["stage", "id"], name="members_member_stage"),
+            models.Index(fields=["tier", "id"], name="members_member_tier"),
         ]
 
     def __str__(self) -> str:
@@ -50,6 +86,7 @@ class Membership(models.Model):
 
     Events may arrive in any order, so three instants are kept and only ever moved outwards: the first and the last
     evidence of being there, and the last departure. Present means: never left, or seen there after leaving.
+    `title` is what the group calls the member, shown on the group's page.
     """
 
     member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="memberships")
@@ -57,6 +94,8 @@ class Membership(models.Model):
     joined_at = models.DateTimeField(_("joined"))
     last_seen_at = models.DateTimeField(_("last seen"))
     left_at = models.DateTimeField(_("left"), null=True, blank=True)
+    introduced_at = models.DateTimeField(_("introduced"), null=True, blank=True)
+    title = models.CharField(_("title"), max_length=20, blank=True, db_default="")
 
     objects = MembershipQuerySet.as_manager()
 

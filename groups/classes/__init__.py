@@ -1,0 +1,1 @@
+"""Classes of members that groups are made for: tier, identity and school grade."""

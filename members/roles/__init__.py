@@ -1,0 +1,1 @@
+"""Members' roles in groups: opinion leaders, initiators, seed users."""

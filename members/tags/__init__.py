@@ -1,0 +1,1 @@
+"""Tags of members, put on by hand, in a batch, or by a rule."""

@@ -1,0 +1,1 @@
+"""What staff have to do by hand: tasks with a deadline, settled in place."""
