@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import Branch
 from delivery.models import Destination
+from groups.bulk.models import BulkRow, BulkRun, BulkState, RowState
 from groups.classes.models import Grade, Tier
 from groups.querysets import GroupQuerySet
 from groups.roles.models import GroupRole, Permission, RolePermission, StaffRole
@@ -18,6 +19,9 @@ from groups.rules.models import Action, Category, Detector, Rule, RuleSet, RuleS
 
 __all__ = [
     "Action",
+    "BulkRow",
+    "BulkRun",
+    "BulkState",
     "Category",
     "CommunityType",
     "Detector",
@@ -30,6 +34,7 @@ __all__ = [
     "Motivation",
     "Permission",
     "RolePermission",
+    "RowState",
     "Rule",
     "RuleSet",
     "RuleSetVersion",
