@@ -8,19 +8,29 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from groups.models import Grade, Group, Tier
+from members.initiators.models import InitiatorProgramme, KitItem
 from members.querysets import ImportRunQuerySet, MemberQuerySet, MembershipQuerySet
 from members.roles.models import MemberRole
+from members.seeds.models import SeedExclusion, SeedMove, SeedProfile, SeedScoring, SeedStage, SeedUser
 from members.tags.models import MemberTag, Tag, TagSource
 from members.work.models import StaffTask, TaskState
 
 __all__ = [
     "ImportRun",
     "ImportState",
+    "InitiatorProgramme",
     "JourneyStage",
+    "KitItem",
     "Member",
     "MemberRole",
     "MemberTag",
     "Membership",
+    "SeedExclusion",
+    "SeedMove",
+    "SeedProfile",
+    "SeedScoring",
+    "SeedStage",
+    "SeedUser",
     "StaffTask",
     "Tag",
     "TagSource",

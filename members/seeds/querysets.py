@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from accounts.models import Branch, User
+    from members.seeds.models import SeedProfile, SeedUser  # noqa: F401  named in the bases below
+
+
+class SeedUserQuerySet(models.QuerySet["SeedUser"]):
+    def visible_to(self, user: User) -> Self:
+        """Headquarters sees every programme, a branch its own."""
+        return self if user.branch_id is None else self.filter(branch_id=user.branch_id)
+
+    def open(self) -> Self:
+        return self.filter(ended_at=None)
+
+    def on_board(self) -> Self:
+        """With all that a card shows."""
+        return self.select_related("member__seed_profile", "owner", "group", "branch")
+
+
+class SeedProfileQuerySet(models.QuerySet["SeedProfile"]):
+    def to_propose(self, branch: Branch | None) -> Self:
+        """Members who may be proposed to the programme of `branch` (None: of the whole community), best first: in one
+        of its groups now, never in its pipeline before, not excluded, and not closed to advances."""
+        from groups.models import Group
+        from members.models import Membership
+        from members.seeds.models import SeedExclusion, SeedUser
+
+        within = {"group__in": Group.objects.open().values("pk")}
+        if branch is not None:
+            within["group__branch"] = branch
+        known = SeedUser.objects.filter(branch=branch)
+        present = Membership.objects.present().filter(**within)
+        return (
+            self.filter(score__gt=0, member__merged_into=None, member__erased_at=None, member__no_marketing=False)
+            .filter(models.Exists(present.filter(member=models.OuterRef("member"))))
+            .exclude(models.Exists(known.filter(member=models.OuterRef("member"))))
+            .exclude(models.Exists(SeedExclusion.objects.filter(branch=branch, member=models.OuterRef("member"))))
+            .order_by("-score", "member_id")
+        )
