@@ -8,33 +8,74 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from groups.models import Grade, Group, Tier
+from members.cleanup.models import CleanupExemption, CleanupItem, CleanupRule, CleanupRun, ItemState, RunState
+from members.entry.models import (
+    Application,
+    ApplicationState,
+    Approval,
+    EntryPlan,
+    EntryQuestion,
+    GroupTitle,
+    Newcomer,
+    QuestionKind,
+)
+from members.fields.models import FieldDefinition, FieldKind
 from members.initiators.models import InitiatorProgramme, KitItem
+from members.merging.models import MergeRun, NotDuplicates
+from members.privacy.models import ExportState, MemberExport, RetentionRun, Tombstone
 from members.querysets import ImportRunQuerySet, MemberQuerySet, MembershipQuerySet
 from members.roles.models import MemberRole
 from members.seeds.models import SeedExclusion, SeedMove, SeedProfile, SeedScoring, SeedStage, SeedUser
+from members.segments.models import Segment, SegmentCount
 from members.tags.models import MemberTag, Tag, TagSource
+from members.timeline.models import Note
 from members.work.models import StaffTask, TaskState
 
 __all__ = [
+    "Application",
+    "ApplicationState",
+    "Approval",
+    "CleanupExemption",
+    "CleanupItem",
+    "CleanupRule",
+    "CleanupRun",
+    "EntryPlan",
+    "EntryQuestion",
+    "ExportState",
+    "FieldDefinition",
+    "FieldKind",
+    "GroupTitle",
     "ImportRun",
     "ImportState",
     "InitiatorProgramme",
+    "ItemState",
     "JourneyStage",
     "KitItem",
     "Member",
+    "MemberExport",
     "MemberRole",
     "MemberTag",
     "Membership",
+    "MergeRun",
+    "Newcomer",
+    "NotDuplicates",
+    "Note",
+    "QuestionKind",
+    "RetentionRun",
+    "RunState",
     "SeedExclusion",
     "SeedMove",
     "SeedProfile",
     "SeedScoring",
     "SeedStage",
     "SeedUser",
+    "Segment",
+    "SegmentCount",
     "StaffTask",
     "Tag",
     "TagSource",
     "TaskState",
+    "Tombstone",
 ]
 
 
