@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Branch, User
+from members.tags.querysets import TagQuerySet
 
 
 class Tag(models.Model):
@@ -18,6 +19,8 @@ class Tag(models.Model):
     branch = models.ForeignKey(Branch, null=True, blank=True, on_delete=models.CASCADE, related_name="member_tags")
     rule = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField()
+
+    objects = TagQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "id"]

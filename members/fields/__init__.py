@@ -1,0 +1,1 @@
+"""What administrators want to know of members beyond what the product knows by itself."""

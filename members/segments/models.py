@@ -1,0 +1,59 @@
+"""Saved filters, and how many members they held day by day."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Branch, User
+from members.segments.querysets import SegmentQuerySet
+
+
+class Segment(models.Model):
+    """A filter of members with a name. With a branch it is that branch's own, without one it is shared by all; either
+    way each person sees only the members that they may see. `definition` is in the language of filters.py."""
+
+    name = models.CharField(_("name"), max_length=60)
+    branch = models.ForeignKey(
+        Branch, verbose_name=_("branch"), null=True, blank=True, on_delete=models.CASCADE, related_name="segments"
+    )
+    owner = models.ForeignKey(
+        User, verbose_name=_("owner"), null=True, blank=True, on_delete=models.SET_NULL, related_name="segments"
+    )
+    definition = models.JSONField()
+    version = models.PositiveIntegerField(default=1, help_text="grows with each change, so that forms notice others'")
+    created_at = models.DateTimeField()
+
+    objects = SegmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["branch", "name"], name="members_segment_name"),
+            # Empty branches do not count as equal, so the shared names need a constraint of their own.
+            models.UniqueConstraint(fields=["name"], condition=Q(branch=None), name="members_segment_name_shared"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SegmentCount(models.Model):
+    """How many members a segment held at the end of a local day: all of them, or of one branch's staff's view."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="counts")
+    branch = models.ForeignKey(Branch, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    members = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["segment", "branch", "day"], name="members_segmentcount_once"),
+            models.UniqueConstraint(
+                fields=["segment", "day"], condition=Q(branch=None), name="members_segmentcount_once_whole"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id} {self.day}: {self.members}"
