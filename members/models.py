@@ -9,6 +9,22 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from groups.models import Grade, Group, Tier
 from members.cleanup.models import CleanupExemption, CleanupItem, CleanupRule, CleanupRun, ItemState, RunState
+from members.conduct.models import (
+    AcknowledgedBy,
+    Acknowledgement,
+    Appeal,
+    Compared,
+    DryRun,
+    DryRunHit,
+    DryRunState,
+    Every,
+    GroupConduct,
+    KeptMessage,
+    MessageType,
+    Source,
+    Violation,
+    ViolationState,
+)
 from members.entry.models import (
     Application,
     ApplicationState,
@@ -22,6 +38,7 @@ from members.entry.models import (
 from members.fields.models import FieldDefinition, FieldKind
 from members.initiators.models import InitiatorProgramme, KitItem
 from members.merging.models import MergeRun, NotDuplicates
+from members.points.models import Account, Transfer
 from members.privacy.models import ExportState, MemberExport, RetentionRun, Tombstone
 from members.querysets import ImportRunQuerySet, MemberQuerySet, MembershipQuerySet
 from members.roles.models import MemberRole
@@ -32,6 +49,10 @@ from members.timeline.models import Note
 from members.work.models import StaffTask, TaskState
 
 __all__ = [
+    "Account",
+    "AcknowledgedBy",
+    "Acknowledgement",
+    "Appeal",
     "Application",
     "ApplicationState",
     "Approval",
@@ -39,17 +60,24 @@ __all__ = [
     "CleanupItem",
     "CleanupRule",
     "CleanupRun",
+    "Compared",
+    "DryRun",
+    "DryRunHit",
+    "DryRunState",
     "EntryPlan",
     "EntryQuestion",
+    "Every",
     "ExportState",
     "FieldDefinition",
     "FieldKind",
+    "GroupConduct",
     "GroupTitle",
     "ImportRun",
     "ImportState",
     "InitiatorProgramme",
     "ItemState",
     "JourneyStage",
+    "KeptMessage",
     "KitItem",
     "Member",
     "MemberExport",
@@ -57,6 +85,7 @@ __all__ = [
     "MemberTag",
     "Membership",
     "MergeRun",
+    "MessageType",
     "Newcomer",
     "NotDuplicates",
     "Note",
@@ -71,11 +100,15 @@ __all__ = [
     "SeedUser",
     "Segment",
     "SegmentCount",
+    "Source",
     "StaffTask",
     "Tag",
     "TagSource",
     "TaskState",
     "Tombstone",
+    "Transfer",
+    "Violation",
+    "ViolationState",
 ]
 
 

@@ -1,0 +1,1 @@
+"""Points: a small ledger of double entries."""
