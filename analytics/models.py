@@ -1,0 +1,7 @@
+"""What is derived from everything below and kept, so that lists can sort by it."""
+
+from __future__ import annotations
+
+from analytics.health.models import Alarm, DailyGroupStat, GroupHealth, HealthWalk
+
+__all__ = ["Alarm", "DailyGroupStat", "GroupHealth", "HealthWalk"]
