@@ -7,6 +7,17 @@ derived from them: memberships, what is known of each member, and the figures of
 from __future__ import annotations
 
 from members.ingestion.batch import IncomingEvent, Outcome, Refused, Rejection, ingest
+from members.ingestion.by_hand import Deed, events_by_hand, events_take_back
 from members.ingestion.figures import group_figures_refresh
 
-__all__ = ["IncomingEvent", "Outcome", "Refused", "Rejection", "group_figures_refresh", "ingest"]
+__all__ = [
+    "Deed",
+    "IncomingEvent",
+    "Outcome",
+    "Refused",
+    "Rejection",
+    "events_by_hand",
+    "events_take_back",
+    "group_figures_refresh",
+    "ingest",
+]

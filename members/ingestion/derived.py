@@ -32,22 +32,22 @@ def _membership_statement(*, seen: bool) -> RowStatement:
     """Adds memberships or widens them. `seen` says that the rows are evidence of presence: only such moves
     last_seen_at of a membership that exists."""
     table = "members_membership"
-    into = f"INSERT INTO {table} (member_id, group_id, joined_at, last_seen_at, left_at)"
+    into = f"INSERT INTO {table} (member_id, group_id, joined_at, last_seen_at, left_at, introduced_at)"
     conflict = "ON CONFLICT (member_id, group_id) DO UPDATE SET"
 
     def changes(least: str, greatest: str) -> str:
         columns = [f"joined_at = {least}({table}.joined_at, excluded.joined_at)"]
         if seen:
             columns.append(f"last_seen_at = {greatest}({table}.last_seen_at, excluded.last_seen_at)")
-        # SQLite's max() of several values is empty when one of them is; PostgreSQL's is not.
-        columns.append(
-            f"left_at = COALESCE({greatest}({table}.left_at, excluded.left_at), {table}.left_at, excluded.left_at)"
-        )
+        # SQLite's min() and max() of several values are empty when one of them is; PostgreSQL's are not.
+        for name, outermost in (("left_at", greatest), ("introduced_at", least)):
+            mine, new = f"{table}.{name}", f"excluded.{name}"
+            columns.append(f"{name} = COALESCE({outermost}({mine}, {new}), {mine}, {new})")
         return ", ".join(columns)
 
     return RowStatement(
-        types=("bigint", "bigint", "timestamptz", "timestamptz", "timestamptz"),
-        sqlite=f"{into} VALUES (%s, %s, %s, %s, %s) {conflict} {changes('min', 'max')}",
+        types=("bigint", "bigint", "timestamptz", "timestamptz", "timestamptz", "timestamptz"),
+        sqlite=f"{into} VALUES (%s, %s, %s, %s, %s, %s) {conflict} {changes('min', 'max')}",
         postgresql=f"{into} SELECT * FROM {{rows}} {conflict} {changes('LEAST', 'GREATEST')}",  # noqa: S608
     )
 
@@ -73,7 +73,7 @@ def derived_apply(happenings: Sequence[Happening], *, now: datetime) -> None:
     """
     if not happenings:
         return
-    # [first, last, stage] of each member; [first, last seen, left] of each membership.
+    # [first, last, stage] of each member; [first, last seen, left, introduced] of each membership.
     members: dict[int, list[Any]] = {}
     memberships: dict[tuple[int, int], list[Any]] = {}
     latest: dict[int, datetime] = {}
@@ -92,12 +92,14 @@ def derived_apply(happenings: Sequence[Happening], *, now: datetime) -> None:
             continue
         pair = memberships.get((member_id, group_id))
         if pair is None:
-            pair = memberships[member_id, group_id] = [at, None, None]
+            pair = memberships[member_id, group_id] = [at, None, None, None]
         elif at < pair[0]:
             pair[0] = at
         if kind in PRESENCE_KINDS:
             if pair[1] is None or at > pair[1]:
                 pair[1] = at
+            if kind == BuiltInKind.INTRODUCED and (pair[3] is None or at < pair[3]):
+                pair[3] = at
         elif kind == BuiltInKind.LEFT and (pair[2] is None or at > pair[2]):
             pair[2] = at
         if group_id not in latest or at > latest[group_id]:
@@ -108,8 +110,10 @@ def derived_apply(happenings: Sequence[Happening], *, now: datetime) -> None:
     lock_members(members)
     lock_groups(latest)
     pairs = sorted(memberships.items())
-    _SEEN.execute([(*pair, first, seen, left) for pair, (first, seen, left) in pairs if seen is not None])
-    _NAMED.execute([(*pair, first, first, left) for pair, (first, seen, left) in pairs if seen is None])
+    _SEEN.execute([(*pair, *values) for pair, values in pairs if values[1] is not None])
+    _NAMED.execute(
+        [(*pair, first, first, left, None) for pair, (first, seen, left, _introduced) in pairs if seen is None]
+    )
     _MEMBERS.execute([(first, last, stage, number) for number, (first, last, stage) in sorted(members.items())])
     group_figures_recount(latest, now=now)
 
