@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from accounts.models import ApiToken, User
 from accounts.scopes import Scope, token_digest
+from community_ops.lib.way_in import name_way_in
 
 if TYPE_CHECKING:
     # REST framework imports this module while it makes its views.
@@ -38,6 +39,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
         now = timezone.now()
         if token.last_used_at is None or now - token.last_used_at > USED_AT_RESOLUTION:
             ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        name_way_in(f"token:{token}")
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

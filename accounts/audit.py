@@ -1,15 +1,19 @@
-"""The record of who changed what. Every service that acts for a person writes here, in the same transaction."""
+"""The record of who changed what, from where. Every service that acts for a person writes here, in the same
+transaction. accounts.history knows the words for what is written."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import AuditEntry, User
+from accounts.models import AuditEntry, Branch, User
+from community_ops.lib.way_in import way_in
 
 
 def _plain(value: Any) -> Any:
@@ -21,6 +25,21 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return str(value)
     return value
+
+
+def _named(subject: models.Model, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values with names in the place of keys: what a key points to may be gone when somebody reads the entry."""
+    for name, value in values.items():
+        try:
+            field = subject._meta.get_field(name)
+        except FieldDoesNotExist:
+            yield name, _plain(value)
+            continue
+        if isinstance(field, models.ForeignKey) and name == field.attname:
+            related = field.related_model._default_manager.filter(pk=value).first() if value is not None else None
+            yield field.name, _plain(related)
+        else:
+            yield name, _plain(value)
 
 
 def changed_fields(instance: models.Model, changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -36,7 +55,6 @@ def audit_record(
     subject: models.Model,
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
-    address: str | None = None,
 ) -> AuditEntry:
     """Adds an entry. `by` empty means that the system itself acted. Secrets never belong into `before` or `after`."""
     return AuditEntry.objects.create(
@@ -47,7 +65,19 @@ def audit_record(
         subject_type=subject._meta.label_lower,
         subject_id=subject.pk,
         subject_name=str(subject)[:200],
-        before={name: _plain(value) for name, value in (before or {}).items()},
-        after={name: _plain(value) for name, value in (after or {}).items()},
-        address=address,
+        before=dict(_named(subject, before or {})),
+        after=dict(_named(subject, after or {})),
+        address=way_in().address,
+        via=way_in().via,
+        branch_id=_branch_id(subject, by),
     )
+
+
+def _branch_id(subject: models.Model, by: User | None) -> int | None:
+    """The branch whose staff may read the entry: that of the subject, or of who acted where the subject has none."""
+    if isinstance(subject, Branch):
+        return subject.pk
+    if hasattr(subject, "branch_id"):
+        found: int | None = subject.branch_id
+        return found
+    return by.branch_id if by else None

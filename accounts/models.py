@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from accounts.querysets import BranchQuerySet, StaffManager, TokenQuerySet
+from accounts.querysets import AuditQuerySet, BranchQuerySet, StaffManager, TokenQuerySet
 
 
 class Branch(models.Model):
@@ -155,6 +155,8 @@ class AuditEntry(models.Model):
     address = models.GenericIPAddressField(null=True, blank=True)
     via = models.CharField(max_length=60, blank=True, help_text="the way in: a page, a token, a command, a task")
     branch_id = models.BigIntegerField(null=True)
+
+    objects = AuditQuerySet.as_manager()
 
     class Meta:
         ordering = ["-at", "-id"]

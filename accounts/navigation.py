@@ -49,6 +49,7 @@ MENU = (
         None,
         (
             Place("campaigns:today", _("Today"), "home", "t"),
+            Place("members:tasks", _("To do"), "checklist", "o"),
             Place("groups:list", _("Groups"), "messages", "g"),
             Place("members:list", _("Members"), "users", "m"),
         ),
@@ -77,7 +78,9 @@ MENU = (
         (
             Place("accounts:staff", _("Staff"), "user-cog", "s", ADMINS),
             Place("accounts:branches", _("Branches"), "building-store", "b", ADMINS),
+            Place("members:roles", _("Roles"), "user-check", "l", ADMINS),
             Place("accounts:tokens", _("API tokens"), "key", "k", ADMINS),
+            Place("accounts:audit", _("Audit"), "history", "u", ADMINS),
         ),
     ),
 )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from accounts.views import auth, preferences, settings
+from accounts.views import audit, auth, preferences, settings
 
 app_name = "accounts"
 urlpatterns = [
@@ -18,6 +18,8 @@ urlpatterns = [
     path("settings/branches/", settings.branch_list, name="branches"),
     path("settings/branches/new/", settings.branch_new, name="branch_new"),
     path("settings/branches/<int:pk>/", settings.branch_edit, name="branch_edit"),
+    path("settings/audit/", audit.audit, name="audit"),
+    path("history/", audit.history, name="history"),
     path("settings/tokens/", settings.token_list, name="tokens"),
     path("settings/tokens/new/", settings.token_new, name="token_new"),
     path("settings/tokens/<int:pk>/revoke/", settings.token_end, name="token_revoke"),

@@ -7,9 +7,10 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
-        from campaigns import receivers
+        from campaigns import receivers, words
         from campaigns.orders.importer import OrdersImporter
         from members.imports.importers import register
 
         receivers.connect()
         register(OrdersImporter())
+        words.register()

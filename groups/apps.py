@@ -8,6 +8,8 @@ class GroupsConfig(AppConfig):
 
     def ready(self) -> None:
         from delivery import registry
+        from groups import words
         from groups.channel import refuse_closed_group
 
         registry.guard(refuse_closed_group)
+        words.register()

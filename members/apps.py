@@ -7,7 +7,9 @@ class MembersConfig(AppConfig):
     name = "members"
 
     def ready(self) -> None:
+        from members import words
         from members.imports.importers import register
         from members.imports.messages import MessagesImporter
 
         register(MessagesImporter())
+        words.register()

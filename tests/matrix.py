@@ -161,6 +161,8 @@ ROUTES: dict[str, Route] = {
     "accounts:branches": page(ADMINS),
     "accounts:branch_new": page(ADMINS, (200, 403, 403, 403, 302)),
     "accounts:branch_edit": page(ADMINS, (200, 403, 403, 403, 302), pk="branch"),
+    "accounts:audit": page(ADMINS),
+    "accounts:history": part((404, 404, 404, 404, 302)),  # of nothing; tests/accounts/test_audit.py asks for things
     "accounts:tokens": page(ADMINS),
     "accounts:token_new": page(ADMINS, (200, 403, 403, 403, 302)),
     "accounts:token_revoke": act((302, 403, 403, 403, 302), pk="token"),

@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from community_ops.lib.way_in import coming_by
+
 
 class ScriptCommand(BaseCommand):
     """A command whose arguments are refused like everything else: in one line, with exit code 1.
@@ -23,7 +25,8 @@ class ScriptCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
-            return super().execute(*args, **options)
+            with coming_by(f"command:{type(self).__module__.rpartition('.')[2]}"):
+                return super().execute(*args, **options)
         except ValidationError as error:
             raise CommandError(one_line(error)) from error
 

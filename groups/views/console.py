@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import StaffRequest, staff_required, writer_required
+from accounts.history import action_words
 from accounts.models import AuditEntry, Branch, User
 from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
@@ -28,12 +29,6 @@ from groups.services import StaleGroup, group_archive, group_create, group_resto
 
 ANY_STATE = "any"
 HEADQUARTERS = "none"
-ACTIONS = {
-    "group.created": gettext_lazy("Created"),
-    "group.updated": gettext_lazy("Changed"),
-    "group.archived": gettext_lazy("Archived"),
-    "group.restored": gettext_lazy("Opened again"),
-}
 
 
 def group_columns(user: User) -> list[Column[Group]]:
@@ -236,7 +231,7 @@ def group_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "has_course": any(day.messages or day.active for day in days),
         "active_course": [day.active for day in days],
         "messages_course": [day.messages for day in days],
-        "history": [(ACTIONS.get(entry.action, entry.action), entry) for entry in _history(group)[:5]],
+        "history": [(action_words(entry.action), entry) for entry in _history(group)[:5]],
     }
     return render(request, "console/groups/overview.html", context)
 

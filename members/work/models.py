@@ -63,4 +63,4 @@ class StaffTask(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.key
+        return " · ".join(str(about) for about in (self.member, self.group) if about)

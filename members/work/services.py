@@ -78,7 +78,10 @@ def task_settle(
             setattr(task, name, value)
         if kind.settled:
             kind.settled(task, by, now)
-        audit_record(by=by, action="task.settled", subject=task, after={"state": state, "outcome": task.outcome})
+        about = {"kind": task.kind, "state": state, "outcome": task.outcome, "note": note}
+        audit_record(
+            by=by, action="task.settled", subject=task, after={name: value for name, value in about.items() if value}
+        )
     return True
 
 
@@ -94,7 +97,7 @@ def task_reopen(*, by: User, now: datetime, task: StaffTask) -> bool:
             return False
         if kind.reopened:
             kind.reopened(current, by, now)
-        before = {"state": current.state, "outcome": current.outcome}
+        before = {"kind": current.kind, "state": current.state, "outcome": current.outcome}
         current.state, current.outcome, current.settled_at, current.settled_by = TaskState.OPEN, "", None, None
         current.save(update_fields=["state", "outcome", "settled_at", "settled_by"])
         audit_record(by=by, action="task.reopened", subject=current, before=before)
@@ -112,4 +115,10 @@ def task_assign(*, by: User, task: StaffTask, assignee: User | None) -> None:
     with transaction.atomic():
         if StaffTask.objects.filter(pk=task.pk).open().update(assignee=assignee):
             task.assignee = assignee
-            audit_record(by=by, action="task.assigned", subject=task, before={"for": before}, after={"for": assignee})
+            audit_record(
+                by=by,
+                action="task.assigned",
+                subject=task,
+                before={"kind": task.kind, "assignee": before},
+                after={"kind": task.kind, "assignee": assignee},
+            )
