@@ -80,6 +80,8 @@ class RuleSetVersion(models.Model):
 
     `ladder` lists the actions that strikes lead to: `[{"strikes": 1, "action": "remind"}, ...]`, ascending; a strike
     counts for `strike_days` days. `revision` grows with each save of a draft, so that two editors notice each other.
+    `fingerprint` is a hash of what the rules look for. `note` tells members what changed; with `reacknowledge` those
+    who had read an earlier version are asked again.
     """
 
     rule_set = models.ForeignKey(RuleSet, on_delete=models.CASCADE, related_name="versions")
@@ -89,6 +91,9 @@ class RuleSetVersion(models.Model):
     ladder = models.JSONField(default=list)
     strike_days = models.PositiveSmallIntegerField(_("a strike counts for (days)"), default=90)
     revision = models.PositiveIntegerField(default=1)
+    fingerprint = models.CharField(max_length=64, blank=True)
+    reacknowledge = models.BooleanField(_("members must read it again"), default=False)
+    note = models.TextField(_("what changed"), blank=True, max_length=500)
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     published_at = models.DateTimeField(null=True, blank=True)
