@@ -9,7 +9,9 @@ class GroupsConfig(AppConfig):
     def ready(self) -> None:
         from delivery import registry
         from groups import words
+        from groups.bulk import for_groups
         from groups.channel import refuse_closed_group
 
         registry.guard(refuse_closed_group)
         words.register()
+        for_groups.register()

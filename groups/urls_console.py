@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from groups.views import console
+from groups.bulk.urls import urlpatterns as bulk_urls
+from groups.views import console, lists
 
 app_name = "groups"
 urlpatterns = [
-    path("groups/", console.group_list, name="list"),
+    path("groups/", lists.group_list, name="list"),
     path("groups/new/", console.group_new, name="new"),
     path("groups/<int:pk>/", console.group_detail, name="detail"),
     path("groups/<int:pk>/members/", console.group_part, {"tab": "members"}, name="members"),
@@ -15,4 +16,5 @@ urlpatterns = [
     path("groups/<int:pk>/edit/", console.group_edit, name="edit"),
     path("groups/<int:pk>/archive/", console.group_close, name="archive"),
     path("groups/<int:pk>/restore/", console.group_reopen, name="restore"),
+    *bulk_urls,
 ]

@@ -81,7 +81,7 @@ class Column(Generic[Row]):
 class Filter(Generic[Row]):
     """A choice that narrows the list; its name is its key in the address.
 
-    `unset` is read while nothing is chosen, where that is not simply the label.
+    `unset` is read while nothing is chosen, where that is not simply the label. `more` keeps it behind "More filters".
     """
 
     name: str
@@ -89,6 +89,7 @@ class Filter(Generic[Row]):
     choices: Iterable[tuple[Any, Text]]
     apply: Callable[[QuerySet[Row], str], QuerySet[Row]]
     unset: Text = ""
+    more: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class FilterState:
     options: Sequence[tuple[str, Text]]
     value: str
     unset: Text
+    more: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,15 @@ class Listing(Generic[Row]):
     @property
     def active_filters(self) -> list[FilterState]:
         return [state for state in self.filters if state.value]
+
+    @property
+    def more_filters(self) -> list[FilterState]:
+        """Those that are asked for less often, behind a switch."""
+        return [state for state in self.filters if state.more]
+
+    @property
+    def more_active(self) -> int:
+        return sum(bool(state.value) for state in self.more_filters)
 
     @property
     def export(self) -> str:
@@ -271,7 +282,7 @@ def _state(item: Filter[Any], request: HttpRequest) -> FilterState:
     options = [(str(value), label) for value, label in item.choices if str(value)]
     asked = request.GET.get(item.name, "")
     return FilterState(
-        item.name, item.label, options, asked if asked in dict(options) else "", item.unset or item.label
+        item.name, item.label, options, asked if asked in dict(options) else "", item.unset or item.label, item.more
     )
 
 

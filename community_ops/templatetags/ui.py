@@ -33,6 +33,12 @@ COLOURS = {
     "running": "blue",
     "failed": "red",
     "unknown": "orange",
+    "growing": "blue",
+    "declining": "orange",
+    "dead": "red",
+    "changed": "green",
+    "undoing": "blue",
+    "kept": "orange",
 }
 AVATAR_COLOURS = 8
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24

@@ -2,160 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import StaffRequest, staff_required, writer_required
 from accounts.history import action_words
-from accounts.models import AuditEntry, Branch, User
+from accounts.models import AuditEntry
 from community_ops.lib.forms import add_errors
-from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
 from groups.forms import GroupForm
-from groups.models import CommunityType, Group, GroupState, Motivation
+from groups.models import Group
 from groups.selectors import WEEK, group_days, group_next_deliveries, group_week
 from groups.services import StaleGroup, group_archive, group_create, group_restore, group_update, group_version
-
-ANY_STATE = "any"
-HEADQUARTERS = "none"
-
-
-def group_columns(user: User) -> list[Column[Group]]:
-    branch: list[Column[Group]] = [
-        Column(
-            "branch",
-            gettext_lazy("Branch"),
-            order="branch__name",
-            value=lambda group: group.branch.name if group.branch else "",
-            wide="lg",
-            nullable=True,
-            shown=user.is_headquarters,
-        )
-    ]
-    return [
-        Column("name", gettext_lazy("Name"), order="name", value=lambda group: group.name),
-        Column("external_id", gettext_lazy("Id in other systems"), value=lambda group: group.external_id, shown=False),
-        *branch,
-        Column("state", gettext_lazy("State"), order="state", value=lambda group: group.get_state_display(), wide="sm"),
-        Column("motivation", gettext_lazy("Motivation"), value=lambda group: group.get_motivation_display(), wide="xl"),
-        Column(
-            "type", gettext_lazy("Community type"), value=lambda group: group.get_community_type_display(), shown=False
-        ),
-        Column(
-            "members",
-            gettext_lazy("Members"),
-            order="member_count",
-            value=lambda group: group.member_count,
-            number=True,
-        ),
-        Column(
-            "active",
-            gettext_lazy("Active, 7 days"),
-            order="active_7d",
-            value=lambda group: group.active_7d,
-            number=True,
-        ),
-        Column(
-            "messages",
-            gettext_lazy("Messages, 7 days"),
-            order="messages_7d",
-            value=lambda group: group.messages_7d,
-            number=True,
-            wide="md",
-        ),
-        Column(
-            "last",
-            gettext_lazy("Last activity"),
-            order="last_event_at",
-            value=lambda group: group.last_event_at,
-            nullable=True,
-            wide="md",
-        ),
-    ]
-
-
-def group_filters(user: User, now: datetime) -> list[Filter[Group]]:
-    def in_state(groups: QuerySet[Group], value: str) -> QuerySet[Group]:
-        return groups if value == ANY_STATE else groups.filter(state=value)
-
-    def of_branch(groups: QuerySet[Group], value: str) -> QuerySet[Group]:
-        return groups.filter(branch=None) if value == HEADQUARTERS else groups.filter(branch_id=value)
-
-    def in_need(groups: QuerySet[Group], value: str) -> QuerySet[Group]:
-        chosen = Group.objects.quiet(now) if value == "quiet" else Group.objects.nearly_full()
-        return groups.filter(pk__in=chosen.values("pk"))
-
-    filters = [
-        Filter(
-            "state",
-            gettext_lazy("State"),
-            [*GroupState.choices, (ANY_STATE, gettext_lazy("Every state"))],
-            in_state,
-            unset=gettext_lazy("Open groups"),
-        ),
-        Filter(
-            "need",
-            gettext_lazy("Needs a look"),
-            [("quiet", gettext_lazy("Quiet for 7 days")), ("full", gettext_lazy("Nearly full"))],
-            in_need,
-        ),
-        Filter(
-            "motivation",
-            gettext_lazy("Motivation"),
-            Motivation.choices,
-            lambda groups, value: groups.filter(motivation=value),
-        ),
-        Filter(
-            "type",
-            gettext_lazy("Community type"),
-            CommunityType.choices,
-            lambda groups, value: groups.filter(community_type=value),
-        ),
-    ]
-    if user.is_headquarters:
-        branches = [(str(pk), name) for pk, name in Branch.objects.values_list("pk", "name")]
-        if branches:
-            filters.insert(
-                0,
-                Filter(
-                    "branch",
-                    gettext_lazy("Branch"),
-                    [*branches, (HEADQUARTERS, gettext_lazy("Headquarters"))],
-                    of_branch,
-                ),
-            )
-    return filters
-
-
-@require_GET
-@staff_required
-def group_list(request: StaffRequest) -> HttpResponseBase:
-    groups = Group.objects.visible_to(request.user)
-    # Closed groups are kept, not worked with: they show when somebody asks for a state or searches.
-    if not request.GET.get("state") and not request.GET.get("q"):
-        groups = groups.open()
-    listing = Listing(
-        request,
-        groups.select_related("branch"),
-        columns=group_columns(request.user),
-        filters=group_filters(request.user, timezone.now()),
-        search=lambda found, text: found.filter(pk__in=Group.objects.matching(text).values("pk")),
-        sort="name",
-    )
-    if listing.export:
-        return listing.export_response("groups")
-    return render(request, "console/groups/list.html", {"listing": listing})
 
 
 @require_http_methods(["GET", "POST"])
