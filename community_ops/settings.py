@@ -256,7 +256,9 @@ CELERY_BEAT_SCHEDULE = {
     # Every two seconds: a post is due within five. It expires, so that a broker that was full of ticks empties at once.
     "dispatch-due": {"task": "campaigns.dispatch_due", "schedule": 2.0, "options": {"expires": 10}},
     "resume-imports": {"task": "members.resume_imports", "schedule": 10.0, "options": {"expires": 10}},
+    "resume-bulk": {"task": "groups.resume_bulk", "schedule": 10.0, "options": {"expires": 10}},
     "refresh-group-figures": {"task": "members.refresh_group_figures", "schedule": 600.0, "options": {"expires": 600}},
+    "score-seeds": {"task": "members.score_seeds_due", "schedule": 60.0, "options": {"expires": 60}},
     "forget-idempotent-requests": {
         "task": "accounts.forget_idempotent_requests",
         "schedule": 86_400.0,

@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 
 from members.imports.services import import_run, imports_unattended
 from members.ingestion import group_figures_refresh
+from members.seeds.tasks import score_seeds, score_seeds_due  # noqa: F401  Celery finds them here
 
 log = structlog.get_logger(__name__)
 

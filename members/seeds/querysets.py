@@ -30,7 +30,7 @@ class SeedProfileQuerySet(models.QuerySet["SeedProfile"]):
         from members.models import Membership
         from members.seeds.models import SeedExclusion, SeedUser
 
-        within = {"group__in": Group.objects.open().values("pk")}
+        within: dict[str, object] = {"group__in": Group.objects.open().values("pk")}
         if branch is not None:
             within["group__branch"] = branch
         known = SeedUser.objects.filter(branch=branch)
