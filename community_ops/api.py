@@ -17,6 +17,7 @@ from campaigns.api import DeliveryList, PostDetail, PostList, PostPause, PostRes
 from community_ops.lib.problems import problem_json
 from groups.api import GroupDetail, GroupList
 from members.api import MemberDetail, MemberList
+from members.conduct.messages_api import MessagesView
 from members.ingestion.api import EventsView
 
 
@@ -40,6 +41,7 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", TemplateView.as_view(template_name="shared/api_docs.html"), name="docs"),
     path("events/", EventsView.as_view(), name="events"),
+    path("messages/", MessagesView.as_view(), name="messages"),
     path("groups/", GroupList.as_view(), name="groups"),
     path("groups/<int:pk>/", GroupDetail.as_view(), name="group"),
     path("members/", MemberList.as_view(), name="members"),

@@ -11,10 +11,9 @@ class MembersConfig(AppConfig):
         from members.conduct.kinds import register_kinds
         from members.imports.importers import register
         from members.imports.messages import MessagesImporter
-        from members.work import notes
         from members.seeds import words as seed_words
         from members.seeds.invitation import INVITATION
-        from members.work import kinds
+        from members.work import kinds, notes
 
         register(MessagesImporter())
         register_kinds()

@@ -133,7 +133,7 @@ class Violation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.member_id} in {self.group_id}: {self.rule_id}"
+        return f"{self.member}: {self.rule}"
 
     @property
     def is_final(self) -> bool:

@@ -1,4 +1,4 @@
-"""`POST /api/v1/events/`: where other systems tell what members did."""
+"""`POST /api/v1/events/`: where other systems tell what members did. Messages with their texts come in the same way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from accounts.api_auth import Scope, require_scopes, token_of
 from accounts.idempotency import idempotent
 from community_ops.lib.parsers import SUSPECT_ESCAPE, load_json, read_body
 from community_ops.lib.problems import FieldError, Problem
-from members.ingestion.batch import IncomingEvent, Refused, ingest
+from members.ingestion.batch import IncomingEvent, Outcome, Refused, ingest
 from members.ingestion.reading import MESSAGES, read_event
 
 MAX_EVENTS = 10_000
@@ -28,7 +28,7 @@ MALFORMED = object()
 
 
 @dataclass(frozen=True)
-class SentEvents:
+class SentItems:
     """A body as it came: `items` are JSON values, or MALFORMED for a line that is none."""
 
     items: list[Any]
@@ -36,15 +36,15 @@ class SentEvents:
     suspect: bool
 
 
-def _invalid(pointer: str, message: Any) -> Problem:
+def invalid(pointer: str, message: Any) -> Problem:
     detail = _("Some fields need to be corrected.")
     return Problem("invalid", detail, errors=[FieldError(pointer, "invalid", message)])
 
 
-def _limited(items: list[Any]) -> list[Any]:
+def _limited(items: list[Any], name: str) -> list[Any]:
     if len(items) > MAX_EVENTS:
         raise Problem(
-            "too_many_events",
+            f"too_many_{name}",
             _("At most %(limit)d events a call; %(sent)d were sent and none is kept.")
             % {"limit": MAX_EVENTS, "sent": len(items)},
             http_status=413,
@@ -53,7 +53,10 @@ def _limited(items: list[Any]) -> list[Any]:
 
 
 class EventsJSON(BaseParser):
+    """An object that holds a list called `name`."""
+
     media_type = "application/json"
+    name = "events"
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -65,19 +68,20 @@ class EventsJSON(BaseParser):
         except ValueError as error:
             raise ParseError(_("The body is not valid JSON: %(reason)s") % {"reason": error}) from error
         if not isinstance(value, dict):
-            raise _invalid("", _('The body is an object: {"events": [...]}.'))
-        if not isinstance(value.get("events"), list):
-            raise _invalid("/events", _("The events are a list."))
+            raise invalid("", _('The body is an object: {"%(name)s": [...]}.') % {"name": self.name})
+        if not isinstance(value.get(self.name), list):
+            raise invalid(f"/{self.name}", _("This is a list."))
         create_missing = value.get("create_missing", False)
         if not isinstance(create_missing, bool):
-            raise _invalid("/create_missing", _("This is true or false."))
-        return SentEvents(_limited(value["events"]), create_missing, SUSPECT_ESCAPE.search(body) is not None)
+            raise invalid("/create_missing", _("This is true or false."))
+        return SentItems(_limited(value[self.name], self.name), create_missing, SUSPECT_ESCAPE.search(body) is not None)
 
 
 class EventsNDJSON(BaseParser):
     """One event a line. A line that is no JSON is one rejected event; empty lines do not count."""
 
     media_type = "application/x-ndjson"
+    name = "events"
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -86,10 +90,10 @@ class EventsNDJSON(BaseParser):
         request: Request = parser_context["request"]
         asked = request.query_params.get("create_missing", "false").lower()
         if asked not in ("true", "false", "1", "0"):
-            raise _invalid("/create_missing", _("This is true or false."))
+            raise invalid("/create_missing", _("This is true or false."))
         body = read_body(stream, request.headers)
-        lines = _limited([line for line in body.split(b"\n") if line.strip()])
-        return SentEvents(
+        lines = _limited([line for line in body.split(b"\n") if line.strip()], self.name)
+        return SentItems(
             [_line(line) for line in lines], asked in ("true", "1"), SUSPECT_ESCAPE.search(body) is not None
         )
 
@@ -131,6 +135,18 @@ class EventsTaken(serializers.Serializer[Any]):
     rejected = EventRejected(many=True)
 
 
+def answer_of(outcome: Outcome, messages: Mapping[str, Any]) -> dict[str, Any]:
+    """What became of a batch, with a sentence for each code."""
+    return {
+        "accepted": outcome.accepted,
+        "duplicates": outcome.duplicates,
+        "rejected": [
+            {"index": rejection.index, "code": rejection.code, "message": str(messages[rejection.code])}
+            for rejection in outcome.rejected
+        ],
+    }
+
+
 class EventsView(APIView):
     parser_classes = [EventsJSON, EventsNDJSON]
     scopes = {"POST": Scope.EVENTS_WRITE}
@@ -170,8 +186,8 @@ class EventsView(APIView):
     def post(self, request: Request) -> Response:
         token = token_of(request)
         sent = request.data
-        if not isinstance(sent, SentEvents):
-            raise _invalid("/events", _("The events are a list."))
+        if not isinstance(sent, SentItems):
+            raise invalid("/events", _("This is a list."))
         if sent.create_missing:
             require_scopes(token, Scope.MEMBERS_WRITE, Scope.GROUPS_WRITE)
         source = f"token:{token.pk}"
@@ -182,16 +198,7 @@ class EventsView(APIView):
             create_missing=sent.create_missing,
             now=timezone.now(),
         )
-        return Response(
-            {
-                "accepted": outcome.accepted,
-                "duplicates": outcome.duplicates,
-                "rejected": [
-                    {"index": rejection.index, "code": rejection.code, "message": str(MESSAGES[rejection.code])}
-                    for rejection in outcome.rejected
-                ],
-            }
-        )
+        return Response(answer_of(outcome, MESSAGES))
 
     @staticmethod
     def _read(item: Any, source: str, suspect: bool) -> IncomingEvent | Refused:

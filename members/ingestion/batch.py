@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from activity.services import EventRow, channels_ensure, keys_known, kinds_ensure, record_batch
 from community_ops.lib.sql import lock_name
 from groups.models import Group
 from groups.services import groups_ensure
+from members.identities import erased_among, share_identities
 from members.ingestion.derived import derived_apply
 from members.models import Member, Membership
 from members.services import members_ensure
@@ -52,7 +54,7 @@ class Refused(NamedTuple):
 
 @dataclass(frozen=True)
 class Rejection:
-    """`index` is the place in the batch; `code` one of those of Refused, or unknown_member, unknown_group."""
+    """`index` is the place in the batch; `code` one of those of Refused, or unknown_member, unknown_group, erased_member."""
 
     index: int
     code: str
@@ -72,18 +74,20 @@ def ingest(
     by: User | None,
     create_missing: bool,
     now: datetime,
+    follow: Callable[[Sequence[EventRow]], None] | None = None,
 ) -> Outcome:
     """Takes events in, in their order, in transactions of at most BATCH events.
 
     `source` names the sender whose keys these are: two batches of one source at the same time are taken one after the
     other. `by` limits the reach: staff of a branch write into groups of their branch, about members who are in one of
     them or in no group at all, and what `create_missing` makes belongs to their branch. Whatever is out of reach is
-    rejected with the same code as what does not exist.
+    rejected with the same code as what does not exist. `follow` gets the events that are new, in the transaction that
+    adds them: what it writes is there exactly when they are.
     """
     outcome = Outcome()
     for start in range(0, len(events), BATCH):
         with transaction.atomic():
-            part = _ingest_batch(events[start : start + BATCH], source, by, create_missing, now)
+            part = _ingest_batch(events[start : start + BATCH], source, by, create_missing, now, follow)
         outcome.accepted += part.accepted
         outcome.duplicates += part.duplicates
         outcome.rejected += [Rejection(start + rejection.index, rejection.code) for rejection in part.rejected]
@@ -112,20 +116,27 @@ def _look_up_groups(names: Collection[str], by: User | None, into: _Names) -> No
 
 
 def _look_up_members(names: Collection[str], by: User | None, into: _Names) -> None:
-    rows = Member.objects.filter(external_id__among=names).order_by()
+    # What is sent under the id of a member who was merged is the other one's.
+    rows = Member.objects.filter(external_id__among=names).order_by().annotate(who=Coalesce("merged_into_id", "pk"))
     if by is None or by.branch_id is None:
-        into.found.update(rows.values_list("external_id", "pk"))
+        into.found.update(rows.values_list("external_id", "who"))
         return
-    memberships = Membership.objects.filter(member=OuterRef("pk"))
+    memberships = Membership.objects.filter(member=OuterRef("who"))
     here = Exists(memberships.filter(group__branch_id=by.branch_id))
     placed = rows.annotate(here=here, anywhere=Exists(memberships))
-    for name, number, is_here, is_anywhere in placed.values_list("external_id", "pk", "here", "anywhere"):
+    for name, number, is_here, is_anywhere in placed.values_list("external_id", "who", "here", "anywhere"):
         into.add(name, number, is_here or not is_anywhere)
 
 
 def _ingest_batch(
-    events: Sequence[IncomingEvent | Refused], source: str, by: User | None, create_missing: bool, now: datetime
+    events: Sequence[IncomingEvent | Refused],
+    source: str,
+    by: User | None,
+    create_missing: bool,
+    now: datetime,
+    follow: Callable[[Sequence[EventRow]], None] | None,
 ) -> Outcome:
+    share_identities()
     lock_name(int.from_bytes(blake2b(source.encode(), digest_size=8).digest(), "big", signed=True))
     outcome = Outcome()
     groups, members = _Names(), _Names()
@@ -135,6 +146,7 @@ def _ingest_batch(
     _look_up_groups(group_names, by, groups)
     _look_up_members(member_names, by, members)
     unknown_groups, unknown_members = group_names - groups.found.keys(), member_names - members.found.keys()
+    erased = erased_among(unknown_members - members.hidden)
 
     def verdict(event: IncomingEvent) -> str:
         """Why the event cannot be taken, or nothing."""
@@ -157,7 +169,9 @@ def _ingest_batch(
     places: list[int] = []
     taken: set[str] = set()
     for index, event in enumerate(events):
-        if event.key in taken or event.key in known:
+        if isinstance(event, IncomingEvent) and event.member in erased:
+            outcome.rejected.append(Rejection(index, "erased_member"))
+        elif event.key in taken or event.key in known:
             outcome.duplicates += 1
         elif isinstance(event, Refused):
             outcome.rejected.append(Rejection(index, event.code))
@@ -201,4 +215,6 @@ def _ingest_batch(
         ],
         now=now,
     )
+    if follow:
+        follow([row for row in rows if recorded.new_keys is None or row.key in recorded.new_keys])
     return outcome
