@@ -39,11 +39,8 @@ class Deed(NamedTuple):
     properties: dict[str, Any] | None = None
 
 
-def events_by_hand(*, deeds: Iterable[Deed], now: datetime) -> list[str]:
-    """Writes an event for each deed, and what follows from it; returns their keys, by which they are taken back.
-
-    A deed whose `ref` is known already is written once.
-    """
+def events_by_hand(*, deeds: Iterable[Deed], now: datetime) -> None:
+    """Writes an event for each deed, and what follows from it. A deed whose `ref` is known already is written once."""
     events = [
         IncomingEvent(
             event_key(SOURCE, deed.ref),
@@ -58,14 +55,13 @@ def events_by_hand(*, deeds: Iterable[Deed], now: datetime) -> list[str]:
         for deed in deeds
     ]
     ingest(events=events, source=SOURCE, by=None, create_missing=False, now=now)
-    return [event.key for event in events]
 
 
-def events_take_back(*, keys: Collection[str], now: datetime) -> int:
-    """Deletes events that events_by_hand wrote, and reads anew from the remaining ones what followed from them; returns
-    how many there were. A membership without any other evidence goes as well."""
+def events_take_back(*, refs: Collection[str], now: datetime) -> int:
+    """Deletes the events of these deeds, and reads anew from the remaining ones what followed from them; returns how
+    many there were. A membership without any other evidence goes as well."""
     with transaction.atomic():
-        events = Event.objects.filter(key__among=list(keys))
+        events = Event.objects.filter(key__among=[event_key(SOURCE, ref) for ref in refs])
         pairs: dict[int, set[int]] = defaultdict(set)
         for member_id, group_id in events.order_by().values_list("member_id", "group_id"):
             pairs[member_id] |= {group_id} if group_id is not None else set()
@@ -77,8 +73,9 @@ def events_take_back(*, keys: Collection[str], now: datetime) -> int:
         count, _rows = events.delete()
         _memberships_reread(pairs)
         _members_reread(pairs)
-        newest = Event.objects.filter(group_id__in=groups).values("group_id").annotate(at=Max("at"))
-        latest = {**dict.fromkeys(groups, now), **{row["group_id"]: row["at"] for row in newest}}
+        newest = Event.objects.filter(group_id__in=groups).order_by().values("group_id").annotate(newest=Max("at"))
+        latest = dict.fromkeys(groups, now)
+        latest.update({row["group_id"] or 0: row["newest"] for row in newest})
         group_figures_recount(latest, now=now)
         return count
 
@@ -119,7 +116,7 @@ def _members_reread(numbers: Iterable[int]) -> None:
         .values("member_id", "kind__slug")
         .annotate(first=Min("at"), last=Max("at"), placed=Max("group_id"))
     )
-    told: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    told: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
         told[row["member_id"]].append(row)
     members = list(Member.objects.filter(pk__among=list(numbers)))

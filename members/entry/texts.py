@@ -1,0 +1,58 @@
+"""The texts of the way in: which variables they know, and what becomes of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from django.core.exceptions import ValidationError
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+VARIABLE = re.compile(r"\{(\w+)\}")
+HAN = re.compile(r"[\u3400-\u9fff]")
+# So many names are said; the others are counted.
+NAMES_SAID = 20
+
+WELCOME_VARIABLES: dict[str, Promise] = {
+    "name": gettext_lazy("who joined, by name"),
+    "group": gettext_lazy("the name of the group"),
+    "purpose": gettext_lazy("what the group is for"),
+    "promise": gettext_lazy("what members get for staying"),
+    "slogan": gettext_lazy("the slogan of the group"),
+    "rules_link": gettext_lazy("the address of the rules"),
+    "inviter": gettext_lazy("who invited them"),
+}
+
+
+def check_variables(text: str, known: Collection[str]) -> None:
+    """Raises ValidationError when `text` has a variable that nobody would fill in."""
+    unknown = sorted({f"{{{name}}}" for name in VARIABLE.findall(text) if name not in known})
+    if unknown:
+        raise ValidationError(
+            _("%(unknown)s is not known here. Known are: %(known)s.")
+            % {"unknown": ", ".join(unknown), "known": ", ".join(f"{{{name}}}" for name in known)},
+            code="unknown_variable",
+        )
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """`text` with its variables replaced. What a value holds is never read as a variable."""
+    return VARIABLE.sub(lambda match: values.get(match[1], match[0]), text)
+
+
+def language_of(text: str) -> str:
+    """The language that the product's own words take beside what somebody wrote."""
+    return "zh-hans" if HAN.search(text) else "en"
+
+
+def names_said(names: Collection[str], text: str) -> str:
+    """The names as the text would say them: in the manner of Chinese where it is written in it."""
+    said = list(names)[:NAMES_SAID]
+    more = len(names) - len(said)
+    language = language_of(text)
+    joined = ("、" if language == "zh-hans" else ", ").join(said)
+    with translation.override(language):
+        return _("%(names)s and %(number)d more") % {"names": joined, "number": more} if more else joined
