@@ -4,6 +4,7 @@ from django.urls import path
 
 from members.imports import views as imports
 from members.views import console
+from members.work import urls as work
 
 app_name = "members"
 urlpatterns = [
@@ -20,4 +21,5 @@ urlpatterns = [
     path("imports/<int:pk>/discard/", imports.discard, name="import_discard"),
     path("imports/<int:pk>/progress/", imports.progress, name="import_progress"),
     path("imports/<int:pk>/rejected/", imports.rejected, name="import_rejected"),
+    *work.urlpatterns,
 ]

@@ -30,6 +30,7 @@ def register() -> None:
             "member.updated": _("Member changed"),
             "member.role_given": _("Role given to a member"),
             "member.role_ended": _("Role of a member ended"),
+            "task.written": _("Task written down"),
             "task.settled": _("Task settled"),
             "task.reopened": _("Task opened again"),
             "task.assigned": _("Task given to somebody"),
@@ -41,6 +42,7 @@ def register() -> None:
         {
             "group": _("group"),
             "file": _("file"),
+            "text": _("text"),
             "outcome": _("outcome"),
             "state": pgettext_lazy("history", "state"),
         },

@@ -18,8 +18,12 @@ from accounts.services import token_issue
 from campaigns.deliveries.services import delivery_test
 from campaigns.posts.services import Schedule, post_create
 from delivery.models import Delivery
+from groups.bulk.actions import action_named
+from groups.bulk.services import bulk_start, bulk_work
+from groups.models import Group
 from members.imports.services import import_upload, rejected_path
 from members.models import ImportRun
+from members.work.notes import task_write
 from tests.base import Cast
 from tests.builders import make_group, make_member
 from tests.matrix import ROUTES, WHO, Route
@@ -79,6 +83,7 @@ def make_world(cast: Cast) -> World:
     member = make_member("王子涵妈妈", groups=[group])
     world.objects |= {"group": group.pk, "member": member.pk, "mei": cast.mei.pk, "branch": cast.hangzhou.pk}
     now = timezone.now()
+    world.objects["task"] = task_write(by=cast.mei, now=now, text="联系绘本馆", due_at=now, group=group).pk
     schedule = Schedule(timezone="Asia/Shanghai", rrule="FREQ=DAILY", start="2026-03-01T09:00")
     post = post_create(by=cast.mei, now=now, title="早安", body="今日书单", groups=[group], schedule=schedule)
     world.objects |= {"post": post.pk, "delivery": Delivery.objects.filter(post_id=post.pk).earliest("due_at").pk}
@@ -86,6 +91,16 @@ def make_world(cast: Cast) -> World:
         "page_token": group.page_token,
         "test": delivery_test(by=cast.mei, now=now, group=group, title="试发", text="试发").pk,
     }
+    tagged = bulk_start(
+        by=cast.mei,
+        now=now,
+        key="tags",
+        action=action_named("group.tag"),
+        params={"tags": "重点"},
+        chosen=Group.objects.filter(pk=group.pk),
+    )
+    bulk_work(run_id=tagged.pk)
+    world.objects |= {"bulk_run": tagged.pk, "bulk_subject": "group"}
     upload = SimpleUploadedFile("messages.csv", b"occurred_at,group,member\n2026-03-01 09:00,g1,u1\n")
     run = import_upload(by=cast.mei, kind="messages", file=upload, now=now)
     finished = import_upload(by=cast.mei, kind="messages", file=upload, now=now)

@@ -63,4 +63,5 @@ class StaffTask(models.Model):
         ]
 
     def __str__(self) -> str:
-        return " · ".join(str(about) for about in (self.member, self.group) if about)
+        about = [str(about) for about in (self.member, self.group) if about]
+        return " · ".join(about) or str(self.data.get("text", ""))

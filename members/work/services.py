@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -102,6 +104,38 @@ def task_reopen(*, by: User, now: datetime, task: StaffTask) -> bool:
         current.save(update_fields=["state", "outcome", "settled_at", "settled_by"])
         audit_record(by=by, action="task.reopened", subject=current, before=before)
     return True
+
+
+def tasks_reopen(*, by: User, now: datetime, tasks: Iterable[StaffTask]) -> int:
+    """Takes several settlements back; returns how many could be."""
+    with transaction.atomic():
+        return sum(task_reopen(by=by, now=now, task=task) for task in tasks)
+
+
+@dataclass(frozen=True)
+class SettledMany:
+    """`settled` are the tasks that were ended; `left` counts those that want a decision of their own."""
+
+    settled: list[StaffTask]
+    left: int
+
+
+def tasks_settle(
+    *, by: User, now: datetime, tasks: Iterable[StaffTask], outcome: str = "done", note: str = "", skip: bool = False
+) -> SettledMany:
+    """Ends several tasks alike. Left open is what has no such outcome, wants a sentence that is not given, or was
+    settled by somebody else meanwhile."""
+    settled, left = [], 0
+    with transaction.atomic():
+        for task in tasks:
+            choice = next((choice for choice in kind_of(task).outcomes if choice.slug == outcome), None)
+            fits = skip or (choice is not None and (note or not choice.asks_note))
+            state = TaskState.SKIPPED if skip else TaskState.DONE
+            if fits and task_settle(by=by, now=now, task=task, outcome=outcome, note=note, state=state):
+                settled.append(task)
+            else:
+                left += 1
+    return SettledMany(settled, left)
 
 
 def tasks_cancel(*, now: datetime, **about: Any) -> int:

@@ -1,0 +1,58 @@
+"""Tasks with their words, for pages and API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from members.work.kinds import Outcome, TaskKind, Text, kind_of
+from members.work.models import StaffTask, TaskState
+
+
+@dataclass(frozen=True)
+class TaskItem:
+    """A task as people read it. `address` is where it can be judged, if its kind knows; empty otherwise."""
+
+    task: StaffTask
+    kind: TaskKind
+    sentence: Text
+    address: str
+    is_late: bool
+
+    @property
+    def is_open(self) -> bool:
+        return self.task.state == TaskState.OPEN
+
+    @property
+    def outcome(self) -> Text:
+        """How it ended, in words."""
+        found = next((choice.label for choice in self.kind.outcomes if choice.slug == self.task.outcome), "")
+        return found or self.task.get_state_display()
+
+    @property
+    def quick(self) -> tuple[Outcome, ...]:
+        """The outcomes that one press is enough for."""
+        return tuple(choice for choice in self.kind.outcomes if not choice.asks_note)
+
+    @property
+    def asks(self) -> tuple[Outcome, ...]:
+        """The outcomes that want a sentence."""
+        return tuple(choice for choice in self.kind.outcomes if choice.asks_note)
+
+
+def with_names(tasks: QuerySet[StaffTask]) -> QuerySet[StaffTask]:
+    """Read with everything that the words of a task name."""
+    return tasks.select_related("group", "member", "branch", "assignee", "settled_by")
+
+
+def task_items(tasks: Iterable[StaffTask], now: datetime) -> list[TaskItem]:
+    return [task_item(task, now) for task in tasks]
+
+
+def task_item(task: StaffTask, now: datetime) -> TaskItem:
+    kind = kind_of(task)
+    address = kind.link(task) if kind.link else ""
+    return TaskItem(task, kind, kind.sentence(task), address, task.state == TaskState.OPEN and task.due_at < now)
