@@ -74,6 +74,10 @@ class RuleSet(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def may_be_changed_by(self, user: User) -> bool:
+        """Administrators change them: those of headquarters all, those of a branch its own."""
+        return user.is_admin and (user.branch_id is None or user.branch_id == self.branch_id)
+
 
 class RuleSetVersion(models.Model):
     """The rules as they stand, stood or shall stand. Published versions never change.
