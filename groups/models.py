@@ -13,8 +13,9 @@ from accounts.models import Branch
 from delivery.models import Destination
 from groups.bulk.models import BulkRow, BulkRun, BulkState, RowState
 from groups.classes.models import Grade, Tier
+from groups.presets.models import GroupPlan, PresetEdit
 from groups.querysets import GroupQuerySet
-from groups.roles.models import GroupRole, Permission, RolePermission, StaffRole
+from groups.roles.models import Duty, DutyCheck, GroupRole, Permission, Rhythm, RolePermission, StaffRole
 from groups.rules.models import Action, Category, Detector, Rule, RuleSet, RuleSetVersion, VersionState
 
 __all__ = [
@@ -25,14 +26,19 @@ __all__ = [
     "Category",
     "CommunityType",
     "Detector",
+    "Duty",
+    "DutyCheck",
     "Grade",
     "Group",
+    "GroupPlan",
     "GroupRole",
     "GroupState",
     "GroupTag",
     "HealthStage",
     "Motivation",
     "Permission",
+    "PresetEdit",
+    "Rhythm",
     "RolePermission",
     "RowState",
     "Rule",

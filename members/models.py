@@ -41,7 +41,7 @@ from members.merging.models import MergeRun, NotDuplicates
 from members.points.models import Account, Transfer
 from members.privacy.models import ExportState, MemberExport, RetentionRun, Tombstone
 from members.querysets import ImportRunQuerySet, MemberQuerySet, MembershipQuerySet
-from members.roles.models import MemberRole
+from members.roles.models import LeaderPass, MemberRole
 from members.seeds.models import SeedExclusion, SeedMove, SeedProfile, SeedScoring, SeedStage, SeedUser
 from members.segments.models import Segment, SegmentCount
 from members.tags.models import MemberTag, Tag, TagSource
@@ -79,6 +79,7 @@ __all__ = [
     "JourneyStage",
     "KeptMessage",
     "KitItem",
+    "LeaderPass",
     "Member",
     "MemberExport",
     "MemberRole",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
+from groups.roles.querysets import DutyQuerySet
 
 
 class GroupRole(models.TextChoices):
@@ -79,3 +81,53 @@ class StaffRole(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.role} of {self.group_id}"
+
+
+class Rhythm(models.TextChoices):
+    """How often a duty comes."""
+
+    OPENING = "opening", pgettext_lazy("duty", "Once, before the group opens")
+    DAILY = "daily", pgettext_lazy("duty", "Every day")
+    WEEKLY = "weekly", pgettext_lazy("duty", "Every week")
+
+
+class Duty(models.Model):
+    """What a role in a group brings with it. A duty that was taken away keeps its row, and with it what was done."""
+
+    role = models.CharField(max_length=14, choices=GroupRole)
+    text = models.CharField(_("duty"), max_length=200)
+    rhythm = models.CharField(_("rhythm"), max_length=8, choices=Rhythm, default=Rhythm.DAILY)
+    position = models.PositiveSmallIntegerField(default=0)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DutyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(role__in=GroupRole.values), name="groups_duty_role_known"),
+            models.CheckConstraint(condition=Q(rhythm__in=Rhythm.values), name="groups_duty_rhythm_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class DutyCheck(models.Model):
+    """Somebody did a duty in a group. `period` is the first day of the day or week that it counts for; a duty that
+    comes once has one fixed day."""
+
+    duty = models.ForeignKey(Duty, on_delete=models.CASCADE, related_name="checks")
+    group = models.ForeignKey("groups.Group", on_delete=models.CASCADE, related_name="duty_checks")
+    period = models.DateField()
+    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    done_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["duty", "group", "period"], name="groups_dutycheck_once"),
+        ]
+        indexes = [models.Index(fields=["group", "done_at"], name="groups_dutycheck_group")]
+
+    def __str__(self) -> str:
+        return f"{self.duty_id} in {self.group_id} on {self.period}"

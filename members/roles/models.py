@@ -30,3 +30,14 @@ class MemberRole(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.membership_id}"
+
+
+class LeaderPass(models.Model):
+    """A candidate for opinion leader whom somebody did not want for now; not proposed again before its time."""
+
+    membership = models.OneToOneField("members.Membership", on_delete=models.CASCADE, related_name="leader_pass")
+    passed_at = models.DateTimeField()
+    passed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.membership_id} not before long"
