@@ -148,7 +148,7 @@ class SqlSource:
             Coalesce("channel_id", 0),
             "pk",
         )
-        member, at, kind, group, channel, number = _numbers(rows).reshape(-1, 6).T
+        member, at, kind, group, channel, number = numbers_of(rows).reshape(-1, 6).T
         # Numbers are given in the order of arrival, which decides within one instant.
         order = np.lexsort((number, at, member))
         return Columns.build(
@@ -156,7 +156,7 @@ class SqlSource:
         )
 
 
-def _numbers(rows: QuerySet[Any, tuple[int, ...]]) -> Ints:
+def numbers_of(rows: QuerySet[Any, tuple[int, ...]]) -> Ints:
     """Rows of numbers, one after the other. A bare cursor spares half of the time that a queryset takes over them."""
     try:
         sql, params = rows.query.sql_with_params()

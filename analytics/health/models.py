@@ -95,7 +95,6 @@ class HealthWalk(models.Model):
     day = models.DateField(null=True)
     going = models.DateField(null=True)
     position = models.BigIntegerField(default=0)
-    heartbeat_at = models.DateTimeField(null=True)
     settled_event = models.BigIntegerField(default=0)
     seen_event = models.BigIntegerField(default=0)
     seen_at = models.DateTimeField(null=True)
