@@ -259,6 +259,10 @@ CELERY_BEAT_SCHEDULE = {
     "resume-bulk": {"task": "groups.resume_bulk", "schedule": 10.0, "options": {"expires": 10}},
     "refresh-group-figures": {"task": "members.refresh_group_figures", "schedule": 600.0, "options": {"expires": 600}},
     "score-seeds": {"task": "members.score_seeds_due", "schedule": 60.0, "options": {"expires": 60}},
+    "repost-rules": {"task": "members.repost_rules", "schedule": 60.0, "options": {"expires": 60}},
+    "forget-messages": {"task": "members.forget_messages", "schedule": 60.0, "options": {"expires": 60}},
+    "ask-for-reading": {"task": "members.ask_for_reading", "schedule": 3600.0, "options": {"expires": 3600}},
+    "resume-dry-runs": {"task": "members.resume_dry_runs", "schedule": 10.0, "options": {"expires": 10}},
     "forget-idempotent-requests": {
         "task": "accounts.forget_idempotent_requests",
         "schedule": 86_400.0,

@@ -7,6 +7,13 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from members.conduct.tasks import (  # noqa: F401  Celery finds them here
+    ask_for_reading,
+    forget_messages,
+    repost_rules,
+    resume_dry_runs,
+    run_dry_run,
+)
 from members.imports.services import import_run, imports_unattended
 from members.ingestion import group_figures_refresh
 from members.seeds.tasks import score_seeds, score_seeds_due  # noqa: F401  Celery finds them here

@@ -26,6 +26,8 @@ from members.conduct.services import violations_begin
 from members.ingestion import IncomingEvent, Outcome, Refused, ingest
 from members.roles.models import MemberRole
 
+MAX_TEXT = 20_000
+
 
 class IncomingMessage(NamedTuple):
     """A message as its source tells it; see IncomingEvent for the fields that both have."""
@@ -106,6 +108,7 @@ class _Rulebooks:
 def messages_judge(*, rows: Sequence[EventRow], texts: Mapping[str, IncomingMessage], now: datetime) -> int:
     """Judges messages whose events were just added, keeps what their groups agreed to keep; returns how many of them
     broke a rule. Must run in the transaction that adds the events."""
+    rows = [row for row in rows if row.key in texts]
     policy = policy_get(ConductPolicy)
     groups = Group.objects.filter(pk__in={row.group_id for row in rows}).in_bulk()
     if not any(group.keeps_messages or group.rule_set_id for group in groups.values()):

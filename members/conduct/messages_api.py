@@ -16,13 +16,12 @@ from rest_framework.views import APIView
 from accounts.api_auth import Scope, require_scopes, token_of
 from accounts.idempotency import idempotent
 from activity.models import BuiltInKind
-from members.conduct.judging import IncomingMessage, messages_take
+from members.conduct.judging import MAX_TEXT, IncomingMessage, messages_take
 from members.conduct.models import MessageType
 from members.ingestion import Refused
 from members.ingestion.api import MALFORMED, MAX_EVENTS, EventsJSON, EventsNDJSON, SentItems, answer_of, invalid
 from members.ingestion.reading import MESSAGES, read_event
 
-MAX_TEXT = 20_000
 TYPES = frozenset(MessageType.values)
 REASONS: dict[str, str | Promise] = {
     **MESSAGES,

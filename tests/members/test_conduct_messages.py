@@ -166,7 +166,7 @@ class TestInterface:
         assert_problem(caller.post("/messages/", {"messages": [{}] * 10_001}), 413, "too_many_messages")
 
     def test_the_scope_is_that_of_events(self, cast: Cast):  # noqa: F811
-        assert_problem(Caller(cast.lin, "members:write").post("/messages/", {"messages": []}), 403, "insufficient_scope")
+        assert_problem(Caller(cast.lin, "members:write").post("/messages/", {"messages": []}), 403, "permission_denied")
 
     def test_a_branch_writes_into_its_own_groups(self, cast: Cast, ruled):  # noqa: F811
         message = {"id": "1", "member": ruled.member.external_id, "group": "g1", "at": AT, "text": "加微信"}
