@@ -81,6 +81,7 @@ def group_create(
 def group_version(group: Group) -> str:
     """A short fingerprint of what people edit. Forms carry it, so that nobody saves over a change they never saw."""
     values = [str(getattr(group, name)) for name in EDITED]
+    values += group.tags.order_by("name").values_list("name", flat=True)
     return hashlib.sha256("\x1f".join(values).encode()).hexdigest()[:16]
 
 

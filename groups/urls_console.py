@@ -3,6 +3,8 @@ from __future__ import annotations
 from django.urls import path
 
 from groups.bulk.urls import urlpatterns as bulk_urls
+from groups.presets.urls import urlpatterns as preset_urls
+from groups.roles.urls import urlpatterns as roles_urls
 from groups.views import console, lists
 
 app_name = "groups"
@@ -17,4 +19,6 @@ urlpatterns = [
     path("groups/<int:pk>/archive/", console.group_close, name="archive"),
     path("groups/<int:pk>/restore/", console.group_reopen, name="restore"),
     *bulk_urls,
+    *roles_urls,
+    *preset_urls,
 ]

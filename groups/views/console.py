@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -19,9 +20,21 @@ from accounts.models import AuditEntry
 from community_ops.lib.forms import add_errors
 from community_ops.lib.toasts import toast, warn
 from groups.forms import GroupForm
-from groups.models import Group
+from groups.models import Group, GroupState, Motivation
+from groups.presets.selectors import plan_shown, presets_all
+from groups.presets.services import preset_apply
 from groups.selectors import WEEK, group_days, group_next_deliveries, group_week
-from groups.services import StaleGroup, group_archive, group_create, group_restore, group_update, group_version
+from groups.services import (
+    WHOLE_POSITIONING,
+    StaleGroup,
+    group_archive,
+    group_create,
+    group_restore,
+    group_tags_set,
+    group_update,
+    group_version,
+    positioning_missing,
+)
 
 
 @require_http_methods(["GET", "POST"])
@@ -32,14 +45,18 @@ def group_new(request: StaffRequest) -> HttpResponse:
         values = form.values()
         if not request.user.is_headquarters:
             values["branch"] = request.user.branch
+        now = timezone.now()
         try:
-            group = group_create(by=request.user, now=timezone.now(), **values)
+            with transaction.atomic():
+                group = group_create(by=request.user, now=now, opens=form.opens, tags=form.tag_names(), **values)
+                if form.opens and form.cleaned_data["use_preset"]:
+                    preset_apply(by=request.user, now=now, group=group)
         except ValidationError as error:
             add_errors(form, error)
         else:
             toast(request, _("The group %(name)s is made.") % {"name": group.name})
             return redirect("groups:detail", group.pk)
-    return render(request, "console/groups/form.html", {"form": form}, status=422 if form.is_bound else 200)
+    return render(request, "console/groups/form.html", _form_context(form), status=422 if form.is_bound else 200)
 
 
 @require_http_methods(["GET", "POST"])
@@ -49,22 +66,29 @@ def group_edit(request: StaffRequest, pk: int) -> HttpResponse:
     form = GroupForm(request.POST or None, user=request.user, group=group, version=group_version(group))
     stale: StaleGroup | None = None
     if form.is_valid():
+        now = timezone.now()
         try:
-            group_update(
-                by=request.user,
-                now=timezone.now(),
-                group=group,
-                changes=form.values(),
-                version=form.cleaned_data["version"],
-            )
+            with transaction.atomic():
+                group_update(
+                    by=request.user,
+                    now=now,
+                    group=group,
+                    changes=form.values(),
+                    version=form.cleaned_data["version"],
+                    opens=form.opens,
+                )
+                group_tags_set(by=request.user, group=group, names=form.tag_names())
+                if form.opens and form.cleaned_data.get("use_preset"):
+                    preset_apply(by=request.user, now=now, group=group)
         except ValidationError as error:
             add_errors(form, error)
         except StaleGroup as error:
             stale = error
         else:
-            toast(request, _("The group is saved."))
+            opened = form.opens and group.state == GroupState.ACTIVE
+            toast(request, _("The group is open. Members can come.") if opened else _("The group is saved."))
             return redirect("groups:detail", group.pk)
-    context: dict[str, Any] = {"form": form, "group": group}
+    context: dict[str, Any] = {**_form_context(form), "group": group}
     if stale:
         # What was typed stays. Sent again, it is meant: the form now knows the other change.
         data = request.POST.copy()
@@ -97,6 +121,9 @@ def group_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "has_course": any(day.messages or day.active for day in days),
         "active_course": [day.active for day in days],
         "messages_course": [day.messages for day in days],
+        "missing": [GroupForm.base_fields[name].label for name in positioning_missing(group)],
+        "plan": plan_shown(group, now),
+        "tags": group.tags.all(),
         "history": [(action_words(entry.action), entry) for entry in _history(group)[:5]],
     }
     return render(request, "console/groups/overview.html", context)
@@ -135,8 +162,21 @@ def group_reopen(request: StaffRequest, pk: int) -> HttpResponse:
     return redirect("groups:detail", group.pk)
 
 
+def _form_context(form: GroupForm) -> dict[str, Any]:
+    motivations = dict(Motivation.choices)
+    return {
+        "form": form,
+        "presets": presets_all(),
+        "whole": WHOLE_POSITIONING,
+        "motivation_label": motivations.get(form["motivation"].value(), ""),
+    }
+
+
 def _visible(request: StaffRequest, pk: int) -> Group:
-    return get_object_or_404(Group.objects.visible_to(request.user).select_related("branch"), pk=pk)
+    return get_object_or_404(
+        Group.objects.visible_to(request.user).select_related("branch", "rule_set", "audience_grade", "merged_into"),
+        pk=pk,
+    )
 
 
 def _history(group: Group) -> QuerySet[AuditEntry]:

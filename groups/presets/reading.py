@@ -1,0 +1,249 @@
+"""A preset as text and as values. Texts come from administrators, so each mistake is named by its path and line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+import yaml
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
+
+from groups.models import Action, Category, Detector, Motivation
+from groups.rules.detection import ParamsError, params_check
+
+LARGEST = 100_000
+PLANNED_DAYS = 14
+MOST_STEPS = 10
+SLUG = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+
+# What content gives its readers. The shares of a mix add up to 100.
+VALUES: dict[str, Promise] = {
+    "information": pgettext_lazy("value of content", "Information"),
+    "benefit": pgettext_lazy("value of content", "Benefit"),
+    "opinion": pgettext_lazy("value of content", "Opinion"),
+    "learning": pgettext_lazy("value of content", "Learning"),
+    "link": pgettext_lazy("value of content", "Connection"),
+}
+
+
+@dataclass(frozen=True)
+class PresetError:
+    """A mistake: where in the values, in which line of the text (1 is the first; 0 is not known), and what is wrong."""
+
+    path: str
+    line: int
+    message: str
+
+
+class PresetErrors(Exception):
+    def __init__(self, errors: list[PresetError]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do on a day of the plan; day 1 is the day on which the group opens."""
+
+    day: int
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Preset:
+    """`noise_ceiling` is messages a day in the whole group; `funnel` kinds of events in their order."""
+
+    motivation: str
+    name: str
+    summary: str
+    mix: dict[str, int]
+    noise_ceiling: int
+    funnel: list[str]
+    rules_name: str
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    days: list[Step] = field(default_factory=list)
+
+    KEYS: ClassVar = ("motivation", "name", "summary", "mix", "noise_ceiling", "funnel", "rules", "playbook")
+
+    @property
+    def label(self) -> str | Promise:
+        return Motivation(self.motivation).label
+
+    @property
+    def funnel_query(self) -> str:
+        """The address of the funnel report with these steps, after the question mark."""
+        return urlencode([("step", kind) for kind in self.funnel])
+
+    @property
+    def mix_shares(self) -> list[tuple[Promise, int]]:
+        return [(label, self.mix[value]) for value, label in VALUES.items()]
+
+
+RULE_KEYS = ("code", "category", "text", "detector", "params", "action", "strikes", "reporter_points")
+
+
+def preset_parse(text: str, *, motivation: str) -> Preset:
+    """Reads a preset. Raises PresetErrors with everything that is wrong with it."""
+    if len(text) > LARGEST:
+        raise PresetErrors([PresetError("", 0, _("The text is longer than %(most)d characters.") % {"most": LARGEST})])
+    try:
+        # An alias lets few lines stand for billions; nothing here needs one.
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)):
+            raise PresetErrors([PresetError("", 0, _("Aliases (*name) are not allowed here."))])
+        values = yaml.safe_load(text)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        problem = _("This is not YAML: %(problem)s") % {"problem": error.problem or error.context or ""}
+        raise PresetErrors([PresetError("", mark.line + 1 if mark else 0, problem)]) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise PresetErrors([PresetError("", 0, _("This is not YAML: %(problem)s") % {"problem": error})]) from error
+    check = _Check(_lines(root))
+    preset = check.preset(values, motivation)
+    if check.errors:
+        raise PresetErrors(check.errors)
+    assert preset is not None
+    return preset
+
+
+def _lines(node: yaml.Node | None, path: str = "") -> dict[str, int]:
+    """The line of each value by its path."""
+    if node is None:
+        return {}
+    found = {path: node.start_mark.line + 1}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            name = f"{path}.{key.value}" if path else str(key.value)
+            found |= _lines(value, name)
+            found[name] = key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            found |= _lines(value, f"{path}[{number}]")
+    return found
+
+
+class _Check:
+    """Collects mistakes instead of stopping at the first."""
+
+    def __init__(self, lines: dict[str, int]) -> None:
+        self.lines = lines
+        self.errors: list[PresetError] = []
+
+    def wrong(self, path: str, message: str) -> None:
+        self.errors.append(PresetError(path, self.lines.get(path, 0), message))
+
+    def mapping(self, value: Any, path: str, keys: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            self.wrong(path, _("Fields with values are expected here: %(names)s.") % {"names": ", ".join(keys)})
+            return {}
+        for name in value:
+            if name not in keys:
+                at = f"{path}.{name}" if path else str(name)
+                self.wrong(at, _("There is no such field. Known are: %(names)s.") % {"names": ", ".join(keys)})
+        for name in keys:
+            if name not in value and name not in optional:
+                self.wrong(path, _("The field %(name)s is missing.") % {"name": name})
+        return value
+
+    def text(self, value: Any, path: str, most: int) -> str:
+        if not isinstance(value, str) or not value.strip():
+            self.wrong(path, _("A text is expected here."))
+            return ""
+        if len(value) > most:
+            self.wrong(path, _("At most %(most)d characters fit here.") % {"most": most})
+        return value.strip()
+
+    def number(self, value: Any, path: str, least: int, most: int) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            limits = {"least": least, "most": most}
+            self.wrong(path, _("A whole number from %(least)d to %(most)d is expected here.") % limits)
+            return least
+        return value
+
+    def items(self, value: Any, path: str, least: int, most: int) -> list[Any]:
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            limits = {"least": least, "most": most}
+            self.wrong(path, _("A list of %(least)d to %(most)d entries is expected here.") % limits)
+            return []
+        return value
+
+    def choice(self, value: Any, path: str, known: list[str]) -> str:
+        if value not in known:
+            self.wrong(path, _("This must be one of: %(names)s.") % {"names": ", ".join(known)})
+            return known[0]
+        return str(value)
+
+    def slug(self, value: Any, path: str) -> str:
+        if not isinstance(value, str) or not value or len(value) > 40 or not SLUG.issuperset(value):
+            self.wrong(path, _("Only lower-case letters, digits, - and _ may stand here, 40 at most."))
+            return ""
+        return value
+
+    def preset(self, value: Any, motivation: str) -> Preset | None:
+        values = self.mapping(value, "", Preset.KEYS)
+        if self.errors:
+            return None
+        if values["motivation"] != motivation:
+            self.wrong("motivation", _("This must be %(name)s: a preset keeps its motivation.") % {"name": motivation})
+        mix = self.mapping(values["mix"], "mix", tuple(VALUES))
+        shares = {name: self.number(mix.get(name, 0), f"mix.{name}", 0, 100) for name in VALUES}
+        if len(mix) == len(VALUES) and sum(shares.values()) != 100:
+            self.wrong("mix", _("The shares add up to %(sum)d, not to 100.") % {"sum": sum(shares.values())})
+        rules = self.mapping(values["rules"], "rules", ("name", "items"))
+        steps = [
+            self.step(item, f"playbook[{number}]")
+            for number, item in enumerate(self.items(values["playbook"], "playbook", 1, 60))
+        ]
+        kinds = self.items(values["funnel"], "funnel", 2, MOST_STEPS)
+        found = [
+            self.rule(item, f"rules.items[{number}]")
+            for number, item in enumerate(self.items(rules.get("items"), "rules.items", 1, 60))
+        ]
+        codes = [rule.get("code") for rule in found]
+        for number, code in enumerate(codes):
+            if code and code in codes[:number]:
+                self.wrong(f"rules.items[{number}].code", _("The code %(code)s is there twice.") % {"code": code})
+        return Preset(
+            motivation=motivation,
+            name=self.text(values["name"], "name", 80),
+            summary=self.text(values["summary"], "summary", 500),
+            mix=shares,
+            noise_ceiling=self.number(values["noise_ceiling"], "noise_ceiling", 1, 100_000),
+            funnel=[self.slug(kind, f"funnel[{number}]") for number, kind in enumerate(kinds)],
+            rules_name=self.text(rules.get("name"), "rules.name", 80),
+            rules=found,
+            days=sorted(steps, key=lambda step: step.day),
+        )
+
+    def step(self, value: Any, path: str) -> Step:
+        values = self.mapping(value, path, ("day", "title", "text"))
+        return Step(
+            self.number(values.get("day"), f"{path}.day", 1, PLANNED_DAYS),
+            self.text(values.get("title"), f"{path}.title", 80),
+            self.text(values.get("text"), f"{path}.text", 500),
+        )
+
+    def rule(self, value: Any, path: str) -> dict[str, Any]:
+        optional = ("detector", "params", "strikes", "reporter_points")
+        values = self.mapping(value, path, RULE_KEYS, optional)
+        detector = self.choice(values.get("detector", "none"), f"{path}.detector", Detector.values)
+        params = values.get("params", {})
+        try:
+            params = params_check(detector, params)
+        except ParamsError as error:
+            for name, message in error.errors:
+                self.wrong(f"{path}.params.{name}" if name else f"{path}.params", message)
+        return {
+            "code": self.slug(values.get("code"), f"{path}.code"),
+            "category": self.choice(values.get("category"), f"{path}.category", Category.values),
+            "text": self.text(values.get("text"), f"{path}.text", 500),
+            "detector": detector,
+            "params": params,
+            "action": self.choice(values.get("action"), f"{path}.action", Action.values),
+            "strikes": self.number(values.get("strikes", 1), f"{path}.strikes", 0, 100),
+            "reporter_points": self.number(values.get("reporter_points", 0), f"{path}.reporter_points", 0, 1000),
+        }
