@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from groups.models import Grade, Group, Tier
+from members.classes.models import MoveKind, PromotionMove, PromotionRun, TierChange, TierMark
 from members.cleanup.models import CleanupExemption, CleanupItem, CleanupRule, CleanupRun, ItemState, RunState
 from members.conduct.models import (
     AcknowledgedBy,
@@ -87,9 +88,12 @@ __all__ = [
     "Membership",
     "MergeRun",
     "MessageType",
+    "MoveKind",
     "Newcomer",
     "NotDuplicates",
     "Note",
+    "PromotionMove",
+    "PromotionRun",
     "QuestionKind",
     "RetentionRun",
     "RunState",
@@ -106,6 +110,8 @@ __all__ = [
     "Tag",
     "TagSource",
     "TaskState",
+    "TierChange",
+    "TierMark",
     "Tombstone",
     "Transfer",
     "Violation",
