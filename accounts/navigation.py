@@ -52,6 +52,9 @@ MENU = (
             Place("members:tasks", _("To do"), "checklist", "o"),
             Place("groups:list", _("Groups"), "messages", "g"),
             Place("members:list", _("Members"), "users", "m"),
+            Place("groups:rule_sets", _("Rules"), "shield-check", "w"),
+            Place("members:applications", _("Applications"), "user-question", "n"),
+            Place("members:seeds", _("Seed users"), "star", "e"),
         ),
     ),
     Section(
@@ -67,6 +70,8 @@ MENU = (
             Place("analytics:activity", _("Activity"), "activity", "a"),
             Place("analytics:retention", _("Retention"), "repeat", "r"),
             Place("analytics:funnel", _("Funnel"), "filter", "f"),
+            Place("analytics:health", _("Health"), "heart", "h"),
+            Place("analytics:branches", _("Compare branches"), "chart-bar", "v"),
         ),
     ),
     Section(
@@ -79,6 +84,9 @@ MENU = (
             Place("accounts:staff", _("Staff"), "user-cog", "s", ADMINS),
             Place("accounts:branches", _("Branches"), "building-store", "b", ADMINS),
             Place("members:roles", _("Roles"), "user-check", "l", ADMINS),
+            Place("groups:presets", _("Presets"), "adjustments", "o", ADMINS),
+            Place("members:classes", _("Classes"), "sitemap", "c", ADMINS),
+            Place("analytics:health_policy", _("Health of groups"), "heart", "x", ADMINS),
             Place("accounts:tokens", _("API tokens"), "key", "k", ADMINS),
             Place("accounts:audit", _("Audit"), "history", "u", ADMINS),
         ),

@@ -23,6 +23,14 @@ class SeedUserQuerySet(models.QuerySet["SeedUser"]):
 
 
 class SeedProfileQuerySet(models.QuerySet["SeedProfile"]):
+    def visible_to(self, user: User) -> Self:
+        """Those of the members whom the person may see."""
+        from members.models import Member
+
+        if user.branch_id is None:
+            return self
+        return self.filter(member__in=Member.objects.visible_to(user).values("pk"))
+
     def to_propose(self, branch: Branch | None) -> Self:
         """Members who may be proposed to the programme of `branch` (None: of the whole community), best first: in one
         of its groups now, never in its pipeline before, not excluded, and not closed to advances."""

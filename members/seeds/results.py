@@ -55,7 +55,9 @@ def with_results(seeds: QuerySet[SeedUser], *, now: datetime) -> QuerySet[SeedUs
     own = Event.objects.filter(member_id=OuterRef("member"), at__gte=since, at__lte=now)
     numbers = dict(EventKind.objects.values_list("slug", "pk"))
     bought = Event.objects.filter(
-        member_id__in=Member.objects.filter(invited_by=OuterRef("member"), first_seen_at__gte=since).values("pk"),
+        member_id__in=Member.objects.filter(
+            invited_by=OuterRef(OuterRef("member")), first_seen_at__gte=OuterRef(since)
+        ).values("pk"),
         kind_id=numbers.get(BuiltInKind.ORDERED, 0),
         at__gte=since,
         at__lte=now,

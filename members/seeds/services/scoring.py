@@ -139,7 +139,7 @@ def _measure(window_days: int, now: datetime, step: Callable[[], None]) -> dict[
 def _write_scores(numbers: list[int], measured: dict[int, dict[str, int]], policy: SeedPolicy, now: datetime) -> None:
     nothing = dict.fromkeys(MEASURED, 0)
     with transaction.atomic():
-        profiles = SeedProfile.objects.filter(member_id__among=numbers).order_by("member_id")
+        profiles = SeedProfile.objects.filter(member__pk__among=numbers).order_by("member_id")
         if connection.features.has_select_for_update:
             profiles = profiles.select_for_update()
         said = {number: answers for number, *answers in profiles.values_list("member_id", *REPORTED)}

@@ -1,0 +1,1 @@
+"""Pages of seed users in the console."""
