@@ -3,8 +3,12 @@ from __future__ import annotations
 from django.urls import path
 
 from campaigns import member
+from members.conduct.urls import member_urlpatterns as conduct
+from members.entry.urls import member_urlpatterns as entry
 
 app_name = "member"
 urlpatterns = [
     path("m/g/<slug:token>/", member.group_page, name="group"),
+    *conduct,
+    *entry,
 ]

@@ -256,6 +256,9 @@ CELERY_BEAT_SCHEDULE = {
     # Every two seconds: a post is due within five. It expires, so that a broker that was full of ticks empties at once.
     "dispatch-due": {"task": "campaigns.dispatch_due", "schedule": 2.0, "options": {"expires": 10}},
     "resume-imports": {"task": "members.resume_imports", "schedule": 10.0, "options": {"expires": 10}},
+    "refresh-tiers": {"task": "members.refresh_tiers", "schedule": 300.0, "options": {"expires": 300}},
+    "recompute-tiers": {"task": "members.recompute_tiers", "schedule": 86_400.0, "options": {"expires": 3600}},
+    "promote-due": {"task": "members.promote_due", "schedule": 3600.0, "options": {"expires": 3600}},
     "resume-bulk": {"task": "groups.resume_bulk", "schedule": 10.0, "options": {"expires": 10}},
     "refresh-group-figures": {"task": "members.refresh_group_figures", "schedule": 600.0, "options": {"expires": 600}},
     "score-seeds": {"task": "members.score_seeds_due", "schedule": 60.0, "options": {"expires": 60}},
@@ -263,6 +266,11 @@ CELERY_BEAT_SCHEDULE = {
     "forget-messages": {"task": "members.forget_messages", "schedule": 60.0, "options": {"expires": 60}},
     "ask-for-reading": {"task": "members.ask_for_reading", "schedule": 3600.0, "options": {"expires": 3600}},
     "resume-dry-runs": {"task": "members.resume_dry_runs", "schedule": 10.0, "options": {"expires": 10}},
+    "welcome-newcomers": {"task": "members.welcome_newcomers", "schedule": 60.0, "options": {"expires": 60}},
+    "sweep-applications": {"task": "members.sweep_applications", "schedule": 600.0, "options": {"expires": 600}},
+    "catch-up-group-stats": {"task": "analytics.catch_up_group_stats", "schedule": 600.0, "options": {"expires": 600}},
+    # Judges once a night; every ten minutes it sees that it has, or goes on where it was killed.
+    "walk-group-health": {"task": "analytics.walk_group_health", "schedule": 600.0, "options": {"expires": 600}},
     "forget-idempotent-requests": {
         "task": "accounts.forget_idempotent_requests",
         "schedule": 86_400.0,

@@ -7,8 +7,14 @@ class MembersConfig(AppConfig):
     name = "members"
 
     def ready(self) -> None:
-        from members import words
+        from members import knowledge, words
+        from members.classes import kinds as class_kinds
+        from members.classes import words as class_words
         from members.conduct.kinds import register_kinds
+        from members.cleanup import kinds as cleanup_kinds
+        from members.cleanup import words as cleanup_words
+        from members.entry import kinds as entry_kinds
+        from members.entry import words as entry_words
         from members.imports.importers import register
         from members.imports.messages import MessagesImporter
         from members.seeds import words as seed_words
@@ -18,6 +24,13 @@ class MembersConfig(AppConfig):
         register(MessagesImporter())
         register_kinds()
         words.register()
+        class_kinds.register_kinds()
+        class_words.register()
         notes.register_kind()
         seed_words.register()
         kinds.register(INVITATION)
+        entry_kinds.register_kinds()
+        entry_words.register()
+        cleanup_kinds.register_kinds()
+        cleanup_words.register()
+        knowledge.register()

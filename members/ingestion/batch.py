@@ -54,7 +54,8 @@ class Refused(NamedTuple):
 
 @dataclass(frozen=True)
 class Rejection:
-    """`index` is the place in the batch; `code` one of those of Refused, or unknown_member, unknown_group, erased_member."""
+    """`index` is the place in the batch; `code` one of those of Refused, or unknown_member, unknown_group,
+    erased_member."""
 
     index: int
     code: str

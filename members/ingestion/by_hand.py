@@ -95,7 +95,7 @@ def _memberships_reread(pairs: dict[int, set[int]]) -> None:
     )
     known = {(row["member_id"], row["group_id"]): row for row in rows}
     changed, groundless = [], []
-    for membership in Membership.objects.filter(member_id__among=list(pairs)).order_by("pk"):
+    for membership in Membership.objects.filter(member_id__in=list(pairs)).order_by("pk"):
         if membership.group_id not in pairs[membership.member_id]:
             continue
         row = known.get((membership.member_id, membership.group_id))

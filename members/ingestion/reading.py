@@ -47,6 +47,7 @@ MESSAGES: dict[str, str | Promise] = {
     "properties_too_large": _("The properties are too large: at most 8,192 bytes as JSON."),
     "unknown_member": _("No such member within reach."),
     "unknown_group": _("No such group within reach."),
+    "erased_member": _("This person was erased and is not taken in again."),
 }
 
 

@@ -87,11 +87,11 @@ def newcomers_note(*, now: datetime) -> int:
     if not fresh:
         return 0
     found = Membership.objects.present().filter(
-        group_id__among=list(by_group), member_id__among=[member_id for member_id, _group in fresh]
+        group_id__in=list(by_group), member_id__in=[member_id for member_id, _group in fresh]
     )
     memberships = {(row.member_id, row.group_id): row for row in found.select_related("member")}
     last: dict[int, Newcomer] = {}
-    for newcomer in Newcomer.objects.filter(membership_id__among=[row.pk for row in memberships.values()]).order_by(
+    for newcomer in Newcomer.objects.filter(membership_id__in=[row.pk for row in memberships.values()]).order_by(
         "number"
     ):
         last[newcomer.membership_id] = newcomer

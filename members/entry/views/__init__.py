@@ -1,0 +1,1 @@
+"""Pages of entry: for staff and for applicants."""
