@@ -23,6 +23,7 @@ from campaigns.posts.services import (
     LONGEST_BODY,
     LONGEST_GRACE,
     Schedule,
+    not_permitted,
     post_create,
     post_pause,
     post_resume,
@@ -187,8 +188,8 @@ def _as_problem(error: DjangoValidationError) -> Problem:
         )
         for item in from_django(error)
     ]
-    code = errors[0].code if errors[0].code == "group_not_active" else "invalid"
-    return Problem(code, errors[0].message, errors=errors)
+    code = errors[0].code if errors[0].code in ("group_not_active", "not_permitted") else "invalid"
+    return Problem(code, errors[0].message, errors=errors, http_status=403 if code == "not_permitted" else 400)
 
 
 @extend_schema_view(get=extend_schema(summary="Read a post"))
@@ -208,8 +209,11 @@ class PostAct(PostsInReach):
     @idempotent
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         post = self.get_object()
-        if not post.may_be_changed_by(token_of(request).user):
+        user = token_of(request).user
+        if post.is_out_of_reach_of(user):
             raise Problem("out_of_reach", _("This post also goes to groups of other branches."), http_status=403)
+        if refused := post.refused_groups(user):
+            raise Problem("not_permitted", not_permitted(refused).message, http_status=403)
         try:
             changed = self.act(post)
         except DjangoValidationError as error:

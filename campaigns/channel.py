@@ -8,7 +8,7 @@ from typing import Any
 import segno
 from django import forms
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -24,7 +24,8 @@ from community_ops.lib.toasts import toast
 from delivery.models import Delivery, Kind
 from delivery.services import destination_enable
 from groups.channel import channel_kind, group_renew_page, group_set_channel
-from groups.models import Group
+from groups.models import Group, Permission
+from groups.roles.permissions import may
 
 
 class ChannelForm(MarkedForm):
@@ -51,6 +52,8 @@ class ChannelForm(MarkedForm):
 @staff_required
 def channel(request: StaffRequest, pk: int) -> HttpResponse:
     group = _visible(request, pk)
+    if request.method == "POST":
+        _hold_to_role(request, group)
     form = _form(group, request.POST or None)
     if form.is_valid():
         try:
@@ -77,6 +80,7 @@ def _page(request: StaffRequest, group: Group, form: ChannelForm, *, secret: str
         "kind": channel_kind(group),
         "page_url": page_url(group),
         "secret": secret,
+        "may_post": may(request.user, Permission.POST, group),
     }
     return render(request, "console/campaigns/channel.html", context, status=422 if form.is_bound else 200)
 
@@ -85,7 +89,7 @@ def _page(request: StaffRequest, group: Group, form: ChannelForm, *, secret: str
 @writer_required
 def channel_secret(request: StaffRequest, pk: int) -> HttpResponse:
     """Shows the signing secret, for the one who sets the receiver up."""
-    group = _visible(request, pk)
+    group = _permitted(request, pk)
     secret = group.destination.secret if group.destination and group.destination.secret_hint else ""
     return _page(request, group, _form(group), secret=secret)
 
@@ -93,7 +97,7 @@ def channel_secret(request: StaffRequest, pk: int) -> HttpResponse:
 @require_POST
 @writer_required
 def channel_enable(request: StaffRequest, pk: int) -> HttpResponse:
-    group = _visible(request, pk)
+    group = _permitted(request, pk)
     if group.destination:
         destination_enable(destination=group.destination)
         toast(request, _("The channel is switched on again."))
@@ -104,7 +108,7 @@ def channel_enable(request: StaffRequest, pk: int) -> HttpResponse:
 @writer_required
 def channel_test(request: StaffRequest, pk: int) -> HttpResponse:
     """Sends a test message; the answer shows how it fares, and asks again until that is known."""
-    group = _visible(request, pk)
+    group = _permitted(request, pk)
     delivery = delivery_test(
         by=request.user,
         now=timezone.now(),
@@ -132,7 +136,7 @@ def _test_state(request: StaffRequest, group: Group, delivery: Delivery) -> Http
 @require_POST
 @writer_required
 def page_renew(request: StaffRequest, pk: int) -> HttpResponse:
-    group = group_renew_page(by=request.user, group=_visible(request, pk))
+    group = group_renew_page(by=request.user, group=_permitted(request, pk))
     toast(request, _("The member page has a new address. The old link and code lead nowhere now."))
     return redirect("campaigns:group_channel", group.pk)
 
@@ -154,3 +158,15 @@ def page_url(group: Group) -> str:
 
 def _visible(request: StaffRequest, pk: int) -> Group:
     return get_object_or_404(Group.objects.visible_to(request.user).select_related("branch", "destination"), pk=pk)
+
+
+def _permitted(request: StaffRequest, pk: int) -> Group:
+    """The group, for those who may post to it: whoever decides where messages go decides what is said."""
+    group = _visible(request, pk)
+    _hold_to_role(request, group)
+    return group
+
+
+def _hold_to_role(request: StaffRequest, group: Group) -> None:
+    if not may(request.user, Permission.POST, group):
+        raise PermissionDenied

@@ -5,6 +5,7 @@ from django.urls import path
 from groups.bulk.urls import urlpatterns as bulk_urls
 from groups.presets.urls import urlpatterns as preset_urls
 from groups.roles.urls import urlpatterns as roles_urls
+from groups.rules.urls import urlpatterns as rule_urls
 from groups.views import console, lists
 
 app_name = "groups"
@@ -19,6 +20,7 @@ urlpatterns = [
     path("groups/<int:pk>/archive/", console.group_close, name="archive"),
     path("groups/<int:pk>/restore/", console.group_reopen, name="restore"),
     *bulk_urls,
+    *rule_urls,
     *roles_urls,
     *preset_urls,
 ]

@@ -17,9 +17,15 @@ def _cell(entry: AuditEntry) -> str:
     return f"{ROW_LABELS.get(role, role)} · {dict(Permission.choices).get(permission, permission)}"
 
 
+def _role_of(entry: AuditEntry) -> str:
+    role = entry.after.get("role", "")
+    return str(ROW_LABELS.get(role, role))
+
+
 def register() -> None:
     subjects("groups.group", Subject(_("Group"), Group.objects.visible_to, "groups:detail"))
     subjects("groups.rolepermission", Subject(_("Permission"), name=_cell))
+    subjects("groups.duty", Subject(_("Duties"), name=_role_of))
     actions(
         {
             "group.created": _("Group made"),
@@ -32,6 +38,7 @@ def register() -> None:
             "group.staff_named": _("Owner or administrator named"),
             "group.staff_released": _("Owner or administrator released"),
             "permission.changed": _("Permission changed"),
+            "duty.changed": _("Duties changed"),
         }
     )
     labels(
@@ -39,6 +46,7 @@ def register() -> None:
             "allowed": pgettext_lazy("history", "allowed"),
             "permission": pgettext_lazy("history", "permission"),
             "new_secret": _("new secret"),
+            "duties": _("duties"),
         },
         choices={
             "role": ROW_LABELS.get,

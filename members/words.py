@@ -30,6 +30,8 @@ def register() -> None:
             "member.updated": _("Member changed"),
             "member.role_given": _("Role given to a member"),
             "member.role_ended": _("Role of a member ended"),
+            "member.leader_passed": _("Candidate for opinion leader put off"),
+            "member.leader_back": _("Candidate for opinion leader proposed again"),
             "task.written": _("Task written down"),
             "task.settled": _("Task settled"),
             "task.reopened": _("Task opened again"),

@@ -20,13 +20,17 @@ from campaigns.posts.services import Schedule, post_create
 from delivery.models import Delivery
 from groups.bulk.actions import action_named
 from groups.bulk.services import bulk_start, bulk_work
-from groups.models import Group
+from groups.models import Duty, Group
+from groups.roles.duties import duties_suggest
+from members.classes.promotion import promotion_run
 from members.imports.services import import_upload, rejected_path
 from members.models import ImportRun
+from members.roles.services import member_role_grant
 from members.work.notes import task_write
 from tests.base import Cast
-from tests.builders import make_group, make_member
+from tests.builders import make_group, make_member, make_rules
 from tests.matrix import ROUTES, WHO, Route
+from tests.members.conduct import conduct_things
 
 
 def routes(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
@@ -83,6 +87,9 @@ def make_world(cast: Cast) -> World:
     member = make_member("王子涵妈妈", groups=[group])
     world.objects |= {"group": group.pk, "member": member.pk, "mei": cast.mei.pk, "branch": cast.hangzhou.pk}
     now = timezone.now()
+    duties_suggest(by=None, now=now)
+    role = member_role_grant(by=cast.mei, now=now, membership=member.memberships.get(), role="leader")
+    world.objects |= {"duty": Duty.objects.earliest("pk").pk, "role": "leader", "member_role": role.pk}
     world.objects["task"] = task_write(by=cast.mei, now=now, text="联系绘本馆", due_at=now, group=group).pk
     schedule = Schedule(timezone="Asia/Shanghai", rrule="FREQ=DAILY", start="2026-03-01T09:00")
     post = post_create(by=cast.mei, now=now, title="早安", body="今日书单", groups=[group], schedule=schedule)
@@ -100,13 +107,17 @@ def make_world(cast: Cast) -> World:
         chosen=Group.objects.filter(pk=group.pk),
     )
     bulk_work(run_id=tagged.pk)
-    world.objects |= {"bulk_run": tagged.pk, "bulk_subject": "group"}
+    world.objects |= {"bulk_run": tagged.pk, "bulk_subject": "group", "motivation": "growth"}
+    world.objects |= {"promotion": promotion_run(by=cast.lin, now=now, year=2020).pk}
     upload = SimpleUploadedFile("messages.csv", b"occurred_at,group,member\n2026-03-01 09:00,g1,u1\n")
     run = import_upload(by=cast.mei, kind="messages", file=upload, now=now)
     finished = import_upload(by=cast.mei, kind="messages", file=upload, now=now)
     rejected_path(finished).write_text("reason\n", encoding="utf-8")
     ImportRun.objects.filter(pk=finished.pk).update(state="done", rows_rejected=1)
     world.objects |= {"import": run.pk, "import_done": finished.pk}
+    world.objects |= make_rules(cast.lin, cast.hangzhou)
+    rule_set = RuleSet.objects.get(pk=world.objects["rule_set"])
+    world.objects |= conduct_things(cast.mei, group, member, rule_set, now)
     for who, user in world.people.items():
         scopes = [scope for scope in Scope.values if user.may_write or scope.endswith(":read")]
         token, world.objects[f"{who}_token"] = token_issue(by=None, user=user, scopes=scopes)

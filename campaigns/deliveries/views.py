@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -23,7 +24,8 @@ from campaigns.posts.selectors import deliveries_visible_to
 from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
 from delivery.models import Delivery, Kind, State
-from groups.models import Group
+from groups.models import Group, Permission
+from groups.roles.permissions import may
 
 NEEDS_A_PERSON = "needs"
 MOST_CHOICES = 500
@@ -156,11 +158,14 @@ def delivery_list(request: StaffRequest) -> HttpResponseBase:
 @staff_required
 def delivery_detail(request: StaffRequest, pk: int) -> HttpResponse:
     delivery = _visible(request, pk)
+    group = get_object_or_404(Group, pk=delivery.group_id)
+    permitted = may(request.user, Permission.POST, group)
     context = {
         "delivery": delivery,
-        "group": get_object_or_404(Group, pk=delivery.group_id),
+        "group": group,
+        "refused": request.user.may_write and not permitted,
         "post": Post.objects.filter(pk=delivery.post_id).first() if delivery.post_id else None,
-        "decisions": OFFERED.get(delivery.state, []) if request.user.may_write else [],
+        "decisions": OFFERED.get(delivery.state, []) if permitted else [],
         "history": [
             (Decision[entry.action.removeprefix("delivery.").upper()].label, entry)
             for entry in AuditEntry.objects.filter(subject_type="delivery.delivery", subject_id=delivery.pk)
@@ -173,6 +178,8 @@ def delivery_detail(request: StaffRequest, pk: int) -> HttpResponse:
 @writer_required
 def delivery_act(request: StaffRequest, pk: int, decision: str) -> HttpResponse:
     delivery = _visible(request, pk)
+    if not may(request.user, Permission.POST, get_object_or_404(Group, pk=delivery.group_id)):
+        raise PermissionDenied
     if delivery_decide(by=request.user, now=timezone.now(), delivery=delivery, decision=Decision(decision)):
         texts = {
             Decision.SEND: _("It is on its way."),
@@ -206,7 +213,7 @@ def group_feed(request: StaffRequest, pk: int) -> HttpResponse:
     start = (page - 1) * FEED_PAGE
     sent = Delivery.objects.filter(group_id=group.pk, state=State.SENT).select_related("message")
     rows = list(sent.order_by("-settled_at", "-pk")[start : start + FEED_PAGE + 1])
-    may_plan = request.user.may_write and group.may_be_posted_to
+    may_plan = group.may_be_posted_to and may(request.user, Permission.POST, group)
     context = {
         "group": group,
         "rows": rows[:FEED_PAGE],

@@ -17,7 +17,7 @@ from campaigns.posts.services import LONGEST_BODY, LONGEST_GRACE, Schedule
 from campaigns.posts.words import Repeat, choices_of, schedule_from
 from community_ops.lib.forms import MarkedForm
 from delivery.models import Missed
-from groups.models import Group
+from groups.models import Group, Permission
 
 WEEKDAY_CHOICES = [(name, WEEKDAYS_ABBR[number]) for number, name in enumerate(WEEKDAYS)]
 
@@ -137,7 +137,7 @@ class PostForm(ScheduleForm):
                 **initial,
             }
         super().__init__(data, now=now, post=post, initial=initial)
-        self.postable = Group.objects.visible_to(user).postable()
+        self.postable = Group.objects.visible_to(user).postable().permitted(user, Permission.POST)
         if post:
             del self.fields["groups"]
         else:

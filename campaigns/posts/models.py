@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from campaigns.posts.querysets import OccurrenceQuerySet, PostQuerySet
 from delivery.models import Message, Missed
-from groups.models import Group
+from groups.models import Group, Permission
 
 
 class PostState(models.TextChoices):
@@ -60,14 +60,23 @@ class Post(models.Model):
         """Whether it can still be changed, paused or stopped."""
         return self.state in (PostState.ACTIVE, PostState.PAUSED)
 
-    def may_be_changed_by(self, user: User) -> bool:
-        """Only who may write and reaches every group of the post: a branch cannot stop what others wait for."""
-        if not user.may_write:
-            return False
-        if user.branch_id is None:
-            return True
+    def is_out_of_reach_of(self, user: User) -> bool:
+        """Whether it also goes to groups of other branches: a branch cannot stop what others wait for."""
         # Not by self.groups, which a page may have narrowed to what the person sees.
-        return not PostGroup.objects.filter(post=self).exclude(group__branch_id=user.branch_id).exists()
+        of_others = PostGroup.objects.filter(post=self).exclude(group__branch_id=user.branch_id)
+        return user.branch_id is not None and of_others.exists()
+
+    def refused_groups(self, user: User) -> list[str]:
+        """The names of its groups to which this person's roles do not let them post."""
+        permitted = Group.objects.permitted(user, Permission.POST)
+        groups = Group.objects.filter(posts=self).exclude(pk__in=permitted.values("pk"))
+        return list(groups.order_by("name", "pk").values_list("name", flat=True))
+
+    def may_be_changed_by(self, user: User) -> bool:
+        """Only who may write, reaches every group of the post, and may post to each."""
+        if not user.may_write or self.is_out_of_reach_of(user):
+            return False
+        return user.is_admin or not self.refused_groups(user)
 
 
 class PostGroup(models.Model):

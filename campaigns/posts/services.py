@@ -32,7 +32,7 @@ from delivery.services import (
     deliveries_reword,
     message_create,
 )
-from groups.models import Group
+from groups.models import Group, Permission
 
 logger = structlog.get_logger(__name__)
 
@@ -92,13 +92,16 @@ def post_create(
     """Makes a post and plans its first occurrences.
 
     A single time that has passed is left to the policy for missed times. Raises ValidationError by field; code
-    `group_not_active` for a group that cannot be posted to yet or any more.
+    `group_not_active` for a group that cannot be posted to yet or any more, `not_permitted` for one to which the roles
+    of `by` do not let them post.
     """
     _check(title, body, missed, late_minutes)
     if not groups:
         raise ValidationError({"groups": ValidationError(_("Choose at least one group."), code="required")})
     if closed := [group.name for group in groups if not group.may_be_posted_to]:
         raise ValidationError({"groups": _not_active(closed)})
+    if by:
+        _check_permitted(by, groups)
     rule = schedule.checked()
     with transaction.atomic():
         post = Post.objects.create(
@@ -239,6 +242,19 @@ def _halt(by: User | None, now: datetime, post: Post, state: PostState, code: st
         audit_record(by=by, action=f"post.{code}", subject=post, after={"cancelled": cancelled})
     post.state = state
     return True
+
+
+def _check_permitted(by: User, groups: Sequence[Group]) -> None:
+    permitted = set(Group.objects.permitted(by, Permission.POST).values_list("pk", flat=True))
+    if refused := [group.name for group in groups if group.pk not in permitted]:
+        raise ValidationError({"groups": not_permitted(refused)})
+
+
+def not_permitted(names: Sequence[str]) -> ValidationError:
+    """That somebody's roles do not let them post to these groups."""
+    shown = _("%(names)s and others") % {"names": ", ".join(names[:5])} if len(names) > 5 else ", ".join(names)
+    text = _("Your role does not let you post to: %(groups)s. Administrators decide that under Roles.")
+    return ValidationError(text % {"groups": shown}, code="not_permitted")
 
 
 def _locked(post: Post) -> Post:

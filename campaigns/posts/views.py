@@ -23,14 +23,23 @@ from campaigns.deliveries.views import delivery_listing
 from campaigns.posts.forms import PostForm, ScheduleForm
 from campaigns.posts.models import Post, PostState
 from campaigns.posts.selectors import deliveries_visible_to
-from campaigns.posts.services import post_create, post_pause, post_resume, post_stop, post_update
+from campaigns.posts.services import (
+    LONGEST_BODY,
+    not_permitted,
+    post_create,
+    post_pause,
+    post_resume,
+    post_stop,
+    post_update,
+)
 from campaigns.posts.words import schedule_words
 from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
 from delivery.models import Delivery, State
 from delivery.services import NOT_BEGUN
-from groups.models import Group
+from groups.models import Group, Permission
+from groups.roles.permissions import may
 
 PREVIEWED = 5
 GROUPS_FOUND = 20
@@ -105,9 +114,13 @@ def post_new(request: StaffRequest) -> HttpResponse:
     now = timezone.now()
     source = _asked(Post.objects.visible_to(request.user), request.GET.get("from", ""))
     group = _asked(Group.objects.visible_to(request.user), request.GET.get("group", ""))
-    form = PostForm(
-        request.POST or None, user=request.user, now=now, initial=_initial(now, source, group, request.user)
-    )
+    if group and not may(request.user, Permission.POST, group):
+        warn(request, str(not_permitted([group.name]).message))
+        return redirect("groups:detail", group.pk)
+    # Other pages suggest what to say; nothing is planned before somebody sends the form.
+    suggested = {name: request.GET[name][:LONGEST_BODY] for name in ("title", "body") if request.GET.get(name)}
+    initial = _initial(now, source, group, request.user) | suggested
+    form = PostForm(request.POST or None, user=request.user, now=now, initial=initial)
     if form.is_valid() and form.schedule:
         data = form.cleaned_data
         try:
@@ -162,7 +175,8 @@ def _group_choices(form: PostForm, request: StaffRequest) -> dict[str, Any]:
 
 
 def _groups_found(user: User, text: str, taken: set[int]) -> tuple[list[Group], bool]:
-    groups = Group.objects.visible_to(user).postable().matching(text).exclude(pk__in=taken).order_by("name", "pk")
+    postable = Group.objects.visible_to(user).postable().permitted(user, Permission.POST)
+    groups = postable.matching(text).exclude(pk__in=taken).order_by("name", "pk")
     found = list(groups[: GROUPS_FOUND + 1])
     return found[:GROUPS_FOUND], len(found) > GROUPS_FOUND
 
@@ -210,7 +224,8 @@ def post_detail(request: StaffRequest, pk: int) -> HttpResponseBase:
         "words": schedule_words(post),
         "next_times": post.occurrences.coming(now)[:PREVIEWED],
         "may_change": post.is_open and post.may_be_changed_by(request.user),
-        "out_of_reach": request.user.may_write and not post.may_be_changed_by(request.user),
+        "out_of_reach": request.user.may_write and post.is_out_of_reach_of(request.user),
+        "refused": post.refused_groups(request.user) if request.user.may_write else [],
         "listing": listing,
         "counts": counts,
     }

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
-from groups.roles.models import GroupRole, Permission, RolePermission
+from groups.roles.models import GroupRole, Permission, RolePermission, StaffRole
 
 if TYPE_CHECKING:
     from groups.models import Group
@@ -55,7 +55,20 @@ def allows(roles: Iterable[str], permission: str) -> bool:
     return any(permission in allowed[role] for role in roles)
 
 
+def may_name_staff(user: User, group: Group) -> bool:
+    """Whether this person names the owner and the administrators of a group: administrators of the platform, its
+    owner, and while it has none whoever may change something there."""
+    if user.is_admin:
+        return True
+    if not user.may_write or (user.branch_id is not None and user.branch_id != group.branch_id):
+        return False
+    owners = set(StaffRole.objects.filter(group=group, role=GroupRole.OWNER).values_list("user_id", flat=True))
+    return not owners or user.pk in owners
+
+
 def may(user: User, permission: str, group: Group) -> bool:
     """Whether this person of the staff may do this in this group. At most two queries."""
+    if user.is_admin and user.branch_id is None:
+        return True
     groups = type(group).objects.filter(pk=group.pk).visible_to(user)
     return groups.permitted(user, permission).exists()
