@@ -5,3 +5,10 @@ from django.apps import AppConfig
 
 class AnalyticsConfig(AppConfig):
     name = "analytics"
+
+    def ready(self) -> None:
+        from analytics.health import merging, warnings, words
+
+        warnings.kind_register()
+        merging.kind_register()
+        words.register()

@@ -52,3 +52,38 @@ ATTEMPT = _(
     "Every start within the range is tried, and the time runs from the first step. Of a member's attempts the furthest "
     "counts, then the quickest to get there. One event serves one step. Times are those since the step before."
 )
+# The health of groups, with the thresholds that stand; docs/health.md tells the whole of it.
+HEALTH = (
+    _("Activity: how many members did anything in two weeks, counted by day: one member on three days counts three."),
+    _(
+        "Declining: activity is at least %(decline)d%% below what was usual in the group's own eight weeks before (the "
+        "median of four fortnights), and by more than chance explains; or %(leaving)d%% of the members left within two "
+        "weeks. A decline is over when three quarters are back."
+    ),
+    _(
+        "Dead: an activity of at most %(dead_activity)d in two weeks, or below %(least_activity)d in four weeks. It "
+        "lives again with %(least_activity)d in two weeks."
+    ),
+    _(
+        "Growing: %(growth)d%% more members than two weeks ago. Forming: younger than %(new_days)d days, or fewer than "
+        "%(least_members)d members."
+    ),
+    _("A stage changes when two days in a row say the same. Administrators decide the thresholds."),
+    _("Noise: messages a day for each member present, over seven days."),
+    _(
+        "Interactions by staff: posts that were sent, and what members who own or administer the group wrote and "
+        "liked. The floor is %(floor)d a day."
+    ),
+)
+MISTAKES = _("Six mistakes: counted over four weeks. Where there is too little to say anything, it says “No data”.")
+BRANCHES = (
+    _("Members: present in an open group of the branch. Who is in groups of two branches counts in both."),
+    _("Active: members with any event in a group of the branch in 7 days; the share is that of all its members."),
+    _(
+        "Back in week 4: of those who came into a group in the 28 days that ended five weeks ago, how many did "
+        "something there 28 to 34 days later."
+    ),
+    _("Orders: of members who are in a group of the branch. Buyers: members with an order in 28 days, of all members."),
+    _("Floor kept: days on which staff interacted often enough, of all days of all active groups in 28 days."),
+    _("The small numbers: more or fewer than in as many days before; for shares in percentage points."),
+)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from analytics.health import urls as health
 from analytics.views import console
 
 app_name = "analytics"
@@ -11,4 +12,5 @@ urlpatterns = [
     path("reports/funnel/", console.funnel, name="funnel"),
     path("reports/people/", console.people, name="people"),
     path("reports/groups/", console.group_options, name="group_options"),
+    *health.urlpatterns,
 ]

@@ -13,6 +13,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.views import SpectacularAPIView
 
 from analytics.api import ActivityView, FunnelView, RetentionView
+from analytics.health.api import GroupHealthDetail, HealthList
 from campaigns.api import DeliveryList, PostDetail, PostList, PostPause, PostResume, PostStop
 from community_ops.lib.problems import problem_json
 from groups.api import GroupDetail, GroupList
@@ -44,6 +45,8 @@ urlpatterns = [
     path("messages/", MessagesView.as_view(), name="messages"),
     path("groups/", GroupList.as_view(), name="groups"),
     path("groups/<int:pk>/", GroupDetail.as_view(), name="group"),
+    path("groups/<int:pk>/health/", GroupHealthDetail.as_view(), name="group-health"),
+    path("health/", HealthList.as_view(), name="health"),
     path("members/", MemberList.as_view(), name="members"),
     path("members/<int:pk>/", MemberDetail.as_view(), name="member"),
     path("reports/funnel/", FunnelView.as_view(), name="report-funnel"),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, Max, Min, OuterRef, Q, Subquery, Sum
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, Sum
 
 from accounts.policies import policy_get
 from activity.models import Event
@@ -15,6 +15,7 @@ from analytics.health.days import ONE, Days, local_day
 from analytics.health.judging import LOOKBACK, Before, Course, Verdict, judge
 from analytics.health.models import DailyGroupStat, GroupHealth, HealthWalk
 from analytics.health.policy import HealthPolicy
+from analytics.health.selectors import latest_of
 from analytics.health.warnings import Turn, turn_between, warnings_raise
 from groups.lifecycle import group_stages_set
 from groups.models import Group, GroupPlan
@@ -107,7 +108,7 @@ def _recount(part: Collection[int], day: date) -> None:
 
 def groups_judge(*, groups: Collection[int], day: date, now: datetime, policy: HealthPolicy) -> None:
     """Judges these groups for every day up to `day` that is not judged yet, and says so when one has turned."""
-    last = _last_rows(groups)
+    last = latest_of(groups)
     rows: list[GroupHealth] = []
     latest: dict[int, GroupHealth] = {}
     turns: list[Turn] = []
@@ -152,11 +153,6 @@ def _standing(row: GroupHealth | None) -> Before | None:
         return None
     usual = next((reason["usual"] for reason in row.reasons if reason["code"] == "fell"), 0)
     return Before(row.stage, row.since, usual)
-
-
-def _last_rows(groups: Collection[int]) -> dict[int, GroupHealth]:
-    newest = GroupHealth.objects.filter(group=OuterRef("group")).order_by("-day").values("day")[:1]
-    return {row.group_id: row for row in GroupHealth.objects.filter(group__in=groups, day=Subquery(newest))}
 
 
 def courses_of(groups: Collection[int], day: date, policy: HealthPolicy, length: int = HISTORY) -> dict[int, Course]:
