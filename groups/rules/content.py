@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 from django.utils.translation import gettext as _
@@ -128,12 +128,14 @@ def content_check(content: VersionContent) -> VersionContent:
 def rule_check(rule: RuleContent) -> RuleContent:
     """One rule in one form. Raises ContentError with paths inside of the rule."""
     errors: list[tuple[str, str]] = []
-    text = rule.text.strip() if isinstance(rule.text, str) else ""
+    given: Any = rule.text
+    text = given.strip() if isinstance(given, str) else ""
     if not text:
         errors.append(("/text", _("Say the rule in a sentence that members understand.")))
     if len(text) > LONGEST_TEXT:
         errors.append(("/text", _("At most %(most)s characters.") % {"most": LONGEST_TEXT}))
-    if rule.code and not (isinstance(rule.code, str) and CODE.fullmatch(rule.code)):
+    code: Any = rule.code
+    if code and not (isinstance(code, str) and CODE.fullmatch(code)):
         errors.append(("/code", _("Use small letters, digits and hyphens, at most 40.")))
     for name, choices in (("category", Category), ("detector", Detector), ("action", Action)):
         if getattr(rule, name) not in choices.values:
@@ -159,7 +161,7 @@ def rule_check(rule: RuleContent) -> RuleContent:
     )
 
 
-def ladder_errors(ladder: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+def ladder_errors(ladder: Iterable[Any]) -> list[tuple[str, str]]:
     """What is wrong with a ladder: strikes grow from step to step, and actions never get milder."""
     errors: list[tuple[str, str]] = []
     last_strikes, last_hardness = 0, -1
@@ -173,10 +175,9 @@ def ladder_errors(ladder: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
         if not _is_number(strikes, 1, 100):
             errors.append((f"{path}/strikes", _number_words(1, 100)))
             continue
-        if action not in HARDNESS:
+        if not isinstance(action, str) or action not in HARDNESS:
             errors.append((f"{path}/action", _("One of: %(values)s.") % {"values": ", ".join(Action.values)}))
             continue
-        assert isinstance(strikes, int)
         if strikes <= last_strikes:
             errors.append((f"{path}/strikes", _("Each step needs more strikes than the one before.")))
         if HARDNESS[action] < last_hardness:
@@ -273,7 +274,7 @@ def _new_code(category: str, taken: set[str]) -> str:
     return code
 
 
-def _is_number(value: Any, least: int, most: int) -> bool:
+def _is_number(value: Any, least: int, most: int) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 

@@ -74,8 +74,17 @@ class VersionDiff:
     def is_empty(self) -> bool:
         return not self.details and not self.changed
 
-    def count(self, kind: str) -> int:
-        return sum(rule.kind == kind for rule in self.rules)
+    @property
+    def added(self) -> int:
+        return sum(rule.kind == "added" for rule in self.rules)
+
+    @property
+    def removed(self) -> int:
+        return sum(rule.kind == "removed" for rule in self.rules)
+
+    @property
+    def changed_count(self) -> int:
+        return sum(rule.kind in ("changed", "moved") for rule in self.rules)
 
 
 def version_diff(old: VersionContent | None, new: VersionContent) -> VersionDiff:

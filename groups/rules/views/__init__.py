@@ -1,0 +1,3 @@
+"""The pages of rule sets."""
+
+from __future__ import annotations
