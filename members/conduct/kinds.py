@@ -7,11 +7,12 @@ from datetime import datetime
 
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from accounts.models import User
 from activity.models import BuiltInKind
 from groups.models import Action
+from members.conduct.acknowledgements import UNREAD
 from members.conduct.services import INVITE_BACK, TASK_KINDS, UNMUTE
 from members.ingestion.by_hand import Deed, events_by_hand, events_take_back
 from members.models import StaffTask, TaskState
@@ -27,30 +28,35 @@ def _sentence(words: str | Promise) -> Callable[[StaffTask], str]:
     return sentence
 
 
+def _unread_sentence(task: StaffTask) -> str:
+    number = task.data.get("number", 0)
+    words = ngettext(
+        "%(number)d member of %(group)s has not read the rules: send them their link",
+        "%(number)d members of %(group)s have not read the rules: send them their link",
+        number,
+    )
+    return words % {"number": number, "group": task.group}
+
+
 def _link(task: StaffTask) -> str:
     return reverse("members:violation", args=[task.subject_id])
+
+
+def _ref(task: StaffTask) -> str:
+    return f"conduct:{task.pk}:{task.settled_at}"
 
 
 def member_removed(task: StaffTask, by: User, now: datetime) -> None:
     """The membership ends with the task, by an event as any other departure."""
     if task.state == TaskState.DONE and task.outcome == DONE.slug and task.member and task.group:
-        deed = Deed(
-            ref=f"conduct:{task.pk}:{now.isoformat()}",
-            member=task.member,
-            group=task.group,
-            kind=BuiltInKind.LEFT,
-            at=now,
-            properties={"reason": "removed", "violation": task.subject_id},
-        )
-        task.data = {**task.data, "event": events_by_hand(deeds=[deed], now=now)[0]}
-        task.save(update_fields=["data"])
+        properties = {"reason": "removed", "violation": task.subject_id}
+        deed = Deed(_ref(task), task.member, task.group, BuiltInKind.LEFT, now, properties=properties)
+        events_by_hand(deeds=[deed], now=now)
 
 
 def member_not_removed(task: StaffTask, by: User, now: datetime) -> None:
     """Takes member_removed back: nobody left."""
-    if key := task.data.pop("event", ""):
-        events_take_back(keys=[key], now=now)
-        task.save(update_fields=["data"])
+    events_take_back(refs=[_ref(task)], now=now)
 
 
 def register_kinds() -> None:
@@ -100,5 +106,14 @@ def register_kinds() -> None:
             sentence=_sentence(gettext_lazy("Let %(member)s write again: the mute was overturned")),
             outcomes=(DONE, REFUSED),
             link=_link,
+        )
+    )
+    register(
+        TaskKind(
+            slug=UNREAD,
+            label=gettext_lazy("Remind of unread rules"),
+            icon="checklist",
+            sentence=_unread_sentence,
+            link=lambda task: reverse("members:group_rules", args=[task.subject_id]),
         )
     )

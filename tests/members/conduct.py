@@ -5,10 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from accounts.models import User
 from activity.services import event_key
 from groups.models import Group, Rule, RuleSet, RuleSetVersion
+from groups.rules.services import group_rule_set_assign
 from members.conduct.judging import IncomingMessage, Taken, messages_take
-from members.models import Member
+from members.conduct.reposting import group_keep_messages
+from members.conduct.trial import dry_run_run, dry_run_start
+from members.links import membership_token
+from members.models import Member, Violation
 from tests.builders import NOW, make_group
 
 ADS: dict[str, Any] = {
@@ -75,3 +80,20 @@ def write(
     key = event_key("tests", f"message {id or (group.pk, member.pk, at.isoformat(), text)}")
     message = IncomingMessage(key, member.external_id, group.external_id, at, type, text)
     return messages_take(messages=[message], source="tests", by=None, create_missing=False, now=now or at)
+
+
+def conduct_things(by: User, group: Group, member: Member, rule_set: RuleSet, now: datetime) -> dict[str, Any]:
+    """What the addresses of conduct take: a violation that waits, a personal link, and a dry run that is done."""
+    group_rule_set_assign(by=by, group=group, rule_set=rule_set)
+    group_keep_messages(by=by, group=group, keeps=True)
+    write(group, member, "代购奶粉找我", at=now)
+    violation = Violation.objects.get(group=group)
+    membership = member.memberships.select_related("group").get(group=group)
+    run = dry_run_start(by=by, now=now, version=violation.rule.version, groups=[group])
+    dry_run_run(run_id=run.pk)
+    return {
+        "violation": violation.pk,
+        "membership": membership.pk,
+        "personal_link": membership_token(membership),
+        "dry_run": run.pk,
+    }
