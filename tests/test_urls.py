@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,12 +16,13 @@ from django.utils import timezone
 
 from accounts.scopes import Scope
 from accounts.services import token_issue
+from analytics.health.services import health_walk
 from campaigns.deliveries.services import delivery_test
 from campaigns.posts.services import Schedule, post_create
 from delivery.models import Delivery
 from groups.bulk.actions import action_named
 from groups.bulk.services import bulk_start, bulk_work
-from groups.models import Duty, Group
+from groups.models import Duty, Group, RuleSet
 from groups.roles.duties import duties_suggest
 from members.classes.promotion import promotion_run
 from members.imports.services import import_upload, rejected_path
@@ -30,6 +32,7 @@ from members.work.notes import task_write
 from tests.base import Cast
 from tests.builders import make_group, make_member, make_rules
 from tests.matrix import ROUTES, WHO, Route
+from tests.members.seed_things import make_seed_things
 from tests.members.conduct import conduct_things
 
 
@@ -118,6 +121,8 @@ def make_world(cast: Cast) -> World:
     world.objects |= make_rules(cast.lin, cast.hangzhou)
     rule_set = RuleSet.objects.get(pk=world.objects["rule_set"])
     world.objects |= conduct_things(cast.mei, group, member, rule_set, now)
+    health_walk(now=now + timedelta(days=1))
+    world.objects |= make_seed_things(by=cast.mei, group=group, member=member)
     for who, user in world.people.items():
         scopes = [scope for scope in Scope.values if user.may_write or scope.endswith(":read")]
         token, world.objects[f"{who}_token"] = token_issue(by=None, user=user, scopes=scopes)
@@ -126,7 +131,9 @@ def make_world(cast: Cast) -> World:
 
 
 @pytest.fixture
-def world(cast: Cast) -> World:
+def world(cast: Cast, settings: Any) -> World:
+    # A database of the broker in which no worker of another test gives signs of life.
+    settings.REDIS_URL = f"{settings.REDIS_URL.rpartition('/')[0]}/9"
     return make_world(cast)
 
 
