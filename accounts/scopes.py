@@ -18,6 +18,7 @@ class Scope(models.TextChoices):
     CAMPAIGNS_READ = "campaigns:read", _("Read posts and deliveries")
     CAMPAIGNS_WRITE = "campaigns:write", _("Plan and change posts")
     ORDERS_WRITE = "orders:write", _("Write orders")
+    AUDIT_READ = "audit:read", _("Read the audit trail")
 
 
 def token_digest(token: str) -> str:

@@ -17,8 +17,10 @@ from activity.models import BuiltInKind, Event
 from campaigns.posts.selectors import deliveries_visible_to
 from delivery.models import Delivery, State
 from delivery.reasons import reason
-from groups.models import Group, GroupState
-from members.models import ImportRun, ImportState
+from groups.models import Group, GroupState, Permission
+from groups.roles.duties import MyDuty, my_duties
+from members.models import ImportRun, ImportState, StaffTask, TaskState
+from members.work.selectors import TaskItem, task_items, with_names
 
 # How long a failure stays a task of today; later it is history, found among the deliveries.
 FAILURES_STAY = timedelta(days=3)
@@ -28,11 +30,13 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class DeliveryTask:
-    """A delivery with the group it goes to; `why` says in words what happened to it."""
+    """A delivery with the group it goes to; `why` says in words what happened to it, `may_act` whether the person may
+    decide it."""
 
     delivery: Delivery
     group: Group
     why: str
+    may_act: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Figure:
 @dataclass(frozen=True)
 class Day:
     sent: Figure
+    settled: Figure
     active: Figure
     messages: Figure
     joined: Figure
@@ -64,6 +69,9 @@ class Day:
 class Tasks:
     deliveries: list[DeliveryTask]
     deliveries_count: int
+    to_do: list[TaskItem]
+    to_do_count: int
+    duties: list[MyDuty]
     imports: list[ImportRun]
     coming: list[DeliveryTask]
     quiet: GroupTasks
@@ -75,6 +83,8 @@ class Tasks:
         """Whether nobody has to do anything; what comes by itself does not count."""
         return not (
             self.deliveries_count
+            or self.to_do_count
+            or any(duty.left for duty in self.duties)
             or any(run.state != ImportState.RUNNING for run in self.imports)
             or self.quiet.count
             or self.forming.count
@@ -83,7 +93,7 @@ class Tasks:
 
 
 def day_so_far(*, user: User, now: datetime) -> Day:
-    """How the local day stands at `now`, beside yesterday at the same time of day. Two queries."""
+    """How the local day stands at `now`, beside yesterday at the same time of day. Three queries."""
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     # Wall clock, not 24 hours: after a change of the clocks, noon is compared with noon.
     yesterday = midnight - timedelta(days=1)
@@ -111,7 +121,15 @@ def day_so_far(*, user: User, now: datetime) -> Day:
             to_come=Count("pk", filter=Q(state=State.PLANNED, due_at__gt=now)),
         )
     )
+    ended = (
+        StaffTask.objects.visible_to(user)
+        .filter(state=TaskState.DONE, settled_at__gte=yesterday)
+        .aggregate(
+            today=Count("pk", filter=Q(settled_at__gte=midnight)), before=Count("pk", filter=Q(settled_at__lt=until))
+        )
+    )
     return Day(
+        settled=Figure(ended["today"], ended["before"]),
         sent=Figure(sent["today"], sent["before"]),
         active=Figure(row["active"], row["active_before"]),
         messages=Figure(row["messages"], row["messages_before"]),
@@ -128,16 +146,24 @@ def tasks_of(*, user: User, now: datetime) -> Tasks:
     stuck_shown = list(stuck.order_by("due_at", "pk")[:SHOWN])
     coming_shown = list(coming.order_by("due_at", "pk")[:SHOWN])
     groups = Group.objects.visible_to(user).in_bulk({row.group_id for row in (*stuck_shown, *coming_shown)})
+    permitted = set(Group.objects.permitted(user, Permission.POST).filter(pk__in=groups).values_list("pk", flat=True))
 
     def tasks(rows: list[Delivery]) -> list[DeliveryTask]:
         return [
-            DeliveryTask(row, groups[row.group_id], reason(row.error_code, row.error))
+            DeliveryTask(row, groups[row.group_id], reason(row.error_code, row.error), row.group_id in permitted)
             for row in rows
             if row.group_id in groups
         ]
 
+    to_do = StaffTask.objects.visible_to(user).open()
+    if user.may_write:
+        to_do = to_do.falling_to(user)
+    to_do_shown = list(with_names(to_do).order_by("due_at", "pk")[:SHOWN])
     visible = Group.objects.visible_to(user)
     return Tasks(
+        to_do=task_items(to_do_shown, now),
+        to_do_count=to_do.count() if len(to_do_shown) == SHOWN else len(to_do_shown),
+        duties=my_duties(user=user, now=now),
         deliveries=tasks(stuck_shown),
         deliveries_count=stuck.count() if len(stuck_shown) == SHOWN else len(stuck_shown),
         imports=_imports(user, now) if user.may_write else [],

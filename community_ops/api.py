@@ -12,6 +12,7 @@ from django.views.generic import TemplateView
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.views import SpectacularAPIView
 
+from accounts.api import AuditList
 from analytics.api import ActivityView, FunnelView, RetentionView
 from analytics.health.api import GroupHealthDetail, HealthList
 from campaigns.api import DeliveryList, PostDetail, PostList, PostPause, PostResume, PostStop
@@ -20,6 +21,9 @@ from groups.api import GroupDetail, GroupList
 from members.api import MemberDetail, MemberList
 from members.conduct.messages_api import MessagesView
 from members.ingestion.api import EventsView
+from members.roles.api import GroupRoles
+from members.seeds.api import SeedAnswers, SeedUserDetail, SeedUserList, SeedUserMove
+from members.work.api import TaskList, TaskSettle
 
 
 class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -47,8 +51,16 @@ urlpatterns = [
     path("groups/<int:pk>/", GroupDetail.as_view(), name="group"),
     path("groups/<int:pk>/health/", GroupHealthDetail.as_view(), name="group-health"),
     path("health/", HealthList.as_view(), name="health"),
+    path("groups/<int:pk>/roles/", GroupRoles.as_view(), name="group-roles"),
+    path("tasks/", TaskList.as_view(), name="tasks"),
+    path("tasks/<int:pk>/settle/", TaskSettle.as_view(), name="task-settle"),
+    path("audit/", AuditList.as_view(), name="audit"),
     path("members/", MemberList.as_view(), name="members"),
     path("members/<int:pk>/", MemberDetail.as_view(), name="member"),
+    path("members/<int:pk>/seed-answers/", SeedAnswers.as_view(), name="member-seed-answers"),
+    path("seed-users/", SeedUserList.as_view(), name="seed-users"),
+    path("seed-users/<int:pk>/", SeedUserDetail.as_view(), name="seed-user"),
+    path("seed-users/<int:pk>/move/", SeedUserMove.as_view(), name="seed-user-move"),
     path("reports/funnel/", FunnelView.as_view(), name="report-funnel"),
     path("reports/retention/", RetentionView.as_view(), name="report-retention"),
     path("reports/activity/", ActivityView.as_view(), name="report-activity"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from statistics import median
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import transaction
 from django.db.models import Count, Q
@@ -107,8 +107,8 @@ def candidates(*, group: Group, now: datetime, policy: LeaderPolicy | None = Non
     """
     policy = policy or policy_get(LeaderPolicy)
     kinds = {"messages": BuiltInKind.MESSAGE, "answers": BuiltInKind.ANSWER, "likes": BuiltInKind.LIKE}
-    rows = {
-        row["member_id"]: row
+    rows: dict[int, dict[str, Any]] = {
+        row["member_id"]: dict(row)
         for row in Event.objects.filter(group_id=group.pk, at__gt=now - timedelta(days=policy.window_days), at__lte=now)
         .exclude(kind__slug__in=[BuiltInKind.JOINED, BuiltInKind.LEFT])
         .values("member_id")

@@ -8,7 +8,11 @@ import time_machine
 from campaigns.today import day_so_far, tasks_of
 from delivery.models import Delivery, Kind, Message, State
 from groups.models import Group
+from groups.roles.duties import DutyDraft, duties_save
+from groups.roles.permissions import OPERATOR
+from groups.roles.services import role_permission_set, staff_role_grant
 from members.models import ImportRun, ImportState
+from members.work.notes import task_write
 from tests.builders import NOW, make_group, make_member
 
 pytestmark = pytest.mark.django_db
@@ -160,3 +164,39 @@ def test_the_start_address_leads_to_today_and_strangers_to_the_door(client, cast
     client.force_login(cast.ana)
     assert client.get("/")["Location"] == "/today/"
     assert client.post("/today/").status_code in (403, 405)
+
+
+# Tasks and duties
+
+
+def test_tasks_that_fall_to_me_and_my_duties_are_settled_in_place(client, cast):
+    group = make_group(branch=cast.hangzhou)
+    staff_role_grant(by=cast.lin, now=NOW, group=group, user=cast.mei, role="owner")
+    duties_save(by=cast.lin, now=NOW, role="owner", drafts=[DutyDraft("迎新", "daily")])
+    later = task_write(by=cast.mei, now=NOW, text="晚些", due_at=NOW + timedelta(hours=5), group=group)
+    first = task_write(by=cast.mei, now=NOW, text="先做", due_at=NOW + timedelta(hours=1))
+    task_write(by=cast.mei, now=NOW, text="别人的", due_at=NOW, assignee=cast.lin)
+    tasks = tasks_of(user=cast.mei, now=NOW)
+    assert [item.task for item in tasks.to_do] == [first, later]
+    assert [item.duty.text for item in tasks.duties] == ["迎新"]
+    assert not tasks.nothing
+    client.force_login(cast.mei)
+    with time_machine.travel(NOW, tick=False):
+        text = client.get("/today/").content.decode()
+        assert f"/tasks/{first.pk}/settle/" in text
+        for task in (first, later):
+            assert client.post(f"/tasks/{task.pk}/settle/", {"outcome": "done", "next": "/today/"}).url == "/today/"
+        client.post(f"/duties/{tasks.duties[0].duty.pk}/done/", {"all": "1", "next": "/today/"})
+    tasks = tasks_of(user=cast.mei, now=NOW)
+    assert tasks.nothing
+    assert not tasks.duties[0].left
+    assert day_so_far(user=cast.mei, now=NOW).settled.now == 2
+
+
+def test_who_may_not_post_to_a_group_is_offered_nothing_for_its_deliveries(cast):
+    group = make_group(branch=cast.hangzhou)
+    make_delivery(group, State.UNKNOWN, due=timedelta(hours=-1))
+    assert tasks_of(user=cast.mei, now=NOW).deliveries[0].may_act
+    role_permission_set(by=cast.lin, role=OPERATOR, permission="post", allowed=False)
+    assert not tasks_of(user=cast.mei, now=NOW).deliveries[0].may_act
+    assert tasks_of(user=cast.lin, now=NOW).deliveries[0].may_act
