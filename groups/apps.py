@@ -10,8 +10,10 @@ class GroupsConfig(AppConfig):
         from delivery import registry
         from groups import words
         from groups.bulk import for_groups
+        from groups.bulk import words as bulk_words
         from groups.channel import refuse_closed_group
 
         registry.guard(refuse_closed_group)
         words.register()
         for_groups.register()
+        bulk_words.register()

@@ -8,6 +8,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from members.classes.tasks import promote_due, recompute_tiers, refresh_tiers  # noqa: F401  Celery finds them here
+from members.cleanup.tasks import resume_cleanups, run_cleanup  # noqa: F401  Celery finds them here
 from members.conduct.tasks import (  # noqa: F401  Celery finds them here
     ask_for_reading,
     forget_messages,

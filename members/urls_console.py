@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from members.classes import urls as classes
+from members.cleanup import urls as cleanup
 from members.conduct import urls as conduct
 from members.entry import urls as entry
 from members.imports import views as imports
@@ -27,6 +28,7 @@ urlpatterns = [
     *work.urlpatterns,
     *roles.urlpatterns,
     *entry.urlpatterns,
+    *cleanup.urlpatterns,
     *initiators.urlpatterns,
     *seeds.urlpatterns,
     *conduct.urlpatterns,

@@ -27,7 +27,8 @@ from groups.bulk.actions import (
 from groups.models import Group, GroupState, GroupTag, RuleSet, StaffRole
 from groups.roles.models import STAFF_ROLES, GroupRole
 from groups.roles.services import staff_role_grant, staff_role_revoke
-from groups.services import group_archive, group_restore, group_tags_change, group_update, tags_named
+from groups.rules.services import group_rule_set_assign
+from groups.services import group_archive, group_restore, group_tags_change, tags_named
 
 Reasons = list[tuple[Text, Q | Exists]]
 Undo = Sequence[tuple[Group, dict[str, Any]]]
@@ -62,7 +63,7 @@ def _rules_apply(groups: Sequence[Group], params: Params, by: User, now: datetim
     for group in groups:
         before = group.rule_set_id
         try:
-            group_update(by=by, now=now, group=group, changes={"rule_set": rules}, opens=False)
+            group_rule_set_assign(by=by, group=group, rule_set=rules)
             outcomes[group.pk] = Changed({"rule_set": before})
         except ValidationError as error:
             outcomes[group.pk] = _refused(error)
@@ -79,7 +80,10 @@ def _rules_undo(rows: Undo, params: Params, by: User, now: datetime) -> dict[int
             kept[group.pk] = _("the rules it had are gone")
         else:
             before = earlier.get(undo["rule_set"])
-            group_update(by=by, now=now, group=group, changes={"rule_set": before}, opens=False)
+            try:
+                group_rule_set_assign(by=by, group=group, rule_set=before)
+            except ValidationError as error:
+                kept[group.pk] = " ".join(error.messages)
     return kept
 
 

@@ -54,7 +54,8 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class PlanShown:
-    """A group's plan for its page. `mix` is percent; `funnel` the query of the funnel report with the preset's steps."""
+    """A group's plan for its page. `mix` is percent; `funnel` the query of the funnel report with the steps of the
+    preset."""
 
     steps: list[PlannedStep]
     mix: list[tuple[Promise, int]]

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from accounts.audit import audit_record
 from accounts.models import User
-from groups.models import Group, GroupPlan, PresetEdit, RuleSet
+from groups.models import Group, GroupPlan, PresetEdit
 from groups.presets.reading import Preset, preset_parse
 from groups.presets.selectors import preset_for, shipped_text
-from groups.services import group_update
+from groups.rules.services import group_rule_set_assign, rule_set_from_preset
 
 
 class StalePreset(Exception):
@@ -50,7 +50,7 @@ def _write(by: User, now: datetime, motivation: str, text: str, version: int, ac
         edit = PresetEdit.objects.select_for_update().get(motivation=motivation)
         if edit.version != version:
             raise StalePreset(edit.text or shipped_text(motivation), edit.version)
-        before = edit.text or shipped_text(motivation)
+        before, after = edit.text or shipped_text(motivation), text or shipped_text(motivation)
         edit.text, edit.version, edit.changed_at, edit.changed_by = text, version + 1, now, by
         edit.save()
         audit_record(
@@ -80,9 +80,6 @@ def preset_apply(*, by: User, now: datetime, group: Group) -> GroupPlan:
         if made:
             audit_record(by=by, action="group.planned", subject=group, after={"motivation": group.motivation})
         if group.rule_set_id is None:
-            from groups.rules.services import rule_set_from_preset
-
-            shared = RuleSet.objects.in_use().filter(name=preset.rules_name, branch=None).first()
-            rules = shared or rule_set_from_preset(by=by, now=now, rules=preset.rules, name=preset.rules_name)
-            group_update(by=by, now=now, group=group, changes={"rule_set": rules}, opens=False)
+            rules = rule_set_from_preset(by=by, now=now, rules=preset.rules, name=preset.rules_name)
+            group_rule_set_assign(by=by, group=group, rule_set=rules)
     return plan

@@ -97,7 +97,7 @@ class Targets:
         ]
         self._present: dict[int, set[int]] = {}
         ids = [row.member_id for row in rows]
-        there = Membership.objects.present().filter(member_id__among=ids).order_by()
+        there = Membership.objects.present().filter(member__id__among=ids).order_by()
         for member, group in there.values_list("member_id", "group_id") if ids else ():
             self._present.setdefault(member, set()).add(group)
         self._fitting: dict[tuple[object, ...], list[_Candidate]] = {}

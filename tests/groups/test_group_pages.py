@@ -74,13 +74,78 @@ def test_a_group_without_positioning_is_forming_and_its_page_says_why(client, ca
     group = Group.objects.get()
     assert group.state == GroupState.FORMING
     assert group.external_id.startswith("g-")
-    assert "It lacks a motivation and a purpose." in response.content.decode()
+    page = response.content.decode()
+    assert "Not written down yet:" in page
+    assert "Pain point" in page
 
 
-def test_with_motivation_and_purpose_it_is_active_and_can_be_posted_to(client, cast):
+WHOLE = {
+    "motivation": "growth",
+    "purpose": "Read 20 minutes a day",
+    "pain_point": "The child does not like books",
+    "usage_scene": "At breakfast and at eight in the evening",
+    "promise": "A teacher answers the same day",
+    "slogan": "A page a day",
+    "internal_slogan": "Habits first",
+}
+
+
+def test_the_form_opens_a_group_only_by_its_button_and_with_the_whole_positioning(client, cast):
     client.force_login(cast.lin)
     client.post(url("new"), {**FIELDS, "motivation": "growth", "purpose": "Read 20 minutes a day"})
-    assert Group.objects.get().state == GroupState.ACTIVE
+    group = Group.objects.get()
+    assert group.state == GroupState.FORMING, "kept, not opened"
+    refused = client.post(url("edit", group), {**edit_fields(client, group), "open": "1"})
+    assert refused.status_code == 422
+    lacking = {"pain_point", "usage_scene", "promise", "slogan", "internal_slogan"}
+    assert set(refused.context["form"].errors) == lacking
+    assert "This must be written down before the group opens." in refused.content.decode()
+    group.refresh_from_db()
+    assert group.state == GroupState.FORMING
+    client.post(url("edit", group), {**edit_fields(client, group), **WHOLE, "open": "1", "use_preset": ""})
+    group.refresh_from_db()
+    assert group.state == GroupState.ACTIVE
+    assert AuditEntry.objects.filter(action="group.opened").count() == 1
+    assert group.rule_set is None, "the preset was not wanted"
+
+
+def test_opening_takes_over_the_preset_where_the_group_has_nothing(client, cast):
+    client.force_login(cast.lin)
+    for name in ("一群", "二群"):
+        client.post(url("new"), {**FIELDS, **WHOLE, "name": name, "open": "1", "use_preset": "on"})
+    first, second = Group.objects.order_by("pk")
+    assert first.state == GroupState.ACTIVE
+    assert first.rule_set == second.rule_set, "groups of one motivation share the rules of its preset"
+    assert first.rule_set.versions.get(state="published").rules.count() == 5
+    assert first.plan.mix["learning"] == 50
+    page = client.get(url("detail", first)).content.decode()
+    assert "开营仪式" in page
+    assert "step=joined" in page, "the funnel of the preset"
+    for field in ("purpose", "slogan", "internal_slogan"):
+        assert WHOLE[field] in page
+
+
+def test_a_group_that_was_forming_when_it_was_archived_is_not_opened_by_the_way(client, cast):
+    client.force_login(cast.lin)
+    client.post(url("new"), {**FIELDS, "motivation": "growth", "purpose": "Read"})
+    group = Group.objects.get()
+    client.post(url("archive", group))
+    client.post(url("restore", group))
+    group.refresh_from_db()
+    assert group.state == GroupState.FORMING
+
+
+def test_tags_and_audience_are_edited_with_the_group_and_two_editors_notice(client, cast, group):
+    client.force_login(cast.mei)
+    mine = edit_fields(client, group)
+    sent = {**mine, "tags": "重点，新群", "audience_tier": "senior", "audience_identity": "家长"}
+    assert client.post(url("edit", group), sent).status_code == 302
+    group.refresh_from_db()
+    assert (group.audience_tier, group.audience_identity) == ("senior", "家长")
+    assert {tag.name for tag in group.tags.all()} == {"重点", "新群"}
+    assert client.post(url("edit", group), sent).status_code == 409, "the tags are part of what was seen"
+    names = [group.name for group in client.get("/groups/?tier=senior&identity=家长").context["listing"].rows]
+    assert names == [group.name]
 
 
 def test_staff_of_a_branch_make_groups_of_their_branch(client, cast):
@@ -102,10 +167,7 @@ def test_a_bad_form_keeps_what_was_typed_and_marks_the_field(client, cast, group
 
 def test_an_active_group_keeps_its_purpose(client, cast, group):
     client.force_login(cast.mei)
-    form = client.get(url("edit", group)).context["form"]
-    sent = {**form.initial, "purpose": "", "version": form["version"].value()}
-    sent.pop("branch")
-    response = client.post(url("edit", group), sent)
+    response = client.post(url("edit", group), {**edit_fields(client, group), "purpose": ""})
     assert response.status_code == 422
     assert "purpose" in response.context["form"].errors
     group.refresh_from_db()
