@@ -32,8 +32,8 @@ from members.work.notes import task_write
 from tests.base import Cast
 from tests.builders import make_group, make_member, make_rules
 from tests.matrix import ROUTES, WHO, Route
-from tests.members.seed_things import make_seed_things
 from tests.members.conduct import conduct_things
+from tests.members.seed_things import make_seed_things
 
 
 def routes(resolver: URLResolver, namespace: str = "") -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from members.ingestion.batch import IncomingEvent, Outcome, Refused, Rejection, ingest
 from members.ingestion.by_hand import Deed, events_by_hand, events_take_back
 from members.ingestion.figures import group_figures_refresh
+from members.ingestion.inviting import member_invited_by_set
 
 __all__ = [
     "Deed",
@@ -20,4 +21,5 @@ __all__ = [
     "events_take_back",
     "group_figures_refresh",
     "ingest",
+    "member_invited_by_set",
 ]

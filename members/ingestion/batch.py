@@ -14,17 +14,20 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
+from activity.models import BuiltInKind
 from activity.services import EventRow, channels_ensure, keys_known, kinds_ensure, record_batch
 from community_ops.lib.sql import lock_name
 from groups.models import Group
 from groups.services import groups_ensure
 from members.identities import erased_among, share_identities
 from members.ingestion.derived import derived_apply
+from members.ingestion.inviting import inviters_apply
 from members.models import Member, Membership
 from members.services import members_ensure
 
 # One transaction each: large enough to be quick, small enough that other writers never wait for long.
 BATCH = 20_000
+INVITED = BuiltInKind.INVITED.value
 
 
 class IncomingEvent(NamedTuple):
@@ -208,14 +211,15 @@ def _ingest_batch(
     recorded = record_batch(rows)
     outcome.accepted = recorded.count
     outcome.duplicates += len(rows) - recorded.count
-    derived_apply(
-        [
-            (row.member_id, row.group_id, event.kind, row.at)
-            for row, event in zip(rows, chosen, strict=True)
-            if recorded.new_keys is None or row.key in recorded.new_keys
-        ],
-        now=now,
-    )
+    fresh = [
+        (row, event)
+        for row, event in zip(rows, chosen, strict=True)
+        if recorded.new_keys is None or row.key in recorded.new_keys
+    ]
+    sayings = [(row.member_id, row.properties) for row, event in fresh if event.kind == INVITED and row.properties]
+    if sayings:
+        inviters_apply(by=by, sayings=sayings, touched={row.member_id for row, _event in fresh})
+    derived_apply([(row.member_id, row.group_id, event.kind, row.at) for row, event in fresh], now=now)
     if follow:
-        follow([row for row in rows if recorded.new_keys is None or row.key in recorded.new_keys])
+        follow([row for row, _event in fresh])
     return outcome

@@ -14,7 +14,7 @@ from campaigns.models import Post
 from delivery.models import Delivery, State
 from groups.models import Group
 from members.imports.services import import_start, import_upload
-from members.models import ImportRun, Member
+from members.models import ImportRun, Member, SeedUser
 from members.tasks import enqueue_import
 
 
@@ -40,8 +40,15 @@ def tell() -> None:
         .latest("pk")
         .pk,
     }
+    things |= _seed_things(group)
     things |= {"import": waiting.pk, "import_done": running.pk}
     json.dump(things, sys.stdout)
+
+
+def _seed_things(group: Group) -> dict[str, int]:
+    """A seed user of Mei's branch."""
+    seed = SeedUser.objects.filter(branch=group.branch, stage="invited").earliest("pk")
+    return {"seed": seed.pk}
 
 
 def _upload(by: User, group: Group) -> ImportRun:

@@ -15,6 +15,7 @@ from accounts.models import User
 from accounts.policies import policy_get
 from activity.models import PRESENCE_KINDS, BuiltInKind, Event, EventKind
 from community_ops.lib.sql import RowStatement
+from members.ingestion.inviting import inviters_catch_up
 from members.models import Member
 from members.seeds.criteria import CRITERIA, MEASURED, REPORTED, SeedPolicy, score_members, values_of
 from members.seeds.models import ScoringState, SeedProfile, SeedScoring, SeedUser
@@ -128,6 +129,7 @@ def _measure(window_days: int, now: datetime, step: Callable[[], None]) -> dict[
         for member in were_active:
             found[member]["active_days"] += 1
         step()
+    inviters_catch_up(since=since, now=now)
     inviters = Member.objects.filter(invited_by__isnull=False, first_seen_at__gte=since, first_seen_at__lte=now)
     for member, number in inviters.order_by().values_list("invited_by").annotate(number=Count("pk")):
         values = found.setdefault(member, dict.fromkeys(MEASURED, 0))
