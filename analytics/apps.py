@@ -7,8 +7,10 @@ class AnalyticsConfig(AppConfig):
     name = "analytics"
 
     def ready(self) -> None:
+        from analytics import receivers
         from analytics.health import merging, warnings, words
 
         warnings.kind_register()
         merging.kind_register()
         words.register()
+        receivers.connect()

@@ -18,6 +18,7 @@ from accounts.services import branch_create, staff_create
 from activity.models import Event
 from activity.services import event_key
 from campaigns.demo.brand import BRANCHES, CHANNELS, DAYS, GROUPS, PRODUCTS, STAFF, GroupPlan
+from campaigns.demo.health import caretakers_write, told
 from campaigns.demo.posts import posts_write
 from campaigns.demo.story import DAY, KINDS, ORDERED, Story, tell
 from campaigns.models import Order
@@ -83,6 +84,8 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
                 group_archive(by=staff["lin"], group=group)
         posts = posts_write(staff=staff, groups=groups, now=now)
         _sign_in_write(sign_ins)
+        caretakers_write(groups=groups, now=now)
+        told.send(sender=None, now=now)
     return Seeded(sign_ins, len(groups), len(story.names), len(story.at), orders, posts)
 
 
