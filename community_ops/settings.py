@@ -266,11 +266,16 @@ CELERY_BEAT_SCHEDULE = {
     "forget-messages": {"task": "members.forget_messages", "schedule": 60.0, "options": {"expires": 60}},
     "ask-for-reading": {"task": "members.ask_for_reading", "schedule": 3600.0, "options": {"expires": 3600}},
     "resume-dry-runs": {"task": "members.resume_dry_runs", "schedule": 10.0, "options": {"expires": 10}},
+    "resume-cleanups": {"task": "members.resume_cleanups", "schedule": 30.0, "options": {"expires": 30}},
     "welcome-newcomers": {"task": "members.welcome_newcomers", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-applications": {"task": "members.sweep_applications", "schedule": 600.0, "options": {"expires": 600}},
     "catch-up-group-stats": {"task": "analytics.catch_up_group_stats", "schedule": 600.0, "options": {"expires": 600}},
     # Judges once a night; every ten minutes it sees that it has, or goes on where it was killed.
     "walk-group-health": {"task": "analytics.walk_group_health", "schedule": 600.0, "options": {"expires": 600}},
+    "apply-tag-rules": {"task": "members.apply_tag_rules", "schedule": 600.0, "options": {"expires": 600}},
+    "count-segments": {"task": "members.count_segments", "schedule": 21_600.0, "options": {"expires": 3600}},
+    "resume-exports": {"task": "members.resume_exports", "schedule": 60.0, "options": {"expires": 60}},
+    "apply-retention": {"task": "members.apply_retention", "schedule": 86_400.0, "options": {"expires": 3600}},
     "forget-idempotent-requests": {
         "task": "accounts.forget_idempotent_requests",
         "schedule": 86_400.0,

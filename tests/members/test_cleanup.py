@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.urls import reverse
 
 from accounts.models import AuditEntry
 from activity.models import Event
@@ -286,3 +287,86 @@ def strike(group: Group, member: Member, strikes: int) -> None:
         strikes=strikes,
         strike_until=NOW + 30 * DAY,
     )
+
+
+class TestPages:
+    def start(self, client, conditions: str = "asked=1&silent_days=30&spare_roles=1&spare_payers=1", **data):
+        return client.post(f"{reverse('members:cleanup_begin')}?{conditions}", {"reason": "半年没说话", **data})
+
+    def test_the_preview_names_people_reasons_and_who_is_spared(self, client, cast: Cast, group):
+        Member.objects.filter(name="丙").update(tier="senior")
+        client.force_login(cast.mei)
+        with time_machine.travel(NOW, tick=False):
+            page = client.get(reverse("members:cleanup"))
+        assert page.context["going"] == 2
+        assert [(str(words), number) for words, number in page.context["spared"]] == [("has bought", 1)]
+        assert "silent for 100 days" in page.content.decode()
+        assert not CleanupItem.objects.exists()
+
+    def test_started_in_the_browser_a_small_clean_up_is_listed_at_once(self, client, cast: Cast, group):
+        client.force_login(cast.mei)
+        with time_machine.travel(NOW, tick=False):
+            answer = self.start(client)
+            page = client.get(answer.url)
+        assert page.context["open"] == 3
+        undo = client.post(reverse("members:cleanup_undo_run", args=[CleanupRun.objects.get().pk]))
+        assert client.get(undo.url).context["undone"] == 3
+
+    def test_without_a_reason_nothing_starts_and_the_preview_stays(self, client, cast: Cast, group):
+        client.force_login(cast.mei)
+        answer = self.start(client, reason="")
+        assert answer.status_code == 422
+        assert "甲" in answer.content.decode()
+        assert not CleanupRun.objects.exists()
+
+    def test_conditions_that_list_nobody_say_so(self, client, cast: Cast, group):
+        client.force_login(cast.mei)
+        answer = client.get(reverse("members:cleanup"), {"asked": "1"})
+        assert "Say for what people are listed" in answer.content.decode()
+
+    def test_who_may_not_review_starts_and_takes_back_nothing(self, client, cast: Cast, group):
+        started = run(cast, at_once=True)
+        RolePermission.objects.create(role="operator", permission="review", allowed=False)
+        client.force_login(cast.mei)
+        item = started.items.first()
+        exempted = reverse("members:cleanup_exempt", args=[item.membership_id])
+        assert self.start(client).status_code == 403
+        assert client.post(reverse("members:cleanup_undo_run", args=[started.pk])).status_code == 403
+        assert client.post(reverse("members:cleanup_undo_item", args=[item.pk])).status_code == 403
+        assert client.post(exempted, {"reason": "出差"}).status_code == 403
+
+    def test_the_record_says_who_removed_whom_why_and_when(self, client, cast: Cast, group):
+        run(cast, at_once=True)
+        client.force_login(cast.ana)
+        export = client.get(reverse("members:cleanup_record"), {"export": "csv"})
+        lines = b"".join(export.streaming_content).decode().splitlines()
+        assert len(lines) == 4
+        assert "甲" in (row := next(line for line in lines if "甲" in line))
+        assert "mei" in row
+        assert "半年没说话" in row
+        assert "2026-03-02T12:00:00+08:00" in row
+        client.force_login(cast.out)
+        assert client.get(reverse("members:cleanup_record")).context["rows"] == []
+
+    def test_a_rule_is_kept_used_deleted_and_brought_back(self, client, cast: Cast, group):
+        client.force_login(cast.mei)
+        client.post(f"{reverse('members:cleanup_rule_keep')}?asked=1&silent_days=90", {"name": "沉默三个月"})
+        page = client.get(reverse("members:cleanup"))
+        (rule, words, query) = page.context["rules"][0]
+        assert (rule.name, words) == ("沉默三个月", ["silent for 90 days"])
+        assert client.get(f"{reverse('members:cleanup')}?{query}").context["words"] == words
+        client.post(reverse("members:cleanup_rule_forget", args=[rule.pk]))
+        assert client.get(reverse("members:cleanup")).context["rules"] == []
+        client.post(f"{reverse('members:cleanup_rule_keep')}?{query}&name=沉默三个月")
+        assert client.get(reverse("members:cleanup")).context["rules"][0][1] == words
+
+    @pytest.mark.parametrize("rows", [2, 20])
+    def test_the_number_of_queries_is_constant(self, client, cast: Cast, rows, django_assert_max_num_queries):
+        for number in range(rows):
+            make_member(f"第 {number} 位", [make_group(branch=cast.hangzhou)], now=NOW - 100 * DAY)
+        client.force_login(cast.mei)
+        with django_assert_max_num_queries(16):
+            client.get(reverse("members:cleanup"))
+        started = run(cast)
+        with django_assert_max_num_queries(10):
+            client.get(reverse("members:cleanup_run", args=[started.pk]))
