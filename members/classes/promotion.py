@@ -57,7 +57,8 @@ class Plan:
 def promotion_plan() -> Plan:
     """What moves up, what cannot, and what leaves school. The number of queries is constant."""
     grades = list(Grade.objects.all())
-    following = dict(zip(grades, [*grades[1:], None], strict=True))
+    # Without a grade there is no last one either.
+    following = dict(zip(grades, [*grades[1:], None], strict=False))
     groups = list(Group.objects.open().select_related("branch").order_by("name", "pk"))
     wanted, graduating = [], []
     for group in groups:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from groups.models import Group
+from groups.models import Grade, Group, RuleSet
 from tests.api.base import Caller, assert_problem, sent
 from tests.base import Cast, cast  # noqa: F401  the fixture
-from tests.builders import make_group
+from tests.builders import NOW, make_group
 
 WHOLE = {
     "external_id": "g1",
@@ -119,7 +119,7 @@ class TestReadingGroups:
         for _ in range(rows):
             make_group()
         caller.get("/groups/")
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             caller.get("/groups/")
 
     def test_groups_are_found_by_state_and_external_id(self, caller: Caller):
@@ -162,3 +162,34 @@ class TestMembers:
     def test_an_unknown_group_is_not_found(self, caller: Caller):
         for name in ("", "nowhere", "a\x00"):
             assert_problem(caller.get("/members/", group=name), 404, "unknown_group")
+
+
+def test_a_group_carries_audience_rules_and_tags_and_the_list_is_narrowed_by_them(cast: Cast, caller: Caller):  # noqa: F811
+    Grade.objects.create(name="三年级", position=1)
+    rules = RuleSet.objects.create(name="群规", created_at=NOW)
+    RuleSet.objects.create(name="成都群规", branch=cast.chengdu, created_at=NOW)
+    body = {
+        **WHOLE,
+        "audience_tier": "senior",
+        "audience_identity": "家长",
+        "audience_grade": "三年级",
+        "rule_set": "群规",
+        "tags": ["重点", "新群"],
+        "keeps_messages": True,
+    }
+    made = caller.post("/groups/", body)
+    assert made.status_code == 201, made.content
+    shown = made.json()
+    plain = ("audience_tier", "audience_identity", "audience_grade", "rule_set", "keeps_messages")
+    assert {name: shown[name] for name in plain} == {name: body[name] for name in plain}
+    assert sorted(shown["tags"]) == ["新群", "重点"]
+    make_group("Another", branch=cast.hangzhou)
+    for name, value in (("tag", "重点"), ("rule_set", "群规"), ("audience_grade", "三年级"), ("audience_tier", "senior")):
+        assert [row["id"] for row in caller.get("/groups/", **{name: value}).json()["results"]] == [shown["id"]], name
+    assert caller.get("/groups/", stage="nonsense").json()["results"] == []
+    path = f"/groups/{shown['id']}/"
+    changed = caller.send("PATCH", path, {"tags": ["重点"], "rule_set": None, "audience_grade": None}).json()
+    assert (changed["tags"], changed["rule_set"], changed["audience_grade"]) == (["重点"], None, None)
+    assert rules.groups.count() == 0
+    assert_problem(caller.send("PATCH", path, {"rule_set": "成都群规"}), 400, "invalid")
+    assert_problem(Caller(cast.mei).send("PATCH", path, {"rule_set": "成都群规"}), 400, "invalid")
