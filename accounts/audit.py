@@ -81,3 +81,13 @@ def _branch_id(subject: models.Model, by: User | None) -> int | None:
         found: int | None = subject.branch_id
         return found
     return by.branch_id if by else None
+
+
+def audit_redact(*, subject_type: str, subject_ids: list[int]) -> int:
+    """Takes names and values out of the entries about somebody who was erased: that something was done, when and by
+    whom stays. Returns how many entries."""
+    redacted = 0
+    for start in range(0, len(subject_ids), 500):
+        entries = AuditEntry.objects.filter(subject_type=subject_type, subject_id__in=subject_ids[start : start + 500])
+        redacted += entries.update(subject_name="", before={}, after={})
+    return redacted

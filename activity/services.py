@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection, models, transaction
 
-from activity.models import Channel, Event, EventKind
+from activity.models import BuiltInKind, Channel, Event, EventKind
 from community_ops.lib.sql import RowStatement
 
 
@@ -137,3 +137,25 @@ def record(
             properties=json.dumps(properties) if properties else None,
         )
         return record_batch([row]).count == 1
+
+
+def events_move(*, member_id: int, to: int) -> list[int]:
+    """Gives what one member did to another, because they are one person; returns the numbers of the events."""
+    numbers = list(Event.objects.filter(member_id=member_id).order_by("pk").values_list("pk", flat=True))
+    Event.objects.filter(member_id=member_id).update(member_id=to)
+    return numbers
+
+
+def events_move_back(*, numbers: Sequence[int], member_id: int, to: int) -> None:
+    """Undoes events_move for the events with these numbers."""
+    for start in range(0, len(numbers), 500):
+        Event.objects.filter(pk__in=numbers[start : start + 500], member_id=member_id).update(member_id=to)
+
+
+def events_forget_properties(*, member_id: int, names: Collection[str]) -> int:
+    """Removes what came along with a member's events, and with events of others that name the member by one of `names`;
+    returns how many were touched. The events themselves stay, so that every count stays."""
+    about = models.Q(member_id=member_id, properties__isnull=False)
+    if names:
+        about |= models.Q(kind__slug=BuiltInKind.INVITED, properties__member__in=list(names))
+    return Event.objects.filter(pk__in=Event.objects.filter(about).values("pk")).update(properties=None)

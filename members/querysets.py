@@ -24,6 +24,15 @@ class MemberQuerySet(models.QuerySet["Member"]):
         membership = apps.get_model("members", "Membership")
         return self.filter(Exists(membership.objects.filter(member=OuterRef("pk"), group__branch_id=user.branch_id)))
 
+    def current(self) -> Self:
+        """People as they stand: neither merged into another row nor erased."""
+        return self.filter(merged_into=None, erased_at=None)
+
+    def marketable(self) -> Self:
+        """Those who may be advertised to one by one. Whatever addresses single members asks this; a post to a group
+        reaches everybody in it and cannot leave anybody out."""
+        return self.current().filter(no_marketing=False)
+
     def matching(self, text: str) -> Self:
         """Members whose name or external id contains `text`."""
         return self.filter(Q(name__icontains=text) | Q(external_id__icontains=text)) if text else self
