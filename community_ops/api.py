@@ -19,7 +19,26 @@ from campaigns.api import DeliveryList, PostDetail, PostList, PostPause, PostRes
 from community_ops.lib.problems import problem_json
 from groups.api import GroupDetail, GroupList
 from members.api import MemberDetail, MemberList
+from members.cleanup.api import CleanupItemList, CleanupRunList
+from members.conduct.api import (
+    AcknowledgementView,
+    ViolationAppeal,
+    ViolationConfirm,
+    ViolationDetail,
+    ViolationDismiss,
+    ViolationList,
+    ViolationSettle,
+)
 from members.conduct.messages_api import MessagesView
+from members.entry.api import (
+    ApplicationApprove,
+    ApplicationDetail,
+    ApplicationList,
+    ApplicationReject,
+    MembershipDetail,
+    MembershipList,
+    QuestionList,
+)
 from members.ingestion.api import EventsView
 from members.roles.api import GroupRoles
 from members.seeds.api import SeedAnswers, SeedUserDetail, SeedUserList, SeedUserMove
@@ -47,6 +66,13 @@ urlpatterns = [
     path("docs/", TemplateView.as_view(template_name="shared/api_docs.html"), name="docs"),
     path("events/", EventsView.as_view(), name="events"),
     path("messages/", MessagesView.as_view(), name="messages"),
+    path("acknowledgements/", AcknowledgementView.as_view(), name="acknowledgements"),
+    path("violations/", ViolationList.as_view(), name="violations"),
+    path("violations/<int:pk>/", ViolationDetail.as_view(), name="violation"),
+    path("violations/<int:pk>/confirm/", ViolationConfirm.as_view(), name="violation-confirm"),
+    path("violations/<int:pk>/dismiss/", ViolationDismiss.as_view(), name="violation-dismiss"),
+    path("violations/<int:pk>/appeal/", ViolationAppeal.as_view(), name="violation-appeal"),
+    path("violations/<int:pk>/decide/", ViolationSettle.as_view(), name="violation-decide"),
     path("groups/", GroupList.as_view(), name="groups"),
     path("groups/<int:pk>/", GroupDetail.as_view(), name="group"),
     path("groups/<int:pk>/health/", GroupHealthDetail.as_view(), name="group-health"),
@@ -55,6 +81,15 @@ urlpatterns = [
     path("tasks/", TaskList.as_view(), name="tasks"),
     path("tasks/<int:pk>/settle/", TaskSettle.as_view(), name="task-settle"),
     path("audit/", AuditList.as_view(), name="audit"),
+    path("applications/", ApplicationList.as_view(), name="applications"),
+    path("applications/<int:pk>/", ApplicationDetail.as_view(), name="application"),
+    path("applications/<int:pk>/approve/", ApplicationApprove.as_view(), name="application-approve"),
+    path("applications/<int:pk>/reject/", ApplicationReject.as_view(), name="application-reject"),
+    path("entry-questions/", QuestionList.as_view(), name="entry-questions"),
+    path("memberships/", MembershipList.as_view(), name="memberships"),
+    path("memberships/<int:pk>/", MembershipDetail.as_view(), name="membership"),
+    path("cleanup-runs/", CleanupRunList.as_view(), name="cleanup-runs"),
+    path("cleanup-items/", CleanupItemList.as_view(), name="cleanup-items"),
     path("members/", MemberList.as_view(), name="members"),
     path("members/<int:pk>/", MemberDetail.as_view(), name="member"),
     path("members/<int:pk>/seed-answers/", SeedAnswers.as_view(), name="member-seed-answers"),

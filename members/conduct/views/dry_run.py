@@ -54,7 +54,8 @@ def rules_dry_run(request: StaffRequest, pk: int) -> HttpResponse:
     )
     groups = Group.objects.visible_to(request.user).filter(keeps_messages=True).order_by("name")
     following = list(groups.filter(rule_set=version.rule_set_id).values_list("pk", flat=True))
-    form = DryRunForm(request.POST or None, request.FILES or None, groups=groups, initial={"groups": following})
+    sent = (request.POST, request.FILES) if request.method == "POST" else ()
+    form = DryRunForm(*sent, groups=groups, initial={"groups": following})
     if form.is_valid():
         now = timezone.now()
         file = form.cleaned_data["file"]

@@ -165,7 +165,7 @@ def settings(request: StaffRequest) -> HttpResponse:
     """What administrators decide about conduct."""
     version = policy_version(ConductPolicy)
     values = policy_get(ConductPolicy)
-    form = PolicyForm(request.POST or None, initial={**vars(values), "version": version})
+    form = PolicyForm(request.POST if request.method == "POST" else None, initial={**vars(values), "version": version})
     status = 422 if form.is_bound else 200
     stale = False
     if form.is_valid():

@@ -294,7 +294,7 @@ def violation_new(request: StaffRequest, pk: int) -> HttpResponse:
         raise PermissionDenied
     rules = Rule.objects.filter(version__rule_set_id=group.rule_set_id, version__state="published")
     form = RecordForm(
-        request.POST or None,
+        request.POST if request.method == "POST" else None,
         group=group,
         rules=rules,
         initial={"at": timezone.localtime(), "member": request.GET.get("member"), "type": "text"},
