@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -143,6 +145,11 @@ class Application(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def page_url(self) -> str:
+        """The whole address of the applicant's own page."""
+        return f"{settings.PUBLIC_URL}{reverse('member:application', args=[self.token])}"
 
 
 class Newcomer(models.Model):

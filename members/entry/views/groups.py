@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.forms import BaseFormSet
@@ -191,7 +192,7 @@ def group_entry_questions(request: StaffRequest, pk: int) -> HttpResponse:
         "formset": formset,
         "plan": plan,
         "seats": seats_left(group),
-        "address": request.build_absolute_uri(reverse("member:join", args=[group.page_token])),
+        "address": f"{settings.PUBLIC_URL}{reverse('member:join', args=[group.page_token])}",
         "has_rules": bool(rules_of(group)[1]),
     }
     return render(request, "console/members/entry_questions.html", context, status=status)
