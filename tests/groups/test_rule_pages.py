@@ -177,7 +177,7 @@ def test_a_wrong_rule_is_shown_again_with_what_to_mend(lin, made):
     form["text"] = "不加人"
     answer = lin.post(page("rules_draft_rule", made["rule_set"], "ads"), form)
     assert answer.status_code == 422
-    assert "Line 1, character 1" in answer.text
+    assert "Line 1, character 2" in answer.text
 
 
 def test_rules_are_moved_by_button(lin, made):

@@ -168,7 +168,7 @@ def test_a_bad_pattern_is_refused_with_its_place(cast, rules):
         draft_rule_save(by=cast.lin, now=NOW, version=rules.versions.get(), seen="", rule=bad)
     [(path, message)] = error.value.errors
     assert path == "/params/patterns"
-    assert message.startswith("Line 2, character 1,")
+    assert message.startswith("Line 2, character 2,")
 
 
 def test_an_old_version_comes_back_as_a_draft(cast, rules):

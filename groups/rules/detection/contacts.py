@@ -11,10 +11,10 @@ from groups.rules.detection.values import AnyRule, Hit, MessageType
 
 BETWEEN = r"[^a-z0-9\p{Han}\n]{0,5}"
 SURE = r"微信|薇信|威信|徽信|维信|微心|v信|vx|wx|wechat|weixin|weix|企微|微x"
-VAGUE = r"微|薇|威|徽|维|➕v|\+v|加v|加我|v"
+VAGUE = r"微|薇|威|徽|维|➕v|\+v|加v|加我|➕我|\+我|\bv"
 ACCOUNT = re2.compile(
     # 微信abc_123, VX: abc123
-    rf"(?:(?:{SURE})(?:号码|账号|号|id)?(?:是|为)?{BETWEEN}|\b(?:{VAGUE}){BETWEEN})"
+    rf"(?:(?:{SURE})(?:号码|账号|号|id|我)?(?:是|为)?{BETWEEN}|(?:{VAGUE}){BETWEEN})"
     r"([a-z][a-z0-9_-]*[0-9_][a-z0-9_-]*)"
     # 微信号：xiaoming
     rf"|(?:{SURE})(?:(?:号码|账号|号|id)(?:是|为)?{BETWEEN}|\s?[:=]\s?)([a-z][a-z_-]{{5,19}})\b"
@@ -29,7 +29,7 @@ JOINT = r"[\s\-._·*~—/]{0,2}"
 PHONE = re2.compile(rf"1{JOINT}[3-9](?:{JOINT}\d){{9}}")
 QR = re2.compile(
     r"(?:扫|识别|长按|保存)[^\n，。]{0,8}码[^\n]{0,8}(?:加我|加好友|加群|加微|进群|入群|拉你|拉群|添加|领取|领红包|关注)"
-    r"|扫码(?:加|进|入群|领)|(?:加|进群|入群|拉群)[^\n，。]{0,4}扫(?:码|二维码|一扫|我)"
+    r"|扫(?:码|一扫|我头像)(?:加|进|入群|领)|(?:加|进群|入群|拉群)[^\n，。]{0,4}扫(?:码|二维码|一扫|我)"
     r"|(?:我的|个人|群|微信|下方|上方|这个)二维码[^\n]{0,4}(?:加|扫|进|$)|扫我(?:的)?(?:二维)?码"
 )
 QR_PICTURE = re2.compile(r"二维码|\bqr\b|qr[ _-]?code|群码")

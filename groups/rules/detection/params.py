@@ -114,6 +114,12 @@ def _unfit(detector: str, params: dict[str, Any]) -> list[tuple[str, str]]:
             ][:5]
             if len(params[name]) > MOST_WORDS:
                 errors.append((name, _("At most %(most)s words.") % {"most": MOST_WORDS}))
+        forbidden = {fold_bare(word) for word in params["words"]}
+        errors += [
+            ("except", _("“%(word)s” reads the same as a keyword: nothing would be found.") % {"word": word})
+            for word in params["except"]
+            if fold_bare(word) in forbidden
+        ][:5]
         if not params["words"] and not errors:
             errors.append(("words", _("Name at least one word.")))
     elif detector == "pattern":

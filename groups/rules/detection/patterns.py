@@ -51,7 +51,7 @@ def pattern_check(pattern: str) -> None:
 def _place(pattern: str, message: str) -> int | None:
     """RE2 quotes the part it stumbled over and does not say where it is; else Python's own parser may know."""
     quoted = message.partition(": ")[2]
-    if quoted and (place := pattern.find(quoted)) >= 0:
+    if quoted != pattern and quoted and (place := pattern.find(quoted)) >= 0:
         return place
     try:
         re.compile(pattern)
@@ -59,7 +59,7 @@ def _place(pattern: str, message: str) -> int | None:
         return error.pos
     except (OverflowError, RecursionError):
         pass
-    return None
+    return 0 if quoted else None
 
 
 class PatternMatcher:
