@@ -19,8 +19,11 @@ from activity.models import Event
 from activity.services import event_key
 from campaigns.demo.brand import BRANCHES, CHANNELS, DAYS, GROUPS, PRODUCTS, STAFF, GroupPlan
 from campaigns.demo.health import caretakers_write, told
+from campaigns.demo.positioning import positioning_write
 from campaigns.demo.posts import posts_write
+from campaigns.demo.seeds import seeds_write
 from campaigns.demo.story import DAY, KINDS, ORDERED, Story, tell
+from campaigns.demo.team import team_write
 from campaigns.models import Order
 from delivery.services import destination_create
 from groups.models import Group
@@ -83,6 +86,9 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
             if plan.health == "archived":
                 group_archive(by=staff["lin"], group=group)
         posts = posts_write(staff=staff, groups=groups, now=now)
+        team_write(staff=staff, groups=groups, now=now)
+        positioning_write(staff=staff, groups=groups, now=now)
+        seeds_write(staff=staff, now=now)
         _sign_in_write(sign_ins)
         caretakers_write(groups=groups, now=now)
         told.send(sender=None, now=now)

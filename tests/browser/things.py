@@ -12,9 +12,9 @@ from accounts.models import Branch, User
 from accounts.services import token_issue
 from campaigns.models import Post
 from delivery.models import Delivery, State
-from groups.models import Group
+from groups.models import BulkRun, Duty, Group
 from members.imports.services import import_start, import_upload
-from members.models import ImportRun, Member, SeedUser
+from members.models import ImportRun, Member, SeedUser, StaffTask
 from members.tasks import enqueue_import
 
 
@@ -41,6 +41,16 @@ def tell() -> None:
         .pk,
     }
     things |= _seed_things(group)
+    things |= {
+        "task": StaffTask.objects.filter(branch=mei.branch, kind="note").earliest("pk").pk,
+        "duty": Duty.objects.earliest("pk").pk,
+    }
+    things |= {
+        "bulk_run": BulkRun.objects.filter(started_by=mei).earliest("pk").pk,
+        "bulk_subject": "group",
+        "motivation": "growth",
+        "promotion": 0,
+    }
     things |= {"import": waiting.pk, "import_done": running.pk}
     json.dump(things, sys.stdout)
 
