@@ -120,13 +120,14 @@ class Targets:
             *(reasons, member.tier, member.identity, member.grade_id),
         )
         if key not in self._fitting:
+            # What is not known of a member stands in nobody's way, but is no reason to move either.
             found = [
                 item
                 for item in self.groups
                 if item.branch == group.branch_id
                 and (item.tier == member.tier or (not item.tier and "tier" not in reasons))
-                and (item.identity == member.identity or (not item.identity and "identity" not in reasons))
-                and (item.grade == member.grade_id or (item.grade is None and "grade" not in reasons))
+                and _fits(item.identity, member.identity, "identity" in reasons)
+                and _fits(item.grade, member.grade_id, "grade" in reasons)
             ]
             self._fitting[key] = sorted(
                 found,
@@ -138,6 +139,10 @@ class Targets:
                 ),
             )
         return self._fitting[key]
+
+
+def _fits(wanted: object, has: object, is_reason: bool) -> bool:
+    return wanted == has or (not is_reason and (not wanted or not has))
 
 
 def moves_propose(*, by: User, now: datetime, rows: QuerySet[Membership]) -> tuple[int, int]:
