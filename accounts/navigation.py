@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
@@ -28,9 +29,22 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Section:
+class Setting:
+    """A page of settings, which only administrators open; `hint` says what it is for."""
+
+    name: str
+    label: Promise
+    icon: str
+    hint: Promise
+
+
+P = TypeVar("P", Place, Setting)
+
+
+@dataclass(frozen=True)
+class Section(Generic[P]):
     label: Promise | None
-    places: tuple[Place, ...]
+    places: tuple[P, ...]
 
 
 @dataclass(frozen=True)
@@ -50,14 +64,24 @@ MENU = (
         (
             Place("campaigns:today", _("Today"), "home", "t"),
             Place("members:tasks", _("To do"), "checklist", "o"),
+        ),
+    ),
+    Section(
+        _("Groups"),
+        (
             Place("groups:list", _("Groups"), "messages", "g"),
-            Place("members:list", _("Members"), "users", "m"),
-            Place("members:segments", _("Segments"), "filter", "q"),
             Place("groups:rule_sets", _("Rules"), "shield-check", "w"),
             Place("members:violations", _("Violations"), "flag", "v"),
+        ),
+    ),
+    Section(
+        _("Members"),
+        (
+            Place("members:list", _("Members"), "users", "m"),
+            Place("members:segments", _("Segments"), "filter", "q"),
             Place("members:applications", _("Applications"), "user-question", "n"),
-            Place("members:cleanup", _("Clean-up"), "user-minus", "c"),
             Place("members:seeds", _("Seed users"), "star", "e"),
+            Place("members:cleanup", _("Clean-up"), "user-minus", "c"),
         ),
     ),
     Section(
@@ -74,29 +98,63 @@ MENU = (
             Place("analytics:retention", _("Retention"), "repeat", "r"),
             Place("analytics:funnel", _("Funnel"), "filter", "f"),
             Place("analytics:health", _("Health"), "heart", "h"),
-            Place("analytics:branches", _("Compare branches"), "chart-bar", "v"),
+            Place("analytics:branches", _("Compare branches"), "chart-bar", "b"),
         ),
     ),
     Section(
         _("Data"),
-        (Place("members:imports", _("Import"), "file-import", "i", WRITERS),),
-    ),
-    Section(
-        _("Settings"),
         (
-            Place("accounts:staff", _("Staff"), "user-cog", "s", ADMINS),
-            Place("accounts:branches", _("Branches"), "building-store", "b", ADMINS),
-            Place("members:roles", _("Roles"), "user-check", "l", ADMINS),
-            Place("groups:presets", _("Presets"), "adjustments", "y", ADMINS),
-            Place("members:classes", _("Classes"), "sitemap", "c", ADMINS),
-            Place("analytics:health_policy", _("Health of groups"), "heart", "x", ADMINS),
-            Place("members:fields", _("Member fields"), "list", "j", ADMINS),
-            Place("members:retention", _("Data retention"), "shield-lock", "z", ADMINS),
-            Place("accounts:tokens", _("API tokens"), "key", "k", ADMINS),
-            Place("accounts:audit", _("Audit"), "history", "u", ADMINS),
+            Place("members:imports", _("Import"), "file-import", "i", WRITERS),
+            Place("accounts:settings", _("Settings"), "settings", "s", ADMINS),
         ),
     ),
 )
+
+# What administrators decide: reached by the page of settings, each with a sentence that says what it is for.
+SETTINGS = (
+    Section(
+        _("People and access"),
+        (
+            Setting("accounts:staff", _("Staff"), "user-cog", _("Who signs in, with which role, for which branch")),
+            Setting("accounts:branches", _("Branches"), "building-store", _("The communities that own groups")),
+            Setting("members:roles", _("Roles"), "user-check", _("What each role in a group may do, and its duties")),
+            Setting("accounts:tokens", _("API tokens"), "key", _("Keys of other systems that feed or read this one")),
+            Setting("accounts:audit", _("Audit"), "history", _("Who changed what, when and from where")),
+        ),
+    ),
+    Section(
+        _("Groups"),
+        (
+            Setting("groups:presets", _("Presets"), "adjustments", _("What a group starts with, by its motivation")),
+            Setting("analytics:health_policy", _("Health of groups"), "heart", _("When a group counts as declining")),
+            Setting("members:conduct_settings", _("Conduct"), "shield-check", _("How messages are judged and kept")),
+        ),
+    ),
+    Section(
+        _("Members"),
+        (
+            Setting("members:classes", _("Classes"), "sitemap", _("Tiers, school grades and the yearly move up")),
+            Setting("members:fields", _("Member fields"), "list", _("What is known of a member besides their name")),
+            Setting("members:retention", _("Data retention"), "shield-lock", _("How long which data is kept")),
+        ),
+    ),
+)
+
+
+def settings_for(user: User) -> list[tuple[Promise | None, list[tuple[Setting, str]]]]:
+    """The settings by section, each with its address."""
+    found = []
+    for section in SETTINGS:
+        pages = [(place, url) for place in section.places if (url := _address(place.name))]
+        if user.is_admin and pages:
+            found.append((section.label, pages))
+    return found
+
+
+def settings_above(path: str) -> str:
+    """The address of the page of settings, where the page at `path` is one of those it leads to."""
+    url = reverse("accounts:settings")
+    return url if path.startswith(url) and path != url else ""
 
 
 def menu_for(user: User, path: str) -> list[tuple[Promise | None, Sequence[Link]]]:
@@ -104,11 +162,8 @@ def menu_for(user: User, path: str) -> list[tuple[Promise | None, Sequence[Link]
     urls: dict[str, str] = {}
     for section in MENU:
         for place in section.places:
-            if user.role in place.roles:
-                try:
-                    urls[place.name] = reverse(place.name)
-                except NoReverseMatch:
-                    continue
+            if user.role in place.roles and (url := _address(place.name)):
+                urls[place.name] = url
     current = max((url for url in urls.values() if path.startswith(url)), key=len, default="")
     menu: list[tuple[Promise | None, Sequence[Link]]] = []
     for section in MENU:
@@ -120,3 +175,21 @@ def menu_for(user: User, path: str) -> list[tuple[Promise | None, Sequence[Link]
         if links:
             menu.append((section.label, links))
     return menu
+
+
+def places_matching(user: User, text: str) -> list[Link]:
+    """Pages of the menu and of the settings whose name contains `text`."""
+    wanted = text.casefold()
+    places = [link for _label, links in menu_for(user, "") for link in links]
+    places += [
+        Link(place.label, place.icon, "", url, False) for _label, pages in settings_for(user) for place, url in pages
+    ]
+    return [link for link in places if wanted in str(link.label).casefold()]
+
+
+def _address(name: str) -> str:
+    """Where the page is, or nothing when its app is not there."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""

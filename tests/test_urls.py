@@ -33,6 +33,7 @@ from tests.base import Cast
 from tests.builders import make_group, make_member, make_rules
 from tests.matrix import ROUTES, WHO, Route
 from tests.members.conduct import conduct_things
+from tests.members.entry import entry_things
 from tests.members.people_things import people_things
 from tests.members.seed_things import make_seed_things
 
@@ -125,6 +126,7 @@ def make_world(cast: Cast) -> World:
     health_walk(now=now + timedelta(days=1))
     world.objects |= make_seed_things(by=cast.mei, group=group, member=member)
     world.objects |= people_things(by=cast.mei, admin=cast.lin, group=group, member=member, now=now)
+    world.objects |= entry_things(by=cast.mei, group=group, member=member, now=now)
     for who, user in world.people.items():
         scopes = [scope for scope in Scope.values if user.may_write or scope.endswith(":read")]
         token, world.objects[f"{who}_token"] = token_issue(by=None, user=user, scopes=scopes)
