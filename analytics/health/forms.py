@@ -56,7 +56,7 @@ class HealthForm(MarkedForm):
         (_("Warnings"), ("floor", "noise_ceiling", "quiet_days")),
         (
             _("Six mistakes"),
-            ("off_topic", "top_share", "advertising", "post_quota", "selling", "selling_words", "spread_minutes"),
+            ("off_topic", "top_share", "advertising", "post_quota", "spread_minutes", "selling", "selling_words"),
         ),
     )
 

@@ -40,7 +40,11 @@ def members_to_invite(group: Group, now: datetime) -> QuerySet[Membership]:
 
 
 def fitting_groups(group: Group, *, by: User, room: int) -> list[Fit]:
-    """Open groups of the same branch that are for the same people and have room for so many more, the best first."""
+    """Open groups of the same branch that are for the same people and have room for so many more, the best first.
+
+    What they are run for weighs most. Another motivation is said and left to the person: often a branch has no second
+    group of one motivation that is alive.
+    """
     same_people = Q()
     for name in ("audience_tier", "audience_identity", "audience_grade_id"):
         if value := getattr(group, name):
@@ -52,8 +56,6 @@ def fitting_groups(group: Group, *, by: User, room: int) -> list[Fit]:
         .exclude(pk=group.pk)
         .exclude(stage=HealthStage.DEAD)
     )
-    if group.motivation:
-        found = found.filter(motivation__in=[group.motivation, ""])
     points = (
         _points(3, motivation=group.motivation)
         + _points(2, stage__in=[HealthStage.ACTIVE, HealthStage.GROWING])
@@ -71,6 +73,8 @@ def _reasons(group: Group, other: Group) -> list[str]:
     reasons = []
     if group.motivation and other.motivation == group.motivation:
         reasons.append(_("same motivation"))
+    elif other.motivation:
+        reasons.append(_("other motivation: %(motivation)s") % {"motivation": other.get_motivation_display()})
     if group.community_type and other.community_type == group.community_type:
         reasons.append(_("same community type"))
     if other.audience_tier or other.audience_identity or other.audience_grade_id:

@@ -114,8 +114,7 @@ def _no_focus(group: Group, facts: _Facts, policy: HealthPolicy) -> Mistake:
     if not words:
         words.append(_("The positioning is complete and a content mix is laid down."))
     figures = {"missing": missing, "has_content_mix": facts.has_plan, "off_topic_percent": share}
-    # A missing mix alone is a hint: what is posted may be balanced all the same.
-    return Mistake("no_focus", LOOK if missing or off_topic else OK, figures, " ".join(words))
+    return Mistake("no_focus", LOOK if missing or off_topic or not facts.has_plan else OK, figures, " ".join(words))
 
 
 def _wrong_centre(_group: Group, facts: _Facts, policy: HealthPolicy) -> Mistake:

@@ -44,9 +44,11 @@ WORDS = {
     "noisy": gettext_lazy(
         "%(messages)d messages a day over %(days)d days; from %(ceiling)d on members mute the group."
     ),
-    "below_floor": gettext_lazy(
+    "below_floor": ngettext_lazy(
+        "Staff interacted once in %(days)d days; %(floor)d times a day keep a group warm.",
         "Staff interacted %(interactions)d times in %(days)d days, and on no day the %(floor)d times that keep a group "
-        "warm."
+        "warm.",
+        "interactions",
     ),
 }
 WARNINGS = frozenset({"silent", "nearly_silent", "fell", "leaving", "noisy", "below_floor"})

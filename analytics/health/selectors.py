@@ -56,12 +56,14 @@ def stage_counts(user: User, day: date) -> list[StageCount]:
 
 @dataclass(frozen=True)
 class CourseDay:
-    """A local day of a group: members active, messages, interactions by staff, and the stage that was found."""
+    """A local day of a group: members active, messages, interactions by staff, who came and went, and the stage found."""
 
     day: date
     active: int
     messages: int
     interactions: int
+    joined: int
+    left: int
     stage: str
 
 
@@ -74,7 +76,7 @@ def course_of(group: Group, until: date, days: int = COURSE) -> list[CourseDay]:
     for number in range(days):
         day = first + number * ONE
         row = stats.get(day)
-        figures = (row.active, row.messages, row.interactions) if row else (0, 0, 0)
+        figures = (row.active, row.messages, row.interactions, row.joined, row.left) if row else (0,) * 5
         course.append(CourseDay(day, *figures, stages.get(day, "")))
     return course
 

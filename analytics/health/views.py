@@ -214,6 +214,8 @@ def group_health(request: StaffRequest, pk: int) -> HttpResponse:
             "course": course,
             "last_week": course[-7:],
             "active_now": sum(day.active for day in course[-WINDOW:]),
+            "joined": sum(day.joined for day in course[-WINDOW:]),
+            "left": sum(day.left for day in course[-WINDOW:]),
             "active_before": sum(day.active for day in course[-2 * WINDOW : -WINDOW]),
             "floor_kept": sum(day.interactions >= policy.floor for day in course[-7:]),
             "policy": policy,

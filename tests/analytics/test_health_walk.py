@@ -199,9 +199,10 @@ def dying(cast):
 
 def test_a_group_fits_when_it_is_of_the_same_branch_and_kind_and_has_room(cast, dying):
     group, fits = dying
-    (fit,) = fitting_groups(group, by=cast.mei, room=6)
-    assert fit.group == fits
-    assert "same motivation" in fit.reasons
+    best, other = fitting_groups(group, by=cast.mei, room=6)
+    assert (best.group, other.group.name) == (fits, "销售群")
+    assert "same motivation" in best.reasons
+    assert "other motivation: Sales" in other.reasons
 
 
 def test_a_merge_makes_a_task_for_each_active_member_and_can_be_undone(cast, dying):
