@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import re2
@@ -65,19 +66,26 @@ class ContactMatcher:
 
 def _found(plain: str, kind: str) -> Iterator[tuple[str, int, int, str]]:
     """The kind of contact, where it stands, and what it says in bare letters."""
-    for match in ACCOUNT.finditer(plain):
-        name = next((group for group in match.groups() if group), "")
-        if match.group(1) is None or SHORTEST <= len(name) <= LONGEST:
-            yield "accounts", match.start(), match.end(), fold_bare(name)
+    if _NAMED.search(plain):
+        for match in ACCOUNT.finditer(plain):
+            name = next((group for group in match.groups() if group), "")
+            if match.group(1) is None or SHORTEST <= len(name) <= LONGEST:
+                yield "accounts", match.start(), match.end(), fold_bare(name)
     numbers = plain.translate(CHINESE_DIGITS)
-    for match in PHONE.finditer(numbers):
-        if not _goes_on(numbers, match.start(), match.end()):
-            yield "phones", match.start(), match.end(), fold_bare(match.group())
+    if _NUMBERS.search(numbers):
+        for match in PHONE.finditer(numbers):
+            if not _goes_on(numbers, match.start(), match.end()):
+                yield "phones", match.start(), match.end(), fold_bare(match.group())
     if kind == MessageType.IMAGE and QR_PICTURE.search(plain):
         yield "qr", 0, 0, ""
-        return
-    for match in QR.finditer(plain):
-        yield "qr", match.start(), match.end(), ""
+    elif "扫" in plain or "码" in plain:
+        for match in QR.finditer(plain):
+            yield "qr", match.start(), match.end(), ""
+
+
+# What is cheap to look for, and without which there is nothing to find.
+_NAMED = re.compile("[a-z0-9]|同")
+_NUMBERS = re.compile(r"1.{0,2}[3-9](?:.{0,2}\d){9}", re.DOTALL)
 
 
 def _goes_on(numbers: str, start: int, end: int) -> bool:

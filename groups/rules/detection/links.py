@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import re2
@@ -94,11 +95,9 @@ class LinkMatcher:
         if not self._rules:
             return []
         found = domains_in(folded.plain)
-        phrases = (
-            []
-            if found or not self._rules
-            else [match.span() for match in PASSPHRASE.finditer(folded.plain) if _is_phrase(match)]
-        )
+        phrases: list[tuple[int, int]] = []
+        if not found and _SIGN.search(folded.plain):
+            phrases = [match.span() for match in PASSPHRASE.finditer(folded.plain) if _is_phrase(match)]
         hits: list[Hit] = []
         for code, allowed, mini_programs, passphrases in self._rules:
             for start, end, domain in found:
@@ -114,9 +113,16 @@ class LinkMatcher:
         return hits
 
 
+# What is cheap to look for, and without which there is nothing to find.
+_LATIN = re.compile("[a-z]")
+_SIGN = re.compile(f"{SIGNS}|打开")
+
+
 def domains_in(plain: str) -> list[tuple[int, int, str]]:
     """Where links stand in folded text, and their domains as they are meant."""
     found: list[tuple[int, int, str]] = []
+    if not _LATIN.search(plain):
+        return found
     for match in DOMAIN.finditer(plain):
         labels, ending = match.group(2), match.group(3)
         names = [name for name in DOTS.split(labels) if name]
