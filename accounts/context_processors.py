@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from accounts.models import User
-from accounts.navigation import menu_for
+from accounts.navigation import menu_for, settings_above
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
@@ -20,4 +20,5 @@ def console(request: HttpRequest) -> dict[str, Any]:
         "theme": user.theme,
         "languages": settings.LANGUAGES,
         "menu": [] if is_part else menu_for(user, request.path),
+        "settings_url": settings_above(request.path),
     }

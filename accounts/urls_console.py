@@ -11,6 +11,7 @@ urlpatterns = [
     path("language/", preferences.language, name="language"),
     path("theme/", preferences.theme, name="theme"),
     path("profile/", preferences.profile, name="profile"),
+    path("settings/", settings.overview, name="settings"),
     path("settings/staff/", settings.staff_list, name="staff"),
     path("settings/staff/new/", settings.staff_new, name="staff_new"),
     path("settings/staff/<int:pk>/", settings.staff_edit, name="staff_edit"),

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
 from accounts.models import User
-from accounts.navigation import Link, menu_for
+from accounts.navigation import Link, places_matching
 from groups.models import Group
 from members.models import Member
 
@@ -39,9 +39,7 @@ def find(user: User, text: str, limit: int) -> Found:
         return Found([], [], [], False, False)
     groups = list(Group.objects.visible_to(user).matching(text).only("name", "state", "member_count")[: limit + 1])
     members = list(Member.objects.visible_to(user).matching(text).only("name", "external_id")[: limit + 1])
-    places = [
-        link for _label, links in menu_for(user, "") for link in links if text.casefold() in str(link.label).casefold()
-    ]
+    places = places_matching(user, text)
     return Found(groups[:limit], members[:limit], places, len(groups) > limit, len(members) > limit)
 
 

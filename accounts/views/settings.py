@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import StaffRequest, role_required
 from accounts.forms import BranchForm, StaffForm, TokenForm
 from accounts.models import ApiToken, Branch, Role, User
+from accounts.navigation import settings_for
 from accounts.services import (
     branch_create,
     branch_rename,
@@ -29,6 +30,14 @@ from accounts.services import (
 from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
+
+
+@require_GET
+@role_required(Role.ADMIN)
+def overview(request: StaffRequest) -> HttpResponse:
+    """Where what administrators decide is found."""
+    return render(request, "console/accounts/settings.html", {"sections": settings_for(request.user)})
+
 
 STAFF_COLUMNS = (
     Column[User]("name", pgettext_lazy("person", "Name"), order="username", value=str),

@@ -7,7 +7,7 @@ from members.conduct.views import dry_run, group, member, queue
 urlpatterns = [
     path("violations/", queue.violations, name="violations"),
     path("violations/decide/", queue.violations_decide, name="violations_decide"),
-    path("violations/settings/", group.settings, name="conduct_settings"),
+    path("settings/conduct/", group.settings, name="conduct_settings"),
     path("violations/<int:pk>/", queue.violation_detail, name="violation"),
     path("violations/<int:pk>/confirm/", queue.violation_decide, {"decision": "confirm"}, name="violation_confirm"),
     path("violations/<int:pk>/dismiss/", queue.violation_decide, {"decision": "dismiss"}, name="violation_dismiss"),
