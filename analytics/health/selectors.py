@@ -56,7 +56,7 @@ def stage_counts(user: User, day: date) -> list[StageCount]:
 
 @dataclass(frozen=True)
 class CourseDay:
-    """A local day of a group: members active, messages, interactions by staff, who came and went, and the stage found."""
+    """A local day of a group: members active, messages, interactions by staff, who came and went, and the stage."""
 
     day: date
     active: int
