@@ -10,9 +10,10 @@ class MembersConfig(AppConfig):
         from members import knowledge, words
         from members.classes import kinds as class_kinds
         from members.classes import words as class_words
-        from members.conduct.kinds import register_kinds
         from members.cleanup import kinds as cleanup_kinds
         from members.cleanup import words as cleanup_words
+        from members.conduct import history as conduct_words
+        from members.conduct.kinds import register_kinds
         from members.entry import kinds as entry_kinds
         from members.entry import words as entry_words
         from members.imports.importers import register
@@ -23,6 +24,7 @@ class MembersConfig(AppConfig):
 
         register(MessagesImporter())
         register_kinds()
+        conduct_words.register()
         words.register()
         class_kinds.register_kinds()
         class_words.register()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
@@ -41,7 +42,7 @@ def version_in_force(group: Group) -> RuleSetVersion | None:
     return RuleSetVersion.objects.filter(rule_set_id=group.rule_set_id, state=VersionState.PUBLISHED).first()
 
 
-def with_reading(memberships: QuerySet[Membership]) -> QuerySet[Membership]:
+def with_reading(memberships: QuerySet[Membership]) -> QuerySet[Any]:
     """The memberships with `has_read`."""
     versions = RuleSetVersion.objects.filter(rule_set=OuterRef("group__rule_set"), published_at__isnull=False)
     asked_again = versions.filter(reacknowledge=True).order_by("-number").values("number")[:1]
@@ -53,7 +54,7 @@ def with_reading(memberships: QuerySet[Membership]) -> QuerySet[Membership]:
     return memberships.annotate(must_read=Coalesce(Subquery(asked_again), 0)).annotate(has_read=Exists(read))
 
 
-def unread(group: Group) -> QuerySet[Membership]:
+def unread(group: Group) -> QuerySet[Any]:
     """Those present who have not read the rules in force, longest in the group first."""
     rows = with_reading(Membership.objects.present().filter(group=group))
     return rows.filter(has_read=False).select_related("member").order_by("joined_at", "pk")

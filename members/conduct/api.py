@@ -57,7 +57,7 @@ class ViolationOut(serializers.ModelSerializer[Violation]):
     reporter = serializers.CharField(
         source="reporter.external_id", allow_null=True, default=None, help_text="External id of who reported it."
     )
-    source = serializers.ChoiceField(choices=Source.choices)
+    source = serializers.ChoiceField(choices=Source.choices)  # type: ignore[assignment]
     state = serializers.ChoiceField(choices=ViolationState.choices)
     action = serializers.CharField(help_text="What is due: remind, warn, mute, remove; empty when nothing is.")
     text = serializers.CharField(help_text="The evidence; empty once it is erased.")

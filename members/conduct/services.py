@@ -179,7 +179,7 @@ def violation_record(
             by=by,
             action="violation.recorded",
             subject=violation,
-            after={"member": member, "group": group, "rule": rule.text, "noticed_by": violation.source},
+            after={"member": member, "group": group, "broken_rule": rule.text, "noticed_by": violation.source},
         )
     return violation
 

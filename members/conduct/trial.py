@@ -348,8 +348,8 @@ def _doubt(messages: Sequence[Message], found: Sequence[_Found]) -> None:
         days = (last[member] - first[member]).days
         if messages_hit[member] == 1 and wrote[member] >= OLD_HAND_MESSAGES and days >= OLD_HAND_DAYS:
             one.doubts.append("old_hand")
-        words = {(hit.rule, hit.detail) for hit in one.hits}
-        if len(words) == 1 and one.rule.detector == "keywords" and words <= common:
+        found_words = {(hit.rule, hit.detail) for hit in one.hits}
+        if len(found_words) == 1 and one.rule.detector == "keywords" and found_words <= common:
             one.doubts.append("common")
 
 
