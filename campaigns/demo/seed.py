@@ -18,6 +18,7 @@ from accounts.services import branch_create, staff_create
 from activity.models import Event
 from activity.services import event_key
 from campaigns.demo.brand import BRANCHES, CHANNELS, DAYS, GROUPS, PRODUCTS, STAFF, GroupPlan
+from campaigns.demo.conduct import conduct_write
 from campaigns.demo.entry import entry_write
 from campaigns.demo.health import caretakers_write, told
 from campaigns.demo.positioning import positioning_write
@@ -91,6 +92,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
         positioning_write(staff=staff, groups=groups, now=now)
         seeds_write(staff=staff, now=now)
         entry_write(staff=staff, groups=groups, now=now)
+        conduct_write(staff=staff, groups=groups, now=now)
         _sign_in_write(sign_ins)
         caretakers_write(groups=groups, now=now)
         told.send(sender=None, now=now)

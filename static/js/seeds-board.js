@@ -11,7 +11,7 @@ let moved = null; // what to tell, and where to put the focus, once the board is
 
 const say = (what, card, stage = "") => {
   const label = columnOf(stage)?.dataset.label ?? "";
-  says.textContent = says.dataset[what].replace("%name%", card.dataset.name).replace("%stage%", label);
+  says.textContent = says.dataset[what].replace("{name}", card.dataset.name).replace("{stage}", label);
 };
 
 const show = () => {
