@@ -18,7 +18,17 @@ from analytics.health.api import GroupHealthDetail, HealthList
 from campaigns.api import DeliveryList, PostDetail, PostList, PostPause, PostResume, PostStop
 from community_ops.lib.problems import problem_json
 from groups.api import GroupDetail, GroupList
-from members.api import MemberDetail, MemberList
+from groups.rules.api import RuleSetCheck, RuleSetDetail, RuleSetDraft, RuleSetList, RuleSetPublish
+from members.api import (
+    MemberCopies,
+    MemberDetail,
+    MemberErase,
+    MemberList,
+    MemberMerge,
+    MemberTags,
+    SegmentCountNow,
+    SegmentList,
+)
 from members.cleanup.api import CleanupItemList, CleanupRunList
 from members.conduct.api import (
     AcknowledgementView,
@@ -90,8 +100,19 @@ urlpatterns = [
     path("memberships/<int:pk>/", MembershipDetail.as_view(), name="membership"),
     path("cleanup-runs/", CleanupRunList.as_view(), name="cleanup-runs"),
     path("cleanup-items/", CleanupItemList.as_view(), name="cleanup-items"),
+    path("rule-sets/", RuleSetList.as_view(), name="rule-sets"),
+    path("rule-sets/<int:pk>/", RuleSetDetail.as_view(), name="rule-set"),
+    path("rule-sets/<int:pk>/draft/", RuleSetDraft.as_view(), name="rule-set-draft"),
+    path("rule-sets/<int:pk>/publish/", RuleSetPublish.as_view(), name="rule-set-publish"),
+    path("rule-sets/<int:pk>/check/", RuleSetCheck.as_view(), name="rule-set-check"),
     path("members/", MemberList.as_view(), name="members"),
     path("members/<int:pk>/", MemberDetail.as_view(), name="member"),
+    path("members/<int:pk>/tags/", MemberTags.as_view(), name="member-tags"),
+    path("members/<int:pk>/merge/", MemberMerge.as_view(), name="member-merge"),
+    path("members/<int:pk>/erase/", MemberErase.as_view(), name="member-erase"),
+    path("members/<int:pk>/export/", MemberCopies.as_view(), name="member-export"),
+    path("segments/", SegmentList.as_view(), name="segments"),
+    path("segments/<int:pk>/count/", SegmentCountNow.as_view(), name="segment-count"),
     path("members/<int:pk>/seed-answers/", SeedAnswers.as_view(), name="member-seed-answers"),
     path("seed-users/", SeedUserList.as_view(), name="seed-users"),
     path("seed-users/<int:pk>/", SeedUserDetail.as_view(), name="seed-user"),
