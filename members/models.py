@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
 from groups.models import Grade, Group, Tier
@@ -186,7 +187,7 @@ class Membership(models.Model):
     last_seen_at = models.DateTimeField(_("last seen"))
     left_at = models.DateTimeField(_("left"), null=True, blank=True)
     introduced_at = models.DateTimeField(_("introduced"), null=True, blank=True)
-    title = models.CharField(_("title"), max_length=20, blank=True, db_default="")
+    title = models.CharField(pgettext_lazy("honour", "title"), max_length=20, blank=True, db_default="")
 
     objects = MembershipQuerySet.as_manager()
 

@@ -359,11 +359,13 @@ def cleanup_rule_keep(request: StaffRequest) -> HttpResponseBase:
 @writer_required
 def cleanup_rule_forget(request: StaffRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(CleanupRule.objects.visible_to(request.user), pk=pk)
-    if rule.branch_id != request.user.branch_id:
+    is_own = rule.branch_id == request.user.branch_id
+    if not (is_own or request.user.is_headquarters):
         raise PermissionDenied
     name, query = rule.name, _query(Conditions.read(rule.conditions))
     cleanup_rule_delete(by=request.user, rule=rule)
-    undo = f"{reverse('members:cleanup_rule_keep')}?{query}&{urlencode({'name': name})}"
+    # Kept again, it would be one's own: that undoes nothing for a rule of somebody else.
+    undo = f"{reverse('members:cleanup_rule_keep')}?{query}&{urlencode({'name': name})}" if is_own else ""
     toast(request, _("The rule “%(name)s” is deleted.") % {"name": name}, undo_url=undo)
     return redirect("members:cleanup")
 

@@ -149,7 +149,7 @@ class WelcomeForm(CheckedForm):
 
 class TitleForm(CheckedForm):
     pk = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    name = forms.CharField(label=_("Title"), max_length=20, required=False)
+    name = forms.CharField(label=pgettext_lazy("honour", "Title"), max_length=20, required=False)
     meaning = forms.CharField(label=_("What it is given for"), max_length=200, required=False)
     exclusive = forms.BooleanField(label=_("One holder at a time"), required=False)
 

@@ -187,7 +187,7 @@ class GroupTitle(models.Model):
     """A title that a group gives its members. An exclusive one has one holder at a time."""
 
     group = models.ForeignKey("groups.Group", on_delete=models.CASCADE, related_name="titles")
-    name = models.CharField(_("title"), max_length=20)
+    name = models.CharField(pgettext_lazy("honour", "title"), max_length=20)
     meaning = models.CharField(_("what it is given for"), max_length=200, blank=True)
     exclusive = models.BooleanField(_("one holder at a time"), default=False)
     position = models.PositiveSmallIntegerField(_("position"), default=0)

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import StaffRequest, staff_required, writer_required
@@ -277,13 +277,13 @@ def group_titles(request: StaffRequest, pk: int) -> HttpResponseBase:
         Membership.objects.present().filter(group=group).select_related("member"),
         columns=[
             Column("name", gettext_lazy("Name"), order="member__name", value=lambda row: row.member.name),
-            Column("title", gettext_lazy("Title"), order="title", value=lambda row: row.title),
+            Column("title", pgettext_lazy("honour", "Title"), order="title", value=lambda row: row.title),
             Column("last", gettext_lazy("Last seen here"), order="last_seen_at", value=lambda row: row.last_seen_at),
         ],
         filters=[
             Filter(
                 "title",
-                gettext_lazy("Title"),
+                pgettext_lazy("honour", "Title"),
                 [("any", gettext_lazy("With a title")), *((f"t{title.pk}", title.name) for title in titles)],
                 lambda rows, value: _with_title(rows, value, titles),
             )
