@@ -10,7 +10,9 @@ class CampaignsConfig(AppConfig):
         from campaigns import receivers, words
         from campaigns.orders.importer import OrdersImporter
         from members.imports.importers import register
+        from members.privacy.treatments import Fate, Treatment, treat
 
         receivers.connect()
         register(OrdersImporter())
         words.register()
+        treat("campaigns.order", Treatment(Fate.STAYS, blank={"order_id": ""}))

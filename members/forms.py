@@ -171,7 +171,7 @@ class RetentionForm(MarkedForm):
         for period in periods:
             if not period.kind.fixed:
                 self.fields[period.kind.slug] = forms.IntegerField(
-                    label=period.kind.label,
+                    label=str(period.kind.label),
                     min_value=period.kind.least,
                     max_value=LONGEST,
                     initial=period.days,

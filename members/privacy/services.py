@@ -17,6 +17,7 @@ from accounts.audit import audit_record, audit_redact
 from accounts.models import AuditEntry, User
 from activity.models import Event
 from activity.services import events_forget_properties
+from members.entry.models import Application
 from members.identities import lock_identities, tombstone_digest
 from members.merging.uniting import Pointer, pointers_at
 from members.models import ExportState, Member, MemberExport, Membership, Tombstone
@@ -101,6 +102,8 @@ def member_erase(*, by: User, now: datetime, member: Member) -> None:
                 rows.delete()
             elif treatment.blank:
                 rows.update(**treatment.blank)
+        # Applications that never led to a membership know the person by id only.
+        Application.objects.filter(member=None, external_id__in=names).delete()
         for person in people:
             events_forget_properties(member_id=person.pk, names=names)
             person.name = f"#{person.pk}"

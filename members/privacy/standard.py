@@ -42,7 +42,14 @@ def register_treatments() -> None:
     ):
         treat(table, Treatment(Fate.GOES))
     treat("members.memberexport", Treatment(Fate.GOES, before=_exports))
-    for table in ("members.account", "members.acknowledgement", "members.memberrole", "members.newcomer"):
+    for table in (
+        "members.account",
+        "members.acknowledgement",
+        "members.memberrole",
+        "members.newcomer",
+        "members.leaderpass",
+        "members.tierchange",
+    ):
         treat(table, Treatment(Fate.STAYS))
     treat("members.membership", Treatment(Fate.STAYS, blank={"title": ""}))
     treat("members.mergerun", Treatment(Fate.EMPTIED, blank={"moved": {}}))

@@ -13,6 +13,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Branch, User
 from activity.models import BuiltInKind, Channel, Event, EventKind
 from groups.models import Grade, Group, Motivation, Tier
+from members.conduct.models import Violation
 from members.fields.models import FieldDefinition, FieldKind
 from members.models import JourneyStage, Member, MemberRole, Membership, MemberTag, Tag
 from members.roles.models import MEMBER_ROLES
@@ -159,6 +160,10 @@ def _seed_stages(ask: Ask) -> Q:
     return Q(pk__in=SeedUser.objects.visible_to(ask.user).filter(stage__in=ask.values).values("member"))
 
 
+def _strikes(ask: Ask) -> Q:
+    return counted(Violation.objects.visible_to(ask.user).in_force(ask.now), ask, Sum("strikes"))
+
+
 # Own fields
 
 
@@ -250,6 +255,7 @@ def register_fields() -> None:
         FilterField("invited", _("Invited by a member"), PERSON, "yes_no", _invited),
         FilterField("no_marketing", _("No marketing"), PERSON, "yes_no", yes_no_of("no_marketing")),
         FilterField("seed_stage", _("Stage as a seed user"), PERSON, "choice", _seed_stages, _fixed(SeedStage.choices)),
+        FilterField("strikes", _("Strikes in force"), PERSON, "count", _strikes),
         FilterField(
             "group",
             _("In the group"),

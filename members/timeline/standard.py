@@ -12,6 +12,9 @@ from accounts.history import action_words, changes_in_a_line
 from accounts.models import AuditEntry, User
 from activity.models import Event
 from groups.models import Group
+from members.classes.models import TierChange
+from members.conduct.models import Violation
+from members.entry.models import Application
 from members.models import Member, MemberRole, MemberTag, Note, SeedMove, StaffTask, Tag, TagSource
 from members.selectors import member_events
 from members.timeline.sources import Line, Source, register
@@ -83,6 +86,18 @@ def _changes(member: Member, user: User) -> QuerySet[AuditEntry]:
     return rows if user.branch_id is None else rows.filter(Q(branch_id=user.branch_id))
 
 
+def _tiers(member: Member, _user: User) -> QuerySet[TierChange]:
+    return TierChange.objects.filter(member=member)
+
+
+def _violations(member: Member, user: User) -> QuerySet[Violation]:
+    return Violation.objects.visible_to(user).filter(member=member).select_related("group", "rule")
+
+
+def _applications(member: Member, user: User) -> QuerySet[Application]:
+    return Application.objects.visible_to(user).filter(member=member).select_related("group")
+
+
 def register_sources() -> None:
     register(Source("events", _("Events"), "activity", _events, _event_line))
     register(
@@ -147,5 +162,33 @@ def register_sources() -> None:
             lambda entry: Line(
                 action_words(entry.action), detail=changes_in_a_line(entry), by=str(entry.actor or entry.actor_name)
             ),
+        )
+    )
+    register(
+        Source(
+            "tiers",
+            _("Tiers"),
+            "trending-up",
+            _tiers,
+            lambda change: Line(_("Tier changed"), tag=change.get_after_display()),
+        )
+    )
+    register(
+        Source(
+            "violations",
+            _("Violations"),
+            "flag",
+            _violations,
+            lambda row: Line(_("Broke a rule"), group=row.group, detail=row.rule.text, tag=row.get_state_display()),
+        )
+    )
+    register(
+        Source(
+            "applications",
+            _("Applications"),
+            "user-question",
+            _applications,
+            lambda row: Line(_("Applied to a group"), group=row.group, tag=row.get_state_display()),
+            at="created_at",
         )
     )

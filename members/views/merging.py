@@ -62,7 +62,9 @@ def merge(request: StaffRequest, pk: int) -> HttpResponse:
         return _choose(request, member)
     problem = merge_obstacle(winner=member, loser=other, by=request.user)
     if request.method == "POST" and not problem:
-        chosen = {name.removeprefix("keep-"): value for name, value in request.POST.items() if name.startswith("keep-")}
+        chosen = {
+            name.removeprefix("keep-"): str(value) for name, value in request.POST.items() if name.startswith("keep-")
+        }
         try:
             run = members_merge(by=request.user, now=timezone.now(), winner=member, loser=other, chosen=chosen)
         except MergeRefused as refused:
@@ -102,12 +104,12 @@ def _choose(request: StaffRequest, member: Member) -> HttpResponse:
 
 def _rows(member: Member, other: Member, request: StaffRequest) -> list[dict[str, Any]]:
     """What people choose between, where the two differ; an empty value gives way."""
-    found = []
+    found: list[dict[str, Any]] = []
     for name in CHOSEN:
         field = name.removesuffix("_id")
-        mine, theirs = getattr(member, field), getattr(other, field)
-        if mine != theirs:
-            found.append({"name": name, "label": LABELS[name], "mine": str(mine or ""), "theirs": str(theirs or "")})
+        one, two = getattr(member, field), getattr(other, field)
+        if one != two:
+            found.append({"name": name, "label": LABELS[name], "mine": str(one or ""), "theirs": str(two or "")})
     for definition in FieldDefinition.objects.visible_to(request.user).in_use():
         mine = field_text(definition, member.fields.get(definition.key))
         theirs = field_text(definition, other.fields.get(definition.key))

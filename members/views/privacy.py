@@ -29,7 +29,7 @@ def may_erase(request: StaffRequest, member: Member) -> bool:
     user = request.user
     if not user.is_admin:
         return False
-    return user.is_headquarters or not member.memberships.exclude(group__branch_id=user.branch_id).exists()
+    return user.branch_id is None or not member.memberships.exclude(group__branch_id=user.branch_id).exists()
 
 
 @never_cache

@@ -162,7 +162,7 @@ def segment_edit(request: StaffRequest, pk: int) -> HttpResponse:
 
 def _form(request: StaffRequest, segment: Segment | None) -> HttpResponse:
     user, status = request.user, 200
-    initial = {"name": segment.name, "version": segment.version} if segment else {}
+    initial: dict[str, Any] = {"name": segment.name, "version": segment.version} if segment else {}
     context: dict[str, Any] = {"segment": segment}
     if request.method == "POST":
         builder = Builder.sent(request.POST, user)
@@ -247,7 +247,7 @@ def definition_of_list(asked: QueryDict, user: User) -> Definition | None:
     if asked.get("seen") == "silent":
         add("last_seen", "before", 30)
     elif asked.get("seen") in ("7", "30"):
-        add("last_seen", "within", int(asked["seen"]))
+        add("last_seen", "within", int(str(asked["seen"])))
     if asked.get("marketing") in ("yes", "no"):
         add("no_marketing", "no" if asked["marketing"] == "yes" else "yes")
     if asked.get("q"):
