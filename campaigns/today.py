@@ -20,7 +20,8 @@ from delivery.reasons import reason
 from groups.models import Group, GroupState, Permission
 from groups.roles.duties import MyDuty, my_duties
 from members.models import ImportRun, ImportState, StaffTask, TaskState
-from members.work.selectors import TaskItem, task_items, with_names
+from members.work.kinds import TaskKind
+from members.work.selectors import TaskItem, kinds_counted, task_items, with_names
 
 # How long a failure stays a task of today; later it is history, found among the deliveries.
 FAILURES_STAY = timedelta(days=3)
@@ -70,13 +71,17 @@ class Tasks:
     deliveries: list[DeliveryTask]
     deliveries_count: int
     to_do: list[TaskItem]
-    to_do_count: int
+    to_do_kinds: list[tuple[TaskKind, int]]
     duties: list[MyDuty]
     imports: list[ImportRun]
     coming: list[DeliveryTask]
     quiet: GroupTasks
     forming: GroupTasks
     nearly_full: GroupTasks
+
+    @property
+    def to_do_count(self) -> int:
+        return sum(count for _kind, count in self.to_do_kinds)
 
     @property
     def nothing(self) -> bool:
@@ -162,7 +167,7 @@ def tasks_of(*, user: User, now: datetime) -> Tasks:
     visible = Group.objects.visible_to(user)
     return Tasks(
         to_do=task_items(to_do_shown, now),
-        to_do_count=to_do.count() if len(to_do_shown) == SHOWN else len(to_do_shown),
+        to_do_kinds=kinds_counted(to_do),
         duties=my_duties(user=user, now=now),
         deliveries=tasks(stuck_shown),
         deliveries_count=stuck.count() if len(stuck_shown) == SHOWN else len(stuck_shown),

@@ -42,7 +42,7 @@ def register() -> None:
     )
     labels(
         {
-            "group": _("group"),
+            "group": pgettext_lazy("history", "group"),
             "file": _("file"),
             "text": _("text"),
             "outcome": _("outcome"),

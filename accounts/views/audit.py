@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, role_required, staff_required
@@ -46,7 +47,7 @@ def who(entry: AuditEntry) -> str:
 
 
 COLUMNS: list[Column[AuditEntry]] = [
-    Column("at", _("When"), order="at", value=lambda entry: entry.at),
+    Column("at", pgettext_lazy("history", "When"), order="at", value=lambda entry: entry.at),
     Column("who", _("Who"), order="actor_name", value=who),
     Column("action", _("What was done"), order="action", value=lambda entry: action_words(entry.action)),
     Column("kind", _("Kind"), value=lambda entry: subject_words(entry.subject_type), shown=False),

@@ -47,4 +47,4 @@ def team_write(*, staff: dict[str, User], groups: Sequence[Group], now: datetime
         if item.duty.rhythm == "daily":
             duty_tick(by=mei, now=now, duty=item.duty, groups=item.left[: len(item.left) // 2])
     for text, hours in TASKS:
-        task_write(by=mei, now=now, text=text, due_at=now + timedelta(hours=hours))
+        task_write(by=mei, now=now - timedelta(hours=26), text=text, due_at=now + timedelta(hours=hours))

@@ -2,14 +2,15 @@
 
 For each figure of the last `window_days` days in this group
 
-    points = weight × min(1, value ÷ (3 × the median of those who did anything, at least 1))
+    points = weight × share of the other active members who did less
 
-and the score is the sum of the points, at most 100: three times what is usual in the group earns full marks, so that a
-quiet group finds its leaders as well as a loud one, and nobody gets there by chatter alone.
+and the score is the sum of the points, at most 100. Ranks and not amounts, so that a quiet group finds its leaders as
+well as a loud one, and nobody gets there by chatter alone. Active is who is present and did anything at all.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -31,8 +32,9 @@ from groups.roles.models import GroupRole
 from members.models import Membership
 from members.roles.models import LeaderPass, MemberRole
 
-FULL_MARKS_AT = 3
-LEAST_SCORE = 50
+LEAST_SCORE = 60
+# Among fewer active members a rank says nothing.
+FEWEST_ACTIVE = 5
 FEWEST_SHOWN, MOST_SHOWN = 3, 10
 
 
@@ -49,16 +51,17 @@ class LeaderPolicy:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a candidate with what is usual in the group."""
+    """A figure of a candidate, what is usual in the group, and the share of the others who did less."""
 
     label: str | Promise
     weight: int
     value: int
     median: float
+    ahead_of: float
 
     @property
     def points(self) -> float:
-        return self.weight * min(1.0, self.value / (FULL_MARKS_AT * max(self.median, 1)))
+        return self.weight * self.ahead_of
 
 
 FIGURES: tuple[tuple[str, str | Promise, int], ...] = (
@@ -102,7 +105,7 @@ def standing(*, group: Group, policy: LeaderPolicy | None = None) -> Standing:
 def candidates(*, group: Group, now: datetime, policy: LeaderPolicy | None = None) -> list[Candidate]:
     """Who of those present would make an opinion leader, best first; nobody who is one, or was put off lately.
 
-    As many as the group lacks to its line, three at least and ten at most, each with half of the full score or more.
+    As many as the group lacks to its line, three at least and ten at most, each with LEAST_SCORE or more.
     A fixed number of queries.
     """
     policy = policy or policy_get(LeaderPolicy)
@@ -117,24 +120,30 @@ def candidates(*, group: Group, now: datetime, policy: LeaderPolicy | None = Non
             **{name: Count("pk", filter=Q(kind__slug=kind)) for name, kind in kinds.items()},
         )
     }
-    if not rows:
-        return []
-    usual = {name: median(row[name] for row in rows.values()) for name, _label, _weight in FIGURES}
-    lately = now - timedelta(days=policy.again_days)
-    present = (
-        Membership.objects.present()
-        .filter(group=group, member__erased_at=None)
-        .exclude(pk__in=MemberRole.objects.filter(role=GroupRole.LEADER, ended_at=None).values("membership"))
-        .exclude(pk__in=LeaderPass.objects.filter(passed_at__gt=lately).values("membership"))
+    present = {
+        row.member_id: row
+        for row in Membership.objects.present()
+        .filter(group=group, member__in=rows, member__erased_at=None)
         .select_related("member")
-    )
+    }
+    if len(present) < FEWEST_ACTIVE:
+        return []
+    values = {name: sorted(rows[pk][name] for pk in present) for name, _label, _weight in FIGURES}
+    usual = {name: median(column) for name, column in values.items()}
+    lately = now - timedelta(days=policy.again_days)
+    leaders = MemberRole.objects.filter(membership__group=group, role=GroupRole.LEADER, ended_at=None)
+    passed = LeaderPass.objects.filter(membership__group=group, passed_at__gt=lately)
+    left_out = {*leaders.values_list("membership", flat=True), *passed.values_list("membership", flat=True)}
+
+    def figure(pk: int, name: str, label: str | Promise, weight: int) -> Figure:
+        value = rows[pk][name]
+        ahead_of = bisect_left(values[name], value) / (len(present) - 1)
+        return Figure(label, weight, value, usual[name], ahead_of)
+
     found = [
-        Candidate(
-            membership,
-            [Figure(label, weight, rows[membership.member_id][name], usual[name]) for name, label, weight in FIGURES],
-        )
-        for membership in present
-        if membership.member_id in rows
+        Candidate(membership, [figure(pk, *about) for about in FIGURES])
+        for pk, membership in present.items()
+        if membership.pk not in left_out
     ]
     good = sorted(
         (candidate for candidate in found if candidate.score >= LEAST_SCORE),

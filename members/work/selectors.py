@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
-from members.work.kinds import Outcome, TaskKind, Text, kind_of
+from members.work.kinds import Outcome, TaskKind, Text, all_kinds, kind_of
 from members.work.models import StaffTask, TaskState
 
 
@@ -50,6 +50,13 @@ def with_names(tasks: QuerySet[StaffTask]) -> QuerySet[StaffTask]:
 
 def task_items(tasks: Iterable[StaffTask], now: datetime) -> list[TaskItem]:
     return [task_item(task, now) for task in tasks]
+
+
+def kinds_counted(tasks: QuerySet[StaffTask]) -> list[tuple[TaskKind, int]]:
+    """How many tasks there are of each kind, most first. One query."""
+    found = dict(tasks.order_by().values_list("kind").annotate(n=Count("pk")))
+    counted = [(kind, found[kind.slug]) for kind in all_kinds() if kind.slug in found]
+    return sorted(counted, key=lambda pair: -pair[1])
 
 
 def task_item(task: StaffTask, now: datetime) -> TaskItem:

@@ -73,7 +73,7 @@ def _columns(now: datetime, user: User) -> list[Column[StaffTask]]:
             nullable=True,
             wide="lg",
         ),
-        Column("due", pgettext_lazy("task", "Until"), order="due_at", value=lambda task: task.due_at),
+        Column("due", pgettext_lazy("task", "Until"), order="due_at", value=lambda task: task.due_at, wide="sm"),
         Column("state", gettext_lazy("State"), value=lambda task: str(task_item(task, now).outcome), shown=False),
         Column("note", gettext_lazy("Note"), value=lambda task: task.note, shown=False),
         Column("settled", pgettext_lazy("task", "Settled"), value=lambda task: task.settled_at, shown=False),
@@ -176,10 +176,12 @@ def task_list(request: StaffRequest) -> HttpResponseBase:
 
 
 def _common_outcomes(tasks: Iterable[StaffTask]) -> list[Outcome]:
-    """The outcomes of the kinds on this page, each word once: what may be chosen for many at once."""
+    """The outcomes of the kinds on this page that want no sentence: what may be chosen for many at once."""
     found: dict[str, Outcome] = {}
     for kind in dict.fromkeys(kind_of(task) for task in tasks):
         for choice in kind.outcomes:
+            if choice.asks_note:
+                continue
             found.setdefault(choice.slug, choice)
     return list(found.values())
 
@@ -285,7 +287,7 @@ def tasks_many(request: StaffRequest) -> HttpResponse:
     now = timezone.now()
     target = next_address(request, reverse("members:tasks"))
     tasks = _chosen(request, request.POST.getlist("ids"))
-    act = request.POST.get("action", "")
+    act, outcome = request.POST.get("action", ""), request.POST.get("outcome", "")
     if not tasks:
         warn(request, _("Tick at least one task first."))
     elif act == "give":
@@ -297,7 +299,7 @@ def tasks_many(request: StaffRequest) -> HttpResponse:
     else:
         try:
             done = tasks_settle(
-                by=request.user, now=now, tasks=tasks, outcome=act, note=_note(request), skip=act == SKIP
+                by=request.user, now=now, tasks=tasks, outcome=outcome, note=_note(request), skip=act == SKIP
             )
         except ValidationError as error:
             warn(request, " ".join(error.messages))

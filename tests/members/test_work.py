@@ -119,9 +119,9 @@ def test_many_are_settled_at_once_and_those_that_do_not_fit_are_left(client, cas
     other = make_task(group, kind="note", data={"text": "x"})
     client.force_login(cast.mei)
     ids = [task.pk for task in (*tasks, elsewhere, other)]
-    response = client.post("/tasks/many/", {"ids": ids, "action": "refused", "note": ""}, follow=True)
+    response = client.post("/tasks/many/", {"ids": ids, "action": "settle", "outcome": "refused"}, follow=True)
     assert "4 tasks were left" in response.content.decode()
-    response = client.post("/tasks/many/", {"ids": ids, "action": "done"}, follow=True)
+    response = client.post("/tasks/many/", {"ids": ids, "action": "settle", "outcome": "done"}, follow=True)
     assert "4 tasks are settled" in response.content.decode()
     elsewhere.refresh_from_db()
     assert elsewhere.state == TaskState.OPEN, "nobody reaches into another branch"

@@ -24,7 +24,7 @@ from groups.roles.permissions import ROW_LABELS, may, may_name_staff
 from groups.roles.services import staff_role_grant, staff_role_revoke
 from members.models import Member, Membership
 from members.roles.forms import MemberRoleForm, StaffRoleForm
-from members.roles.leaders import LeaderPolicy, candidates, leader_pass, leader_unpass, standing
+from members.roles.leaders import LEAST_SCORE, LeaderPolicy, candidates, leader_pass, leader_unpass, standing
 from members.roles.models import MemberRole
 from members.roles.selectors import roles_held, roles_of_member
 from members.roles.services import member_role_end, member_role_grant
@@ -63,6 +63,7 @@ def _page(
         "stands": stands,
         "filled": min(100, round(100 * stands.leaders / max(1, stands.leaders + stands.missing))),
         "policy": policy,
+        "least_score": LEAST_SCORE,
         "candidates": candidates(group=group, now=now, policy=policy) if is_open else [],
         "duties": _duties(request, group, staff),
         "may_staff": may_staff,
