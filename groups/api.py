@@ -55,7 +55,7 @@ class GroupOut(serializers.ModelSerializer[Group]):
     rule_set = serializers.CharField(
         source="rule_set.name", read_only=True, allow_null=True, help_text="Name of the rules; null is none."
     )
-    tags = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
+    tags: Any = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
     stage = serializers.CharField(read_only=True, help_text="Empty while it is not known.")
 
     class Meta:

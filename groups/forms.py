@@ -27,7 +27,7 @@ class Section:
     def is_filled(self) -> bool:
         """Whether nothing is missing here that must be written down before the group opens."""
         needed = [field for field in self.fields if field.name in (*WHOLE_POSITIONING, "name")]
-        return all(field.value() for field in needed)
+        return bool(needed) and all(field.value() for field in needed)
 
     @property
     def has_errors(self) -> bool:
@@ -129,7 +129,8 @@ class GroupForm(GroupModelForm):
                 "For example: at breakfast for the book of the day, at eight in the evening to check in."
             ),
             "promise": _(
-                "What a member gets for staying, and how often. For example: a teacher answers every question the same day."
+                "What a member gets for staying, and how often. "
+                "For example: a teacher answers every question the same day."
             ),
             "slogan": _("Shown at the head of the member page. For example: 20 minutes a day, a reader for life."),
             "internal_slogan": _("Reminds the team of what counts. For example: habits first, courses later."),

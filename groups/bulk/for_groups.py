@@ -124,8 +124,8 @@ def group_tags_visible(user: User) -> list[tuple[str, Text]]:
     return [(str(tag.pk), tag.name) for tag in tags]
 
 
-def _has_tag(params: Params) -> Exists:
-    return Exists(Group.tags.through.objects.filter(group=OuterRef("pk"), grouptag=params["tag"]))
+def _has_tag(params: Params) -> Q:
+    return Q(Exists(Group.tags.through.objects.filter(group=OuterRef("pk"), grouptag=int(params["tag"]))))
 
 
 def _untag_apply(groups: Sequence[Group], params: Params, by: User, now: datetime) -> dict[int, Outcome]:

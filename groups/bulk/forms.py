@@ -14,18 +14,17 @@ class BulkForm(MarkedForm):
     """What an action asks before it can be previewed."""
 
     def __init__(self, data: Any, *, action: BulkAction, user: User) -> None:
-        # The fields must stand before the form gives its widgets their classes.
-        self.base_fields = {}
+        super().__init__(data, prefix="answer")
         for question in action.questions:
+            words: Any = {"label": question.label, "help_text": question.help}
             field: forms.Field
             if question.choices:
-                choices = [("", _("Choose …")), *question.choices(user)]
-                field = forms.ChoiceField(label=question.label, help_text=question.help, choices=choices)
-                field.widget.attrs["translate"] = "no"
+                field = forms.ChoiceField(choices=[("", _("Choose …")), *question.choices(user)], **words)
+                field.widget.attrs |= {"translate": "no", "class": "form-select"}
             else:
-                field = forms.CharField(label=question.label, help_text=question.help, max_length=200)
-            self.base_fields[question.name] = field
-        super().__init__(data, prefix="answer")
+                field = forms.CharField(max_length=200, **words)
+                field.widget.attrs["class"] = "form-control"
+            self.fields[question.name] = field
 
     def params(self) -> Params:
         return {name: str(value) for name, value in self.cleaned_data.items()}

@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
+from activity.models import BuiltInKind
 from groups.models import Action, Category, Detector, Motivation
 from groups.rules.detection import ParamsError, params_check
 
@@ -77,6 +78,11 @@ class Preset:
     def funnel_query(self) -> str:
         """The address of the funnel report with these steps, after the question mark."""
         return urlencode([("step", kind) for kind in self.funnel])
+
+    @property
+    def funnel_words(self) -> list[str | Promise]:
+        known = dict(BuiltInKind.choices)
+        return [known.get(kind, kind) for kind in self.funnel]
 
     @property
     def mix_shares(self) -> list[tuple[Promise, int]]:

@@ -58,7 +58,7 @@ def _write(by: User, now: datetime, motivation: str, text: str, version: int, ac
             action=action,
             subject=edit,
             before={"text": before},
-            after={"text": text or shipped_text(motivation)},
+            after={"text": after},
         )
 
 

@@ -173,10 +173,8 @@ def _form_context(form: GroupForm) -> dict[str, Any]:
 
 
 def _visible(request: StaffRequest, pk: int) -> Group:
-    return get_object_or_404(
-        Group.objects.visible_to(request.user).select_related("branch", "rule_set", "audience_grade", "merged_into"),
-        pk=pk,
-    )
+    groups = Group.objects.visible_to(request.user).select_related("branch", "rule_set", "audience_grade")
+    return get_object_or_404(groups, pk=pk)
 
 
 def _history(group: Group) -> QuerySet[AuditEntry]:

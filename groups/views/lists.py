@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
@@ -22,6 +23,8 @@ ANY_STATE = "any"
 HEADQUARTERS = "none"
 NO_RULES = "none"
 IDENTITIES_OFFERED = 100
+
+Choices = list[tuple[str, str | Promise]]
 
 
 def group_columns(user: User) -> list[Column[Group]]:
@@ -123,16 +126,16 @@ def group_filters(user: User, now: datetime) -> list[Filter[Group]]:
         return groups.filter(pk__in=chosen.values("pk"))
 
     def tagged(groups: QuerySet[Group], value: str) -> QuerySet[Group]:
-        return groups.filter(Exists(Group.tags.through.objects.filter(group=OuterRef("pk"), grouptag=value)))
+        return groups.filter(Exists(Group.tags.through.objects.filter(group=OuterRef("pk"), grouptag=int(value))))
 
     def ruled(groups: QuerySet[Group], value: str) -> QuerySet[Group]:
-        return groups.filter(rule_set=None) if value == NO_RULES else groups.filter(rule_set_id=value)
+        return groups.filter(rule_set=None) if value == NO_RULES else groups.filter(rule_set_id=int(value))
 
     filters: list[Filter[Group]] = []
     if user.is_headquarters:
         branches = [(str(pk), name) for pk, name in Branch.objects.values_list("pk", "name")]
         if branches:
-            choices = [*branches, (HEADQUARTERS, gettext_lazy("Headquarters"))]
+            choices: Choices = [*branches, (HEADQUARTERS, gettext_lazy("Headquarters"))]
             filters.append(Filter("branch", gettext_lazy("Branch"), choices, of_branch))
     filters += [
         Filter(
@@ -177,8 +180,8 @@ def group_filters(user: User, now: datetime) -> list[Filter[Group]]:
     if tags := group_tags_visible(user):
         filters.append(Filter("tag", gettext_lazy("Tag"), tags, tagged, more=True))
     if rules:
-        choices = [*rules, (NO_RULES, gettext_lazy("Without rules"))]
-        filters.append(Filter("rules", gettext_lazy("Rules"), choices, ruled, more=True))
+        rule_choices: Choices = [*rules, (NO_RULES, gettext_lazy("Without rules"))]
+        filters.append(Filter("rules", gettext_lazy("Rules"), rule_choices, ruled, more=True))
     filters.append(
         Filter(
             "tier",
@@ -194,7 +197,7 @@ def group_filters(user: User, now: datetime) -> list[Filter[Group]]:
                 "grade",
                 gettext_lazy("Grade"),
                 grades,
-                lambda groups, value: groups.filter(audience_grade_id=value),
+                lambda groups, value: groups.filter(audience_grade_id=int(value)),
                 more=True,
             )
         )

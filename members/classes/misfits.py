@@ -64,7 +64,12 @@ class _Candidate:
     grade: int | None
     motivation: str
     type: str
-    room: int
+    capacity: int
+    count: int
+
+    @property
+    def room(self) -> int:
+        return self.capacity - self.count
 
 
 def reasons_of(row: Membership) -> list[str]:
@@ -90,8 +95,8 @@ class Targets:
         groups = groups.filter(~Q(audience_tier="") | ~Q(audience_identity="") | Q(audience_grade__isnull=False))
         columns = ("pk", "name", "branch_id", "audience_tier", "audience_identity", "audience_grade_id")
         self.groups = [
-            _Candidate(*values, room=capacity - count)
-            for *values, capacity, count in groups.order_by("pk").values_list(
+            _Candidate(*row)
+            for row in groups.order_by("pk").values_list(
                 *columns, "motivation", "community_type", "capacity", "member_count"
             )
         ]

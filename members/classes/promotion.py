@@ -83,7 +83,7 @@ def _members() -> QuerySet[Member]:
 def _without_clashes(groups: list[Group], wanted: list[GroupMove]) -> tuple[list[GroupMove], list[GroupMove]]:
     """Leaves out those whose new name another group of the branch would have too. One left out keeps its own name,
     which may stand in the way of the next, so it is looked at until nothing changes."""
-    moves, clashing = list(wanted), []
+    moves, clashing = list(wanted), list[GroupMove]()
     while True:
         moving = {move.group.pk: move.name for move in moves}
         names = Counter((group.branch_id, moving.get(group.pk, group.name)) for group in groups)
@@ -194,8 +194,8 @@ def promotion_undo(*, by: User, now: datetime, run: PromotionRun) -> bool:
         # Who they are is fixed first: a member who goes from b to a must not be taken for one who went from a to b.
         sets = []
         for before, after in pairs:
-            ids = people.filter(grade_before=before, grade_after=after).values_list("subject_id", flat=True)
-            sets.append((before, list(ids), after))
+            same = people.filter(grade_before=before, grade_after=after).values_list("subject_id", flat=True)
+            sets.append((before, list(same), after))
         for before, ids, after in sets:
             restored += Member.objects.filter(pk__among=ids, grade=after).update(grade=before)
         tasks_cancel(now=now, kind=GRADUATED, subject_id=current.pk)

@@ -36,7 +36,7 @@ if (form) {
     }
     for (const section of sections) {
       const needed = [...answers.map((row) => row.dataset.answer), "name"].filter((name) => section.querySelector(`[name="${name}"]`));
-      links.find((link) => link.dataset.step === section.dataset.section).classList.toggle("is-filled", section.dataset.section !== "look-back" && needed.every(value));
+      links.find((link) => link.dataset.step === section.dataset.section).classList.toggle("is-filled", section.dataset.section !== "look-back" && needed.length > 0 && needed.every(value));
     }
   };
 
