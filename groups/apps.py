@@ -12,8 +12,10 @@ class GroupsConfig(AppConfig):
         from groups.bulk import for_groups
         from groups.bulk import words as bulk_words
         from groups.channel import refuse_closed_group
+        from groups.rules import history as rule_history
 
         registry.guard(refuse_closed_group)
         words.register()
+        rule_history.register()
         for_groups.register()
         bulk_words.register()

@@ -23,6 +23,7 @@ from campaigns.demo.entry import entry_write
 from campaigns.demo.health import caretakers_write, told
 from campaigns.demo.positioning import positioning_write
 from campaigns.demo.posts import posts_write
+from campaigns.demo.rules import rules_write
 from campaigns.demo.seeds import seeds_write
 from campaigns.demo.story import DAY, KINDS, ORDERED, Story, tell
 from campaigns.demo.team import team_write
@@ -93,6 +94,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
         seeds_write(staff=staff, now=now)
         entry_write(staff=staff, groups=groups, now=now)
         conduct_write(staff=staff, groups=groups, now=now)
+        rules_write(lin=staff["lin"], branch=branches["hangzhou"], now=now)
         _sign_in_write(sign_ins)
         caretakers_write(groups=groups, now=now)
         told.send(sender=None, now=now)
