@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from itertools import cycle
 
 from accounts.models import Branch, User
 from accounts.policies import policy_save
 from activity.models import Event
 from groups.models import Group, GroupRole
 from members.ingestion import member_invited_by_set
+from members.initiators.selectors import proposals_for
 from members.initiators.services import kit_add, programme_save
-from members.models import Member, MemberRole, Membership, SeedProfile, SeedUser
+from members.models import Member, SeedProfile, SeedUser
 from members.roles.services import member_role_grant
 from members.seeds.criteria import SeedPolicy
 from members.seeds.services import (
@@ -118,7 +118,7 @@ def _initiators_write(by: User, now: datetime) -> None:
     group = Group.objects.filter(branch=by.branch, state="active").order_by("-messages_7d", "pk").first()
     if group is None:
         return
-    programme_save(
+    programme = programme_save(
         by=by,
         now=now - timedelta(days=40),
         group=group,
@@ -131,11 +131,6 @@ def _initiators_write(by: User, now: datetime) -> None:
     )
     for sort, title, text, url in KIT:
         kit_add(by=by, now=now, group=group, sort=sort, title=title, text=text, url=url)
-    for membership, days in zip(_brought_most(group), cycle((36, 20)), strict=False):
+    best = [proposal.membership for proposal in proposals_for(programme=programme, now=now)[:2]]
+    for membership, days in zip(best, (36, 20), strict=False):
         member_role_grant(by=by, now=now - timedelta(days=days), membership=membership, role=GroupRole.INITIATOR)
-
-
-def _brought_most(group: Group) -> Iterator[Membership]:
-    seeds = MemberRole.objects.filter(membership__group=group, role=GroupRole.SEED)
-    present = Membership.objects.present().filter(group=group).exclude(pk__in=seeds.values("membership"))
-    yield from present.filter(member__invitees__isnull=False).distinct().order_by("joined_at", "pk")[:2]

@@ -14,7 +14,7 @@ from groups.models import Group, GroupRole
 from members.initiators.models import InitiatorProgramme
 from members.models import MemberRole, Membership
 
-PROPOSED = 50
+PROPOSED = 20
 ACTIVE_KINDS = sorted(PRESENCE_KINDS - {BuiltInKind.JOINED})
 
 
@@ -80,7 +80,7 @@ def initiators_of(*, group: Group, now: datetime) -> list[Initiator]:
 
 
 def proposals_for(*, programme: InitiatorProgramme, now: datetime) -> list[Proposal]:
-    """Present members who fulfil every condition and hold no role of an initiator, best first, at most 50. Nobody
+    """Present members who fulfil every condition and hold no role of an initiator, best first, at most 20. Nobody
     while there is no condition. A constant number of queries."""
     conditions = programme.conditions
     if not conditions:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Words
+
     from members.seeds.models import SeedProfile
 
 Numbers = npt.NDArray[np.float64]
@@ -30,8 +31,8 @@ class Criterion:
     """`weight` and `full` (the value that earns full marks) are what holds until an administrator decides."""
 
     key: str
-    label: Promise
-    help: Promise
+    label: Words
+    help: Words
     weight: int
     full: int
     measured: bool = True

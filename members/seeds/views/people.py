@@ -48,7 +48,7 @@ PROPOSAL_COLUMNS: list[Column[SeedProfile]] = [
         number=True,
         wide="sm",
     ),
-    Column("reasons", gettext_lazy("What speaks for them")),
+    Column("reasons", gettext_lazy("What speaks for them"), wide="md"),
     Column("act", ""),
 ]
 
@@ -222,7 +222,9 @@ RESULT_COLUMNS: list[Column[SeedUser]] = [
     Column("name", gettext_lazy("Name"), order="member__name", value=lambda seed: seed.member.name),
     Column("external_id", gettext_lazy("Id in other systems"), value=lambda seed: seed.member.external_id, shown=False),
     Column("stage", gettext_lazy("Stage"), order="stage", value=lambda seed: seed.get_stage_display(), wide="md"),
-    Column("accepted", gettext_lazy("Accepted on"), order="accepted_at", value=lambda seed: seed.accepted_at, wide="md"),
+    Column(
+        "accepted", gettext_lazy("Accepted on"), order="accepted_at", value=lambda seed: seed.accepted_at, wide="md"
+    ),
     Column("brought", gettext_lazy("Members invited"), order="brought", value=_brought("brought"), number=True),
     Column("due", gettext_lazy("Joined 30 days ago or more"), value=_brought("due"), shown=False),
     Column("stayed", gettext_lazy("Stayed 30 days"), order="stayed", value=_brought("stayed"), number=True),
@@ -249,6 +251,8 @@ def results(request: StaffRequest) -> HttpResponseBase:
     )
     if listing.export:
         return listing.export_response("seed-results")
+    for seed in listing.rows:
+        seed.worth = round(seed.worth)  # type: ignore[attr-defined]
     context = {
         "listing": listing,
         "likenesses": likenesses(user=request.user),
