@@ -1,6 +1,6 @@
 """How long the nightly walk takes: counting a night's events by day and judging every group.
 
-    python benchmarks/health.py [--groups 10000] [--members 200000] [--events 2000000]
+    python benchmarks/health.py [--groups 10000] [--members 50000] [--events 1000000]
 
 Makes a database of its own in a temporary folder, or uses the empty one that DATABASE_URL names. Prints the first walk,
 which counts the whole history and judges ninety days, and the one of the night after; beside them the time that the
@@ -99,8 +99,8 @@ def tell(groups: int, members: int, events: int, first: datetime, span: timedelt
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--groups", type=int, default=10_000)
-    arguments.add_argument("--members", type=int, default=200_000)
-    arguments.add_argument("--events", type=int, default=2_000_000)
+    arguments.add_argument("--members", type=int, default=50_000)
+    arguments.add_argument("--events", type=int, default=1_000_000)
     chosen = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("DATA_DIR", folder)
