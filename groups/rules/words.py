@@ -76,14 +76,15 @@ def detector_words(detector: str, params: dict[str, Any]) -> str:
         text = ngettext("%(count)s keyword", "%(count)s keywords", count) % {"count": f"{count:,}"}
         if params["except"]:
             number = len(params["except"])
-            text += ", " + ngettext("%(count)s innocent word", "%(count)s innocent words", number) % {"count": number}
+            text += _(", ") + ngettext("%(count)s innocent word", "%(count)s innocent words", number) % {"count": number}
         return text
     if detector == Detector.PATTERN:
         count = len(params["patterns"])
         return ngettext("%(count)s pattern", "%(count)s patterns", count) % {"count": count}
     if detector == Detector.LINK:
         if params["allow"]:
-            return _("links, except to %(domains)s") % {"domains": ", ".join(params["allow"][:5])}
+            named = ", ".join(params["allow"][:5]) + (" …" if len(params["allow"]) > 5 else "")
+            return _("links, except to %(domains)s") % {"domains": named}
         return _("every link")
     if detector == Detector.CONTACT:
         kinds = [param_words(detector, name) for name in ("cards", "accounts", "phones", "qr") if params[name]]
