@@ -22,8 +22,7 @@ from campaigns.deliveries.services import delivery_test
 from community_ops.lib.forms import MarkedForm, add_errors
 from community_ops.lib.toasts import toast
 from delivery.models import Delivery, Kind
-from delivery.services import destination_enable
-from groups.channel import channel_kind, group_renew_page, group_set_channel
+from groups.channel import channel_kind, group_enable_channel, group_renew_page, group_set_channel
 from groups.models import Group, Permission
 from groups.roles.permissions import may
 
@@ -98,8 +97,7 @@ def channel_secret(request: StaffRequest, pk: int) -> HttpResponse:
 @writer_required
 def channel_enable(request: StaffRequest, pk: int) -> HttpResponse:
     group = _permitted(request, pk)
-    if group.destination:
-        destination_enable(destination=group.destination)
+    if group_enable_channel(by=request.user, group=group):
         toast(request, _("The channel is switched on again."))
     return redirect("campaigns:group_channel", group.pk)
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from accounts.audit import audit_record
 from accounts.models import User
 from delivery.models import Delivery, Kind
-from delivery.services import NOT_BEGUN, destination_create, destination_update
+from delivery.services import NOT_BEGUN, destination_create, destination_enable, destination_update
 from groups.models import Group, GroupState, new_page_token
 
 
@@ -29,6 +29,16 @@ def group_set_channel(*, by: User | None, group: Group, kind: str, url: str = ""
         after = {"kind": group.destination.kind, "url": group.destination.url, "new_secret": bool(secret)}
         audit_record(by=by, action="group.channel_changed", subject=group, before=before, after=after)
     return group
+
+
+def group_enable_channel(*, by: User, group: Group) -> bool:
+    """Switches a group's channel on again that its receiver had switched off. False when the group has none."""
+    if group.destination is None:
+        return False
+    with transaction.atomic():
+        destination_enable(destination=group.destination)
+        audit_record(by=by, action="group.channel_enabled", subject=group)
+    return True
 
 
 def group_renew_page(*, by: User, group: Group) -> Group:

@@ -34,6 +34,7 @@ def register() -> None:
             "group.restored": _("Group opened again"),
             "group.channel_changed": _("Channel changed"),
             "group.channel_tested": _("Channel tested"),
+            "group.channel_enabled": _("Channel switched on again"),
             "group.page_renewed": _("Member page given a new address"),
             "group.staff_named": _("Owner or administrator named"),
             "group.staff_released": _("Owner or administrator released"),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounts.audit import audit_record
-from accounts.models import User
+from accounts.models import Policy, User
 from groups.models import Group, GroupState
 from groups.roles.models import Duty, DutyCheck, GroupRole, Rhythm, StaffRole
 
@@ -96,8 +96,8 @@ def duties_save(*, by: User, now: datetime, role: str, drafts: Sequence[DutyDraf
     if len(drafts) > MOST_DUTIES:
         raise ValidationError(_("A role has at most %(most)s duties.") % {"most": MOST_DUTIES})
     with transaction.atomic():
-        # All duties are locked in one order, so that of two who save at once the second sees the first one's change.
-        current = {duty.pk: duty for duty in Duty.objects.select_for_update().in_force().order_by("position", "pk")}
+        _one_editor_at_a_time(now)
+        current = {duty.pk: duty for duty in Duty.objects.in_force().order_by("position", "pk")}
         held = [duty for duty in current.values() if duty.role == role]
         if version and version != duties_version(held):
             raise StaleDuties
@@ -127,6 +127,7 @@ def duties_save(*, by: User, now: datetime, role: str, drafts: Sequence[DutyDraf
 def duties_suggest(*, by: User | None, now: datetime) -> int:
     """Writes the suggested duties, in the language of the moment, for roles that have none; returns how many."""
     with transaction.atomic():
+        _one_editor_at_a_time(now)
         taken = set(Duty.objects.in_force().values_list("role", flat=True))
         rows = [
             Duty(role=role, rhythm=rhythm, text=_(text), position=position)
@@ -138,6 +139,13 @@ def duties_suggest(*, by: User | None, now: datetime) -> int:
         if rows:
             audit_record(by=by, action="duty.changed", subject=rows[0], after={"duties": [duty.text for duty in rows]})
     return len(rows)
+
+
+def _one_editor_at_a_time(now: datetime) -> None:
+    """Of two who save at once the second waits and then sees the first one's change, also where no duty is there yet
+    to be locked."""
+    Policy.objects.get_or_create(key="duties", defaults={"version": 0, "changed_at": now})
+    Policy.objects.select_for_update().get(key="duties")
 
 
 def my_duties(*, user: User, now: datetime) -> list[MyDuty]:
