@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET
 
 from delivery.models import FeedItem
 from groups.models import Group
+from members.entry.selectors import titled_members
 
 PAGE = 20
 
@@ -22,6 +23,7 @@ def group_page(request: HttpRequest, token: str) -> HttpResponse:
     found = list(FeedItem.objects.of_group(group.pk)[start : start + PAGE + 1])
     context = {
         "group": group,
+        "titled": titled_members(group) if page <= 1 else [],
         "items": found[:PAGE],
         "page": max(page, 1),
         "older": page + 1 if found[PAGE:] else None,

@@ -77,8 +77,9 @@ def cleanup_groups(conditions: Conditions, *, user: User) -> QuerySet[Group]:
     return groups.filter(pk__in=conditions.groups) if conditions.groups else groups
 
 
-def cleanup_listed(conditions: Conditions, *, groups: QuerySet[Group], now: datetime) -> QuerySet[Membership]:
-    """Everybody who is listed, with `strikes_now` and `spared`: a word of SPARED, or empty for who goes on the run."""
+def cleanup_listed(conditions: Conditions, *, groups: QuerySet[Group], now: datetime) -> QuerySet[Any]:
+    """The memberships of everybody who is listed, with `strikes_now` and `spared`: a word of SPARED, or empty for who
+    goes on the run."""
     rows = Membership.objects.present().filter(group__in=groups.order_by().values("pk"))
     reasons = Q(pk=None)
     if conditions.silent_days:

@@ -52,11 +52,9 @@ class ConditionsForm(CheckedForm):
 
     def conditions(self) -> Conditions:
         given = self.cleaned_data
-        return Conditions(
-            groups=[given["group"].pk] if given["group"] else [],
-            **{name: given[name] or 0 for name in NUMBERS},
-            **{name: given[name] for name in BOXES},
-        )
+        values: dict[str, Any] = {name: given[name] or 0 for name in NUMBERS}
+        values |= {name: given[name] for name in BOXES}
+        return Conditions(groups=[given["group"].pk] if given["group"] else [], **values)
 
     @staticmethod
     def initial_of(conditions: Conditions) -> dict[str, Any]:

@@ -77,7 +77,7 @@ ITEM_COLUMNS: list[Column[CleanupItem]] = [
     Column("state", gettext_lazy("State"), order="state", value=lambda item: item.get_state_display()),
     Column(
         "when",
-        gettext_lazy("When"),
+        gettext_lazy("Decided"),
         order="settled_at",
         value=lambda item: item.settled_at,
         nullable=True,
@@ -163,7 +163,7 @@ def _spared_choices() -> list[tuple[str, str | Promise]]:
     return [("no", gettext_lazy("Goes on the list")), ("yes", gettext_lazy("Is spared")), *SPARED.items()]
 
 
-def _with_spared(rows: QuerySet[Membership], value: str) -> QuerySet[Membership]:
+def _with_spared(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
     if value == "yes":
         return rows.exclude(spared="")
     return rows.filter(spared="" if value == "no" else value)

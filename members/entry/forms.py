@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +17,11 @@ from members.entry.texts import WELCOME_VARIABLES
 WANTED_MARK = "*"
 
 
+def _marked(field: forms.Field) -> None:
+    boxed = isinstance(field.widget, forms.CheckboxInput)
+    field.widget.attrs["class"] = "form-check-input" if boxed else "form-control"
+
+
 class CheckedForm(MarkedForm):
     """MarkedForm whose boxes look like boxes."""
 
@@ -24,7 +29,23 @@ class CheckedForm(MarkedForm):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             if isinstance(field.widget, forms.CheckboxInput):
-                field.widget.attrs["class"] = "form-check-input"
+                _marked(field)
+
+
+if TYPE_CHECKING:
+    CheckedFormSetBase = forms.BaseFormSet[Any]
+else:
+    CheckedFormSetBase = forms.BaseFormSet
+
+
+class CheckedFormSet(CheckedFormSetBase):
+    """A formset whose own fields, order and deletion, look like the others."""
+
+    def add_fields(self, form: CheckedForm, index: int | None) -> None:
+        super().add_fields(form, index)
+        for name in ("ORDER", "DELETE"):
+            if name in form.fields:
+                _marked(form.fields[name])
 
 
 def _words(rows: int) -> forms.Textarea:
@@ -99,7 +120,9 @@ class QuestionForm(CheckedForm):
         }
 
 
-QuestionFormSet = forms.formset_factory(QuestionForm, extra=2, can_delete=True, can_order=True, max_num=40)
+QuestionFormSet = forms.formset_factory(
+    QuestionForm, formset=CheckedFormSet, extra=2, can_delete=True, can_order=True, max_num=40
+)
 
 
 class WelcomeForm(CheckedForm):
@@ -172,7 +195,7 @@ class TitleForm(CheckedForm):
         return found
 
 
-TitleFormSet = forms.formset_factory(TitleForm, extra=2, can_delete=True, max_num=40)
+TitleFormSet = forms.formset_factory(TitleForm, formset=CheckedFormSet, extra=2, can_delete=True, max_num=40)
 
 
 class RejectForm(CheckedForm):

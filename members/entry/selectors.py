@@ -6,17 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, F, Min, OuterRef, Q, Subquery
 from django.db.models.functions import Lower
 
 from accounts.models import User
 from activity.models import BuiltInKind, Event
 from groups.models import Group, Rule, RuleSetVersion, VersionState
-from members.entry.models import Application, Newcomer
+from members.entry.models import Application, GroupTitle, Newcomer
 from members.models import Member, Membership
 
 WITHIN = timedelta(days=7)
 COHORT = timedelta(days=30)
+TITLED = 12
 
 
 @dataclass(frozen=True)
@@ -115,3 +116,11 @@ def rules_of(group: Group) -> tuple[RuleSetVersion | None, list[Rule]]:
     """The rules that a group follows now, for whoever thinks of joining."""
     version = RuleSetVersion.objects.filter(rule_set=group.rule_set_id, state=VersionState.PUBLISHED).first()
     return version, list(version.rules.all()) if version else []
+
+
+def titled_members(group: Group) -> list[Membership]:
+    """The first members of a group who hold a title, by its place among the group's titles and then by name. One
+    query."""
+    place = GroupTitle.objects.filter(group=group, name=OuterRef("title")).values("position")[:1]
+    holders = Membership.objects.present().filter(group=group).exclude(title="").select_related("member")
+    return list(holders.annotate(place=Subquery(place)).order_by("place", "member__name", "pk")[:TITLED])

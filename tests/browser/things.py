@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
@@ -12,9 +13,10 @@ from accounts.models import Branch, User
 from accounts.services import token_issue
 from campaigns.models import Post
 from delivery.models import Delivery, State
-from groups.models import BulkRun, Duty, Group
+from groups.models import BulkRun, Duty, Group, RuleSet
+from groups.rules.services import draft_open
 from members.imports.services import import_start, import_upload
-from members.models import ImportRun, Member, SeedUser, StaffTask
+from members.models import Application, CleanupRun, ImportRun, Member, SeedUser, StaffTask
 from members.tasks import enqueue_import
 
 
@@ -41,6 +43,9 @@ def tell() -> None:
         .pk,
     }
     things |= _seed_things(group)
+    rule_set = RuleSet.objects.get(name="杭州家长群群规")
+    draft = draft_open(by=User.objects.get(username="lin"), now=timezone.now(), rule_set=rule_set)
+    things |= {"rule_set": rule_set.pk, "rules_version": 2, "rules_draft": draft.pk, "rule_code": "advertising"}
     things |= {
         "task": StaffTask.objects.filter(branch=mei.branch, kind="note").earliest("pk").pk,
         "duty": Duty.objects.earliest("pk").pk,
@@ -51,8 +56,20 @@ def tell() -> None:
         "motivation": "growth",
         "promotion": 0,
     }
+    things |= _entry_things(group)
     things |= {"import": waiting.pk, "import_done": running.pk}
     json.dump(things, sys.stdout)
+
+
+def _entry_things(group: Group) -> dict[str, Any]:
+    """An application that waits, and the clean-up of Mei's branch."""
+    application = Application.objects.pending().filter(group__branch=group.branch).earliest("pk")
+    return {
+        "application": application.pk,
+        "application_token": application.token,
+        "membership": group.memberships.latest("last_seen_at").pk,
+        "cleanup_run": CleanupRun.objects.filter(branch=group.branch).earliest("pk").pk,
+    }
 
 
 def _seed_things(group: Group) -> dict[str, int]:

@@ -149,3 +149,9 @@ class TestPage:
             {"membership": [other.memberships.get().pk], "title": "阅读达人"},
         )
         assert held() == {}
+
+    def test_the_groups_page_names_those_who_hold_a_title(self, client, cast: Cast, group):
+        give(cast, group, "班长", "乙")
+        page = client.get(reverse("member:group", args=[group.page_token])).content.decode()
+        assert page.index("乙") < page.index("班长")
+        assert "甲" not in page

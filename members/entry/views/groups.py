@@ -57,14 +57,14 @@ NEWCOMER_COLUMNS: list[Column[Membership]] = [
     Column("name", gettext_lazy("Name"), order="member__name", value=lambda row: row.member.name),
     Column("external_id", gettext_lazy("Id in other systems"), value=lambda row: row.member.external_id, shown=False),
     Column("joined", gettext_lazy("Joined"), order="joined_at", value=lambda row: row.joined_at),
-    Column("steps", gettext_lazy("First days")),
+    Column("steps", gettext_lazy("First days"), wide="md"),
     Column(
         "introduced",
         gettext_lazy("Introduced themselves"),
         order="introduced_at",
         value=lambda row: row.introduced_at,
         nullable=True,
-        wide="md",
+        wide="lg",
     ),
 ]
 
@@ -176,7 +176,7 @@ def group_entry_questions(request: StaffRequest, pk: int) -> HttpResponse:
                     revision=form.cleaned_data["revision"],
                 )
             except StalePlan as error:
-                status = _stale(form, error)
+                status = _stale(request, form, error)
             except ValidationError as error:
                 fields = dict(error.error_dict) if hasattr(error, "error_dict") else {}
                 for row, problem in zip(kept, fields.pop("questions", []), strict=False):
@@ -198,9 +198,9 @@ def group_entry_questions(request: StaffRequest, pk: int) -> HttpResponse:
     return render(request, "console/members/entry_questions.html", context, status=status)
 
 
-def _stale(form: ApplyingForm | WelcomeForm, error: StalePlan) -> int:
+def _stale(request: StaffRequest, form: ApplyingForm | WelcomeForm, error: StalePlan) -> int:
     # What was typed stays. Sent again, it is meant: the form now knows the other change.
-    data = form.data.copy()
+    data = request.POST.copy()
     data["revision"] = str(error.revision)
     form.data = data
     form.add_error(
@@ -230,7 +230,7 @@ def group_welcome(request: StaffRequest, pk: int) -> HttpResponse:
                     by=request.user, group=group, changes=form.values(), revision=form.cleaned_data["revision"]
                 )
             except StalePlan as error:
-                status = _stale(form, error)
+                status = _stale(request, form, error)
             except ValidationError as error:
                 add_errors(form, error)
             else:
