@@ -22,6 +22,7 @@ from campaigns.demo.conduct import conduct_write
 from campaigns.demo.entry import entry_write
 from campaigns.demo.health import caretakers_write, told
 from campaigns.demo.positioning import positioning_write
+from campaigns.demo.people import people_write
 from campaigns.demo.posts import posts_write
 from campaigns.demo.rules import rules_write
 from campaigns.demo.seeds import seeds_write
@@ -95,6 +96,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
         entry_write(staff=staff, groups=groups, now=now)
         conduct_write(staff=staff, groups=groups, now=now)
         rules_write(lin=staff["lin"], branch=branches["hangzhou"], now=now)
+        people_write(staff=staff, now=now)
         _sign_in_write(sign_ins)
         caretakers_write(groups=groups, now=now)
         told.send(sender=None, now=now)
