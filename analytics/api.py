@@ -26,8 +26,11 @@ from analytics.queries.periods import Interval, WeekStart
 from analytics.queries.retention import Measure, Mode, RetentionQuery
 from analytics.sources import Selection, SqlNames, SqlSource
 from community_ops.lib.problems import Problem
+from members.api import segment_named
+from members.segments.selectors import segment_member_ids
 
 MOST_NAMES = 10_000
+MOST_SEGMENT = 2**62
 
 
 INTERVALS = [interval.value for interval in Interval]
@@ -44,13 +47,18 @@ class ReportView(APIView):
         try:
             fields = Fields(request.data)
             groups, members = fields.texts("groups", MOST_NAMES), fields.texts("members", MOST_NAMES)
+            segment = fields.whole("segment", 0, 1, MOST_SEGMENT) if fields.has("segment") else None
             fields.done()
             query = self.query.read(request.data, zone=ZoneInfo(settings.TIME_ZONE), now=now)
         except BadQuery as bad:
             raise Problem(
                 "invalid_query", _("The question cannot be answered as it is."), errors=list(bad.errors)
             ) from bad
-        source = SqlSource(Selection.of(token_of(request).user, groups=groups, members=members))
+        user = token_of(request).user
+        inside = None
+        if segment:
+            inside = segment_member_ids(segment_named(str(segment), user), user=user, now=now)
+        source = SqlSource(Selection.of(user, groups=groups, members=members, segment=inside))
         return Response(query.compute(source, SqlNames(), now=now).as_dict())
 
 
@@ -111,6 +119,9 @@ class ReportIn(serializers.Serializer[Any]):
     filter = WhereIn(required=False, help_text="Applies to every event before anything else.")
     groups = _names("External ids: only events in these groups.")
     members = _names("External ids: only these members.")
+    segment = serializers.IntegerField(
+        required=False, min_value=1, help_text="Number of a segment: only members who are in it now."
+    )
 
 
 class ReportOut(serializers.Serializer[Any]):

@@ -23,6 +23,8 @@ from activity.models import BuiltInKind, Channel, EventKind
 from analytics.queries.funnel import MOST_STEPS
 from analytics.sources import Selection
 from groups.models import Group
+from members.models import Segment
+from members.segments.selectors import segment_member_ids
 
 Choices = list[tuple[str, str | Promise]]
 
@@ -67,6 +69,9 @@ class ReportForm(forms.Form):
 
     group = forms.ModelMultipleChoiceField(Group.objects.none(), required=False, label=_("Groups"))
     branch = forms.ChoiceField(required=False, label=_("Branch"))
+    segment = forms.ModelChoiceField(
+        Segment.objects.none(), required=False, label=_("Segment"), empty_label=_("All members")
+    )
 
     defaults: dict[str, Any] = {}
 
@@ -81,6 +86,8 @@ class ReportForm(forms.Form):
         branches: Choices = [(branch.code, branch.name) for branch in Branch.objects.visible_to(user)]
         self._field("branch", forms.ChoiceField).choices = [("", _("All branches")), *branches]
         self.fields["branch"].widget.attrs["translate"] = "no"
+        self._field("segment", forms.ModelChoiceField).queryset = Segment.objects.visible_to(user)
+        self.fields["segment"].widget.attrs["translate"] = "no"
 
     @property
     def today(self) -> date:
@@ -92,7 +99,9 @@ class ReportForm(forms.Form):
 
     def selection(self) -> Selection:
         chosen = frozenset(group.pk for group in self.groups)
-        return Selection(self.user, group_ids=chosen or None)
+        segment = self.cleaned_data.get("segment")
+        members = segment_member_ids(segment, user=self.user, now=self.now) if segment else None
+        return Selection(self.user, group_ids=chosen or None, member_ids=members)
 
     def common(self) -> dict[str, Any]:
         branch = self.cleaned_data["branch"]
@@ -103,7 +112,9 @@ class ReportForm(forms.Form):
         query = QueryDict(mutable=True)
         for name in self.fields:
             value = self.cleaned_data.get(name)
-            if isinstance(value, (list, tuple)) or hasattr(value, "values_list"):
+            if isinstance(value, Segment):
+                query[name] = str(value.pk)
+            elif isinstance(value, (list, tuple)) or hasattr(value, "values_list"):
                 query.setlist(name, [str(getattr(item, "pk", item)) for item in value or ()])
             elif isinstance(value, date):
                 query[name] = value.isoformat()

@@ -96,9 +96,19 @@ class Selection:
     member_ids: frozenset[int] | None = None
 
     @classmethod
-    def of(cls, user: User, *, groups: Collection[str] | None, members: Collection[str] | None) -> Selection:
-        """By external ids. Unknown ones select nobody."""
-        return cls(user, _known(Group, groups), _known(Member, members))
+    def of(
+        cls,
+        user: User,
+        *,
+        groups: Collection[str] | None,
+        members: Collection[str] | None,
+        segment: frozenset[int] | None = None,
+    ) -> Selection:
+        """By external ids; unknown ones select nobody. `segment` holds the numbers of the members of one."""
+        chosen = _known(Member, members)
+        if segment is not None:
+            chosen = segment if chosen is None else chosen & segment
+        return cls(user, _known(Group, groups), chosen)
 
     def events(self) -> QuerySet[Event]:
         events = Event.objects.all()

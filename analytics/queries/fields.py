@@ -18,7 +18,8 @@ PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 # The fields of all reports: one kind may be asked with those of another, which mean nothing to it.
 KNOWN = frozenset(
     {
-        *("timezone", "range", "week_start", "filter", "breakdown", "cumulative", "include", "groups", "members"),
+        *("timezone", "range", "week_start", "filter", "breakdown", "cumulative", "include"),
+        *("groups", "members", "segment"),
         *("window_seconds", "order", "steps", "exclusions", "series", "conversions_after_range"),
         *("period", "total_intervals", "mode", "measure", "start_event", "return_event", "min_occurrences"),
         *("metric", "interval", "event", "window_days"),

@@ -17,6 +17,7 @@ from accounts.audit import audit_record, audit_redact
 from accounts.models import AuditEntry, User
 from activity.models import Event
 from activity.services import events_forget_properties
+from groups.bulk.services import bulk_names_forget
 from members.entry.models import Application
 from members.identities import lock_identities, tombstone_digest
 from members.merging.uniting import Pointer, pointers_at
@@ -116,6 +117,7 @@ def member_erase(*, by: User, now: datetime, member: Member) -> None:
         digests = [tombstone_digest(name) for name in names]
         Tombstone.objects.bulk_create([Tombstone(digest=digest, at=now) for digest in digests], ignore_conflicts=True)
         audit_redact(subject_type="members.member", subject_ids=numbers)
+        bulk_names_forget(subject="member", ids=numbers)
         audit_record(by=by, action="member.erased", subject=people[0])
 
 

@@ -23,6 +23,11 @@ def segment_members(segment: Segment, *, user: User, now: datetime) -> QuerySet[
     return found
 
 
+def segment_member_ids(segment: Segment, *, user: User, now: datetime) -> frozenset[int]:
+    """The numbers of those members, for reports."""
+    return frozenset(segment_members(segment, user=user, now=now).values_list("pk", flat=True))
+
+
 def segment_courses(segments: Iterable[Segment], *, user: User, today: date) -> dict[int, list[int]]:
     """The numbers of members of the last days, oldest first, by segment: those that `user` would have seen."""
     counts = SegmentCount.objects.filter(segment__in=list(segments), day__gt=today - timedelta(days=COURSE))

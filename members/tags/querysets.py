@@ -21,4 +21,4 @@ class TagQuerySet(models.QuerySet["Tag"]):
 
     def by_hand(self) -> Self:
         """Tags that people put on; those with a rule are put on by the product alone."""
-        return self.filter(rule=None)
+        return self.filter(rule__isnull=True)

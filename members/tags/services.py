@@ -116,7 +116,7 @@ def tag_apply_rule(*, tag: Tag, now: datetime) -> tuple[int, int]:
 
 def tags_apply_rules(*, now: datetime) -> int:
     """Applies every rule; returns how many there are."""
-    tags = Tag.objects.exclude(rule=None).select_related("branch").order_by("pk")
+    tags = Tag.objects.filter(rule__isnull=False).select_related("branch").order_by("pk")
     for tag in tags:
         tag_apply_rule(tag=tag, now=now)
     return len(tags)
