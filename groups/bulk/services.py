@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -139,6 +139,11 @@ def bulk_work(*, run_id: int, clock: Callable[[], datetime] = timezone.now) -> N
             raise
 
 
+def bulk_names_forget(*, subject: str, ids: Iterable[int]) -> None:
+    """Takes the names of these rows out of what runs remember, because their owners asked to be forgotten."""
+    BulkRow.objects.filter(run__subject=subject, subject_id__in=list(ids)).update(name="", undo=None)
+
+
 def _chunk(run_id: int, now: datetime) -> bool:
     """Works on the next rows. False when there is nothing left."""
     with transaction.atomic():
@@ -188,10 +193,10 @@ def _take_back(run: BulkRun, rows: list[BulkRow], by: User, now: datetime) -> No
     action = action_named(run.action)
     found = subject_named(run.subject).visible_to(by).filter(pk__in=[row.subject_id for row in rows])
     objects = {item.pk: item for item in found}
-    pairs = [(objects[row.subject_id], row.undo or {}) for row in rows if row.subject_id in objects]
+    pairs = [(objects[row.subject_id], row.undo) for row in rows if row.subject_id in objects and row.undo is not None]
     kept = action.undo(pairs, run.params, by, now)
     for row in rows:
-        if row.subject_id not in objects:
+        if row.subject_id not in objects or row.undo is None:
             row.state, row.note = RowState.KEPT, _("is gone, or out of your reach")
         elif row.subject_id in kept:
             row.state, row.note = RowState.KEPT, kept[row.subject_id][:300]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.history import Subject, actions, labels, subjects
+from accounts.history import Subject, actions, labels, policies, subjects
+from members.classes.policy import PromotionPolicy, TierPolicy
 
 
 def register() -> None:
+    policies({TierPolicy.KEY: _("Tiers"), PromotionPolicy.KEY: _("Yearly move up")})
     subjects("members.promotionrun", Subject(_("Move up of a year")))
     actions(
         {

@@ -17,7 +17,8 @@ from groups.bulk.tasks import resume_bulk, run_bulk
 from groups.models import BulkRun, BulkState, Group, GroupState, GroupTag, RowState, RuleSet, StaffRole
 from groups.roles.services import staff_role_grant
 from groups.services import group_archive, group_tags_change, group_update
-from tests.builders import NOW, make_group
+from members.privacy.services import member_erase
+from tests.builders import NOW, make_group, make_member
 
 
 def clock():
@@ -157,6 +158,14 @@ def celery_inline():
     app.conf.task_always_eager = True
     yield
     app.conf.task_always_eager = False
+
+
+def test_the_name_of_a_person_who_was_erased_is_forgotten(cast):
+    member = make_member("王小明", groups=[make_group(branch=cast.hangzhou)])
+    run = BulkRun.objects.create(key="m", subject="member", action="member.tag", title="标签", created_at=NOW)
+    run.rows.create(subject_id=member.pk, name=member.name)
+    member_erase(by=cast.lin, now=NOW, member=member)
+    assert run.rows.get().name == ""
 
 
 def test_an_error_stops_the_run_and_what_was_done_can_be_taken_back(cast, groups, rules):
