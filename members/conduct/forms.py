@@ -34,7 +34,7 @@ class RecordForm(MarkedForm):
     member = forms.ModelChoiceField(label=_("Member"), queryset=Member.objects.none())
     rule = forms.ModelChoiceField(label=_("Broken rule"), queryset=Rule.objects.none())
     at = forms.DateTimeField(
-        label=_("When"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+        label=_("Time"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
     )
     type = forms.ChoiceField(label=_("Type of message"), choices=MessageType.choices)
     text = forms.CharField(
@@ -70,7 +70,7 @@ class ScheduleForm(MarkedForm):
         ],
     )
     month_day = forms.IntegerField(label=_("Day of the month"), min_value=1, max_value=31)
-    repost_hour = forms.IntegerField(label=_("Hour"), min_value=0, max_value=23)
+    repost_hour = forms.IntegerField(label=_("Hour of the day"), min_value=0, max_value=23)
     reminds_in_channel = forms.BooleanField(
         label=_("Send reminders and warnings through the group's channel"),
         required=False,

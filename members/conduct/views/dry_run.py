@@ -34,7 +34,7 @@ HIT_COLUMNS: list[Column[DryRunHit]] = [
     Column("group", gettext_lazy("Group"), value=lambda hit: hit.group_name, wide="lg"),
     Column("rule", gettext_lazy("Rule"), value=lambda hit: hit.rule, shown=False),
     Column("text", gettext_lazy("Evidence"), value=lambda hit: hit.text),
-    Column("at", gettext_lazy("When"), order="at", value=lambda hit: hit.at, wide="md"),
+    Column("at", gettext_lazy("Time"), order="at", value=lambda hit: hit.at, wide="md"),
     Column("action", gettext_lazy("Would follow"), value=lambda hit: hit.get_action_display(), wide="lg"),
     Column(
         "compared", gettext_lazy("Compared"), order="compared", value=lambda hit: hit.get_compared_display(), wide="sm"

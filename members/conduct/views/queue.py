@@ -49,7 +49,7 @@ def _columns() -> list[Column[Violation]]:
         Column("rule", gettext_lazy("Broken rule"), value=lambda row: row.rule.text, wide="md"),
         Column("evidence", gettext_lazy("Evidence"), value=lambda row: row.text),
         Column("source", gettext_lazy("Noticed by"), value=lambda row: row.get_source_display(), shown=False),
-        Column("at", gettext_lazy("When"), order="at", value=lambda row: row.at, wide="sm"),
+        Column("at", gettext_lazy("Time"), order="at", value=lambda row: row.at, wide="sm"),
         Column("action", gettext_lazy("What follows"), value=lambda row: row.get_action_display(), wide="xl"),
         Column("strikes", gettext_lazy("Strikes in force"), value=lambda row: row.standing, number=True, wide="xl"),
         Column("state", gettext_lazy("State"), order="state", value=lambda row: row.get_state_display()),
