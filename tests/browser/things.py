@@ -16,7 +16,18 @@ from delivery.models import Delivery, State
 from groups.models import BulkRun, Duty, Group, RuleSet
 from groups.rules.services import draft_open
 from members.imports.services import import_start, import_upload
-from members.models import Application, CleanupRun, ImportRun, Member, SeedUser, StaffTask
+from members.links import membership_token
+from members.models import (
+    Application,
+    CleanupRun,
+    DryRun,
+    ImportRun,
+    Member,
+    Membership,
+    SeedUser,
+    StaffTask,
+    Violation,
+)
 from members.tasks import enqueue_import
 
 
@@ -58,6 +69,10 @@ def tell() -> None:
     }
     things |= _entry_things(group)
     things |= {"import": waiting.pk, "import_done": running.pk}
+    violation = Violation.objects.filter(group__branch=mei.branch).earliest("pk")
+    reader = Membership.objects.select_related("group").filter(group=violation.group, member=violation.member).get()
+    things |= {"violation": violation.pk, "membership": reader.pk, "personal_link": membership_token(reader)}
+    things["dry_run"] = DryRun.objects.filter(started_by=mei).latest("pk").pk
     json.dump(things, sys.stdout)
 
 
