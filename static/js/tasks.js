@@ -1,15 +1,12 @@
-// After a task was settled in place, the row that took its place has the focus: the next one is a key away.
+// After a task was settled in place, the one that took its place has the focus: the next is a key away.
+const forms = () => [...document.querySelectorAll("[data-task-acts]")].filter((form) => form.offsetParent !== null);
 let place = -1;
-const links = (root) => [...root.querySelectorAll(".row-link")];
 document.addEventListener("htmx:beforeRequest", (event) => {
-  const form = event.detail.elt.closest?.("[data-task-acts]");
-  const list = form?.closest("table, ul");
-  const link = form?.closest("tr, li")?.querySelector(".row-link");
-  place = list && link ? links(list).indexOf(link) : -1;
+  place = forms().indexOf(event.detail.elt);
 });
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (place < 0) return;
-  const all = links(event.detail.elt);
-  all[Math.min(place, all.length - 1)]?.focus();
+  const all = forms();
+  if (place < 0 || !all.length || event.detail.elt.id === "toasts") return;
+  all[Math.min(place, all.length - 1)].closest("tr, li").querySelector(".row-link").focus();
   place = -1;
 });
