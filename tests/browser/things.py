@@ -72,6 +72,7 @@ def tell() -> None:
     violation = Violation.objects.filter(group__branch=mei.branch).earliest("pk")
     reader = Membership.objects.select_related("group").filter(group=violation.group, member=violation.member).get()
     things |= {"violation": violation.pk, "membership": reader.pk, "personal_link": membership_token(reader)}
+    things["rules_version_pk"] = draft.pk
     things["dry_run"] = DryRun.objects.filter(started_by=mei).latest("pk").pk
     json.dump(things, sys.stdout)
 
