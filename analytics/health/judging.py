@@ -37,15 +37,20 @@ class Verdict:
 class Course:
     """The figures of one group over consecutive days from `first` on, days without anything included.
 
-    `born` is the day of its first sign of life; `ceiling` is messages a day from which on it is
-    noisy; `is_owned` says that an
-    owner or administrator is known as a member, so that the product can see what they do.
+    `born` is the day of its first sign of life; `ceiling` is messages a day from which on it is noisy;
+    `owned_since` the day from which on an owner or administrator is known as a member and can be seen at work.
     """
 
     def __init__(
-        self, *, first: date, figures: Mapping[str, Sequence[int]], born: date, ceiling: int, is_owned: bool
+        self,
+        *,
+        first: date,
+        figures: Mapping[str, Sequence[int]],
+        born: date,
+        ceiling: int,
+        owned_since: date | None = None,
     ) -> None:
-        self.first, self.born, self.ceiling, self.is_owned = first, born, ceiling, is_owned
+        self.first, self.born, self.ceiling, self.owned_since = first, born, ceiling, owned_since
         self.members = figures["members"]
         self.messages = figures["messages"]
         self.interactions = figures["interactions"]
@@ -172,7 +177,9 @@ def _noise(course: Course, day: int) -> Reason | None:
 def _floor(course: Course, day: int, policy: HealthPolicy) -> Reason | None:
     last = course.interactions[max(0, day + 1 - RUN) : day + 1]
     # Where nothing that staff do can be seen, nothing can be said about it.
-    seen = course.is_owned or course.total("interactions", day, SEEN) > 0
+    on = course.first + timedelta(days=day)
+    owned = course.owned_since is not None and course.owned_since <= on
+    seen = owned or course.total("interactions", day, SEEN) > 0
     if not seen or len(last) < RUN or max(last) >= policy.floor:
         return None
     return {"code": "below_floor", "interactions": sum(last), "floor": policy.floor, "days": RUN}

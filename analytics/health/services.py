@@ -173,11 +173,8 @@ def courses_of(groups: Collection[int], day: date, policy: HealthPolicy, length:
         .values_list("group_id", "n")
     )
     born = dict(stats.values("group_id").annotate(first=Min("day")).values_list("group_id", "first"))
-    owned = set(
-        MemberRole.objects.filter(role__in=STAFF_ROLES, ended_at=None, membership__group__in=groups).values_list(
-            "membership__group_id", flat=True
-        )
-    )
+    held = MemberRole.objects.filter(role__in=STAFF_ROLES, ended_at=None, membership__group__in=groups).order_by()
+    owned = dict(held.values("membership__group").annotate(at=Min("since")).values_list("membership__group", "at"))
     ceilings = dict(GroupPlan.objects.filter(group__in=groups).values_list("group_id", "noise_ceiling"))
     dates = [days.first + number * ONE for number in range(len(days))]
     courses: dict[int, Course] = {}
@@ -197,6 +194,6 @@ def courses_of(groups: Collection[int], day: date, policy: HealthPolicy, length:
             figures=figures,
             born=min(opened, born.get(group, opened)),
             ceiling=ceilings.get(group, policy.noise_ceiling),
-            is_owned=group in owned,
+            owned_since=local_day(owned[group]) if group in owned else None,
         )
     return courses

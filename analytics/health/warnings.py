@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.utils.translation import pgettext_lazy
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import User
 from analytics.health.models import GroupHealth
 from analytics.health.policy import HealthPolicy
-from analytics.health.reasons import reasons_words
+from analytics.health.reasons import reason_words
 from groups.models import Group, HealthStage
 from members.models import StaffTask
-from members.work.kinds import Outcome, TaskKind, register
+from members.work.kinds import DONE, Outcome, TaskKind, register
 from members.work.services import task_draft, task_settle, tasks_cancel, tasks_ensure
 
-TURNED = "group_turned"
+TURNED, CARE = "group_turned", "group_care"
 IGNORED, MERGED, CLOSED = "ignored", "merged", "closed"
 ILL = (HealthStage.DECLINING, HealthStage.DEAD)
 LATE = timedelta(days=7)  # a turn that is found later than that is no news any more
@@ -60,7 +60,7 @@ def warnings_raise(
 
     One that somebody chose to ignore keeps its group quiet for `quiet_days`.
     """
-    tasks = StaffTask.objects.filter(kind=TURNED, group__in=list(latest)).order_by()
+    tasks = StaffTask.objects.filter(kind__in=(TURNED, CARE), group__in=list(latest)).order_by()
     ignored = tasks.filter(outcome=IGNORED, settled_at__gt=now - timedelta(days=policy.quiet_days))
     quiet = set(ignored.values_list("group_id", flat=True))
     waiting = set()
@@ -84,7 +84,7 @@ def warnings_raise(
     tasks_ensure(
         [
             task_draft(
-                kind=TURNED,
+                kind=TURNED if code in ILL else CARE,
                 key=f"{TURNED}:{group}:{code}:{turn.on}",
                 due_at=now + DUE,
                 now=now,
@@ -100,19 +100,30 @@ def warning_settle(*, by: User, now: datetime, group: Group, outcome: str) -> No
     """Settles what is open about a group once something was done about it."""
     for task in StaffTask.objects.filter(kind=TURNED, group=group).open():
         task_settle(by=by, now=now, task=task, outcome=outcome)
+    tasks_cancel(now=now, kind=CARE, group=group)
+
+
+# What is said about a group: a sentence, and the reasons that belong to it.
+_SENTENCES: dict[str, tuple[Promise, tuple[str, ...]]] = {
+    HealthStage.DECLINING.value: (gettext_lazy("%(group)s is declining. %(reason)s"), ("fell", "leaving")),
+    HealthStage.DEAD.value: (gettext_lazy("%(group)s has died. %(reason)s"), ("silent",)),
+    "noisy": (gettext_lazy("%(group)s has become noisy. %(reason)s"), ("noisy",)),
+    "below_floor": (gettext_lazy("%(group)s is left alone. %(reason)s"), ("below_floor",)),
+}
 
 
 def _sentence(task: StaffTask) -> str:
-    heads = {
-        HealthStage.DECLINING.value: _("%(group)s is declining."),
-        HealthStage.DEAD.value: _("%(group)s has died."),
-        "noisy": _("%(group)s has become noisy."),
-        "below_floor": _("%(group)s is left alone."),
-    }
-    return " ".join([heads[task.data["code"]] % {"group": task.group}, *reasons_words(task.data["reasons"])])
+    text, codes = _SENTENCES[task.data["code"]]
+    reasons = [reason for reason in task.data["reasons"] if reason["code"] in codes]
+    return str(text) % {"group": task.group, "reason": reason_words(reasons[0]) if reasons else ""}
+
+
+def _page(task: StaffTask) -> str:
+    return reverse("analytics:group_health", args=[task.group_id])
 
 
 def kind_register() -> None:
+    ignored = Outcome(IGNORED, pgettext_lazy("task", "Leave it"), asks_note=True)
     register(
         TaskKind(
             slug=TURNED,
@@ -123,8 +134,18 @@ def kind_register() -> None:
                 Outcome("rescue", pgettext_lazy("task", "Rescue post planned")),
                 Outcome(MERGED, pgettext_lazy("task", "Merged")),
                 Outcome(CLOSED, pgettext_lazy("task", "Closed")),
-                Outcome(IGNORED, pgettext_lazy("task", "Leave it"), asks_note=True),
+                ignored,
             ),
-            link=lambda task: reverse("analytics:group_health", args=[task.group_id]),
+            link=_page,
+        )
+    )
+    register(
+        TaskKind(
+            slug=CARE,
+            label=pgettext_lazy("task", "A group needs care"),
+            icon="heart",
+            sentence=_sentence,
+            outcomes=(DONE, ignored),
+            link=_page,
         )
     )

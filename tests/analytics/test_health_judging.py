@@ -14,7 +14,7 @@ FIRST = date(2026, 1, 1)
 POLICY = HealthPolicy()
 
 
-def course(active, *, members=40, joined=(), left=(), messages=(), interactions=(), born=FIRST, owned=False):
+def course(active, *, members=40, joined=(), left=(), messages=(), interactions=(), born=FIRST, owned=None):
     """A group with so many active members a day; the other figures are zero where they are not given."""
     length = len(active)
 
@@ -30,7 +30,7 @@ def course(active, *, members=40, joined=(), left=(), messages=(), interactions=
         first=FIRST,
         born=born,
         ceiling=150,
-        is_owned=owned,
+        owned_since=owned,
         figures={
             "active": list(active),
             "messages": filled(messages),
@@ -142,8 +142,8 @@ def test_three_days_below_the_floor_are_a_warning_where_work_of_staff_can_be_see
     assert "below_floor" in codes(verdict(course([5] * 90, interactions=[3, 2, 2, 2])))
     assert "below_floor" not in codes(verdict(course([5] * 90, interactions=[2, 3, 2])))
     assert "below_floor" not in codes(verdict(course([5] * 90)))
-    assert "below_floor" in codes(verdict(course([5] * 90, owned=True)))
-    assert verdict(course([5] * 90, owned=True)).alarm == Alarm.LOOK
+    assert "below_floor" in codes(verdict(course([5] * 90, owned=FIRST)))
+    assert verdict(course([5] * 90, owned=FIRST)).alarm == Alarm.LOOK
 
 
 @pytest.mark.parametrize("day", [20, 50, 89])

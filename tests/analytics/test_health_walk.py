@@ -23,7 +23,7 @@ from analytics.tasks import catch_up_group_stats, walk_group_health
 from groups.models import Group
 from groups.services import group_archive
 from members.ingestion import IncomingEvent, ingest
-from members.models import Membership, StaffTask
+from members.models import MemberRole, Membership, StaffTask
 from members.work.kinds import kind_of
 from members.work.services import task_settle
 from tests.builders import NOW, make_group
@@ -272,3 +272,23 @@ def test_two_walks_at_once_judge_each_group_once(cast):
         thread.join()
     assert GroupHealth.objects.filter(day=YESTERDAY).count() == 4
     assert DailyGroupStat.objects.count() == 4 * 30
+
+
+def test_a_group_that_staff_leave_alone_is_told_once_and_taken_back_when_they_come(cast):
+    group = make_group("无人群", branch=cast.hangzhou)
+    live(group, 60, until=NOW + 9 * DAY)
+    owner = Membership.objects.filter(group=group).earliest("pk")
+    MemberRole.objects.create(membership=owner, role="owner", since=NOW + DAY)
+    for night in range(9):
+        health_walk(now=NOW + night * DAY)
+    (task,) = StaffTask.objects.filter(kind="group_care")
+    assert kind_of(task).sentence(task).startswith("无人群 is left alone. Staff interacted")
+    assert tasks(group) == []
+    events = [
+        IncomingEvent(event_key("care", str(n)), owner.member.external_id, group.external_id, "answer", NOW + 8 * DAY)
+        for n in range(3)
+    ]
+    ingest(events=events, source="care", by=None, create_missing=False, now=NOW)
+    health_walk(now=NOW + 9 * DAY)
+    task.refresh_from_db()
+    assert task.state == "cancelled"
