@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class CampaignsConfig(AppConfig):
@@ -15,4 +16,4 @@ class CampaignsConfig(AppConfig):
         receivers.connect()
         register(OrdersImporter())
         words.register()
-        treat("campaigns.order", Treatment(Fate.STAYS, blank={"order_id": ""}))
+        treat("campaigns.order", Treatment(_("orders"), Fate.STAYS, blank={"order_id": ""}))

@@ -98,8 +98,8 @@ def member_update(
         if version and version != member_version(current):
             raise StaleMember(current)
         wanted = dict(changes)
+        definitions = list(FieldDefinition.objects.visible_to(by).in_use()) if fields is not None else []
         if fields is not None:
-            definitions = FieldDefinition.objects.visible_to(by).in_use()
             wanted["fields"] = _own_fields(definitions, fields, current.fields, complete=complete)
         before, after = changed_fields(current, wanted)
         if not after:
@@ -109,13 +109,11 @@ def member_update(
         current.full_clean()
         current.save(update_fields=list(after))
         if "fields" in after:
-            keys = [
-                key
-                for key in {**before["fields"], **after["fields"]}
-                if before["fields"].get(key) != after["fields"].get(key)
-            ]
-            before["fields"] = {key: before["fields"].get(key) for key in keys}
-            after["fields"] = {key: after["fields"].get(key) for key in keys}
+            old, new = before.pop("fields"), after.pop("fields")
+            # By the names that people know the fields by.
+            for definition in definitions:
+                if old.get(definition.key) != new.get(definition.key):
+                    before[definition.label], after[definition.label] = old.get(definition.key), new.get(definition.key)
         audit_record(by=by, action="member.updated", subject=current, before=before, after=after)
     return current
 

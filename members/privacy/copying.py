@@ -23,6 +23,7 @@ from groups.models import Group
 from members.merging.uniting import pointers_at
 from members.models import ExportState, Member, MemberExport, Membership
 from members.privacy.services import export_path
+from members.privacy.treatments import label_of
 
 # Columns that lead a row to its person or say nothing to them.
 DULL = {"id", "token", "path", "digest", "event_key", "moved"}
@@ -116,7 +117,7 @@ def _table(model: type[models.Model], rows: models.QuerySet[Any]) -> Table:
     found = []
     for row in rows.order_by("pk"):
         found.append({column.name: _value(row, column) for column in columns})
-    return model._meta.label_lower, str(model._meta.verbose_name_plural), heads, found
+    return model._meta.label_lower, label_of(model), heads, found
 
 
 def _value(row: models.Model, column: models.Field[Any, Any]) -> Any:

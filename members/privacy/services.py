@@ -70,7 +70,8 @@ def erasure_preview(member: Member) -> list[Held]:
     ]
     counts: dict[tuple[str, Fate], int] = {}
     for pointer, rows in _rows(people):
-        key = (str(pointer.model._meta.verbose_name_plural), treatment_of(pointer).fate)
+        treatment = treatment_of(pointer)
+        key = (str(treatment.label), treatment.fate)
         counts[key] = counts.get(key, 0) + rows.count()
     held += [Held(label, count, fate) for (label, fate), count in counts.items()]
     entries = AuditEntry.objects.filter(subject_type="members.member", subject_id__in=numbers).count()

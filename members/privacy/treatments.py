@@ -3,7 +3,7 @@
 Every table that points at a member has a treatment; a test fails on one that has none. Apps above register theirs when
 they start:
 
-    treat("campaigns.order", Treatment(Fate.STAYS, blank={"order_id": ""}))
+    treat("campaigns.order", Treatment(_("orders"), Fate.STAYS, blank={"order_id": ""}))
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
+
+Text = str | Promise
 
 
 class Fate(models.TextChoices):
@@ -25,9 +28,10 @@ class Fate(models.TextChoices):
 
 @dataclass(frozen=True)
 class Treatment:
-    """`blank` is what the columns of rows that stay are set to. `before` runs first, with the rows: for what points at
-    them in turn, and for files."""
+    """`label` is what people call the rows. `blank` is what the columns of rows that stay are set to. `before` runs
+    first, with the rows: for what points at them in turn, and for files."""
 
+    label: Text
     fate: Fate
     blank: dict[str, Any] = field(default_factory=dict)
     before: Callable[[models.QuerySet[Any], datetime], None] | None = None
@@ -40,6 +44,12 @@ def treat(table: str, treatment: Treatment) -> None:
     """`table` is the label of a model in small letters, or of one of its foreign keys ("members.violation.reporter")
     where that is treated in another way."""
     _TREATMENTS[table] = treatment
+
+
+def label_of(model: type[models.Model]) -> str:
+    """What people call the rows of a table."""
+    known = _TREATMENTS.get(model._meta.label_lower)
+    return str(known.label if known else model._meta.verbose_name_plural)
 
 
 def treatment_of(pointer: models.ForeignKey[Any, Any]) -> Treatment:
