@@ -143,7 +143,7 @@ class CheckOut(serializers.Serializer[Any]):
 
 
 class RuleSetsInReach(generics.GenericAPIView[RuleSet]):
-    serializer_class = RuleSetOut
+    serializer_class: type[serializers.BaseSerializer[Any]] | None = RuleSetOut
 
     def get_queryset(self) -> QuerySet[RuleSet]:
         if getattr(self, "swagger_fake_view", False):
@@ -325,8 +325,9 @@ def _version(rule_set: RuleSet, state: VersionState) -> dict[str, Any] | None:
 def _content(request: Request) -> VersionContent:
     """What the body says about preamble, ladder and rules, checked as everywhere."""
     names = ("preamble", "strike_days", "ladder", "rules")
+    sent: Any = request.data
     try:
-        return content_read({name: request.data[name] for name in names if name in request.data})
+        return content_read({name: sent[name] for name in names if name in sent})
     except ContentError as error:
         errors = [FieldError(path, "invalid", message) for path, message in error.errors]
         raise Problem("invalid", _("Some fields need to be corrected."), errors=errors) from error

@@ -76,7 +76,9 @@ def detector_words(detector: str, params: dict[str, Any]) -> str:
         text = ngettext("%(count)s keyword", "%(count)s keywords", count) % {"count": f"{count:,}"}
         if params["except"]:
             number = len(params["except"])
-            text += _(", ") + ngettext("%(count)s innocent word", "%(count)s innocent words", number) % {"count": number}
+            text += _(", ") + ngettext("%(count)s innocent word", "%(count)s innocent words", number) % {
+                "count": number
+            }
         return text
     if detector == Detector.PATTERN:
         count = len(params["patterns"])
