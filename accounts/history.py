@@ -148,17 +148,15 @@ def pages_of(entries: Iterable[AuditEntry], user: User) -> dict[tuple[str, int],
 
 
 def changes_of(entry: AuditEntry) -> list[Change]:
-    """What changed, field by field, in words of the reader's language."""
+    """What changed, field by field, in words of the reader's language. What only says more about the change, and stayed
+    as it was, has no before."""
     model = _model(entry.subject_type)
-    names = list(dict.fromkeys([*entry.before, *entry.after]))
-    return [
-        Change(
-            label_of(model, name),
-            _value(model, name, entry.before.get(name)),
-            _value(model, name, entry.after.get(name)),
-        )
-        for name in names[:MOST_SHOWN]
-    ]
+    changes = []
+    for name in list(dict.fromkeys([*entry.before, *entry.after]))[:MOST_SHOWN]:
+        before, after = (_value(model, name, values.get(name)) for values in (entry.before, entry.after))
+        if before or after:
+            changes.append(Change(label_of(model, name), "" if before == after else before, after))
+    return changes
 
 
 def changes_in_a_line(entry: AuditEntry) -> str:

@@ -100,9 +100,10 @@ def task_reopen(*, by: User, now: datetime, task: StaffTask) -> bool:
         if kind.reopened:
             kind.reopened(current, by, now)
         before = {"kind": current.kind, "state": current.state, "outcome": current.outcome}
+        after = {"kind": current.kind, "state": TaskState.OPEN}
         current.state, current.outcome, current.settled_at, current.settled_by = TaskState.OPEN, "", None, None
         current.save(update_fields=["state", "outcome", "settled_at", "settled_by"])
-        audit_record(by=by, action="task.reopened", subject=current, before=before)
+        audit_record(by=by, action="task.reopened", subject=current, before=before, after=after)
     return True
 
 

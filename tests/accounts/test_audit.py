@@ -37,7 +37,7 @@ def recorded_actions() -> set[str]:
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "audit_record":
                     values = [keyword.value for keyword in node.keywords if keyword.arg == "action"]
                     found |= {
-                        part.value
+                        str(part.value)
                         for value in values
                         for part in ast.walk(value)
                         if isinstance(part, ast.Constant) and "." in str(part.value).strip(".")
@@ -107,6 +107,17 @@ def test_changes_are_told_in_words_with_choices_and_names(cast):
     assert lines == {("branch", "杭州", "成都"), ("motivation", "Growth", "Sales"), ("capacity", "500", "9")}
     with translation.override("zh-hans"):
         assert "→" in changes_in_a_line(entry_of("group.updated"))
+
+
+def test_what_stayed_as_it_was_has_no_before_and_what_is_empty_is_left_away(cast):
+    entry = audit_record(
+        by=cast.lin,
+        action="group.updated",
+        subject=make_group(),
+        before={"name": "同", "capacity": 1, "slogan": ""},
+        after={"name": "同", "capacity": 2, "slogan": ""},
+    )
+    assert [(change.before, change.after) for change in changes_of(entry)] == [("", "同"), ("1", "2")]
 
 
 def test_an_entry_outlives_its_person_and_its_subject(client, cast):

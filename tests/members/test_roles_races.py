@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from django.db import connection, connections
@@ -27,7 +28,8 @@ MANY = 4
 
 def at_once(deed):
     """Runs `deed(number)` in MANY threads at the same instant; gives what each returned or raised."""
-    barrier, answers = threading.Barrier(MANY), [None] * MANY
+    barrier = threading.Barrier(MANY)
+    answers: list[Any] = [None] * MANY
 
     def run(number):
         barrier.wait()
