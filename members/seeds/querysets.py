@@ -33,7 +33,8 @@ class SeedProfileQuerySet(models.QuerySet["SeedProfile"]):
 
     def to_propose(self, branch: Branch | None) -> Self:
         """Members who may be proposed to the programme of `branch` (None: of the whole community), best first: in one
-        of its groups now, never in its pipeline before, not excluded, and not closed to advances."""
+        of its groups now, never on its board before, not excluded, and not closed to advances. The whole
+        community does not ask again whom a branch asked."""
         from groups.models import Group
         from members.models import Membership
         from members.seeds.models import SeedExclusion, SeedUser
@@ -41,7 +42,7 @@ class SeedProfileQuerySet(models.QuerySet["SeedProfile"]):
         within: dict[str, object] = {"group__in": Group.objects.open().values("pk")}
         if branch is not None:
             within["group__branch"] = branch
-        known = SeedUser.objects.filter(branch=branch)
+        known = SeedUser.objects.all() if branch is None else SeedUser.objects.filter(branch=branch)
         present = Membership.objects.present().filter(**within)
         return (
             self.filter(score__gt=0, member__merged_into=None, member__erased_at=None, member__no_marketing=False)

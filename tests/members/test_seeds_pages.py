@@ -201,6 +201,18 @@ class TestProposals:
             ("ben", cast.hangzhou.pk, cast.mei.pk),
         }
 
+    def test_large_numbers_stay_numbers_in_forms(self, client, cast: Cast):
+        group = make_group(branch=cast.hangzhou)
+        ann = make_member("ann", [group])
+        many = Member.objects.create(pk=1_234_567, external_id="m", name="many")
+        many.memberships.create(group=group, joined_at=NOW, last_seen_at=NOW)
+        SeedProfile.objects.create(member=many, score=50)
+        SeedProfile.objects.create(member=ann, score=40)
+        client.force_login(cast.mei)
+        assert 'value="1234567"' in client.get(reverse("members:seed_proposals")).content.decode()
+        (seed,) = seeds_add(by=cast.mei, now=NOW, members=[ann], branch=cast.hangzhou)
+        assert f'id="seed-{seed.pk}"' in client.get(reverse("members:seeds")).content.decode()
+
     def test_headquarters_puts_onto_the_board_of_a_branch_only_whom_it_may_see(self, client, cast: Cast):
         ann = make_member("ann", [make_group(branch=cast.chengdu)])
         client.force_login(cast.lin)
@@ -312,7 +324,7 @@ class TestResults:
         client.force_login(cast.mei)
         (row,) = client.get(reverse("members:seed_results")).context["listing"].rows
         assert (row.brought, row.due, row.stayed, row.wrote, row.answered) == (3, 2, 1, 4, 2)
-        assert (row.bought, row.worth) == (1, Decimal("99.50"))
+        assert (row.bought, row.worth) == (1, 100)
         text = b"".join(client.get(reverse("members:seed_results"), {"export": "csv"}).streaming_content).decode()
         assert ",3,2,1,4,2,1,99.5" in text
 
