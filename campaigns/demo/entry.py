@@ -25,7 +25,7 @@ from members.entry.services import (
     welcome_send,
 )
 from members.entry.services.newcomers import FRESH
-from members.models import Membership, StaffTask
+from members.models import Member, Membership, StaffTask
 from members.work.services import task_settle
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -84,11 +84,15 @@ def entry_write(*, staff: dict[str, User], groups: Sequence[Group], now: datetim
 def _applications_write(by: User, group: Group, now: datetime) -> None:
     asked = list(EntryQuestion.objects.filter(group=group))
     made = []
+    # The first one is known already: a member of the group next door.
+    known = Member.objects.filter(memberships__group__name="杭州·三年级阅读打卡 2 群").exclude(memberships__group=group)
+    neighbour = known.order_by("pk").first()
     for name, contact, answers, referrer, channel, hours in APPLICANTS:
         given = {question.pk: answer for question, answer in zip(asked, answers, strict=True)}
-        applicant = Applicant(name, contact, referrer, channel, answers=given)
+        called = neighbour.name if neighbour and not made else name
+        applicant = Applicant(called, contact, referrer, channel, answers=given)
         made.append(application_make(group=group, applicant=applicant, now=now - hours * HOUR))
-    application_approve(by=by, now=now - 20 * HOUR, application=made[0])
+    application_approve(by=by, now=now - 20 * HOUR, application=made[0], member=neighbour)
     application_reject(by=by, now=now - 2 * HOUR, application=made[-1], reason="本群只面向三、四年级的家长，谢谢理解。")
 
 

@@ -15,8 +15,8 @@ from activity.models import Event
 from campaigns.demo.seed import NotEmptyError, demo_seed
 from campaigns.models import Order, Post
 from delivery.models import Delivery, FeedItem, State
-from groups.models import Group, GroupState
-from members.models import Member
+from groups.models import BulkRun, Group, GroupState, RuleSet
+from members.models import CleanupRun, Member
 from tests.builders import NOW, make_group
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +88,7 @@ def test_the_same_moment_gives_the_same_community():
     demo_seed(now=EVENING, members=300)
     first = fingerprint()
     Event.objects.all().delete()
-    for model in (FeedItem, Delivery, Post, Order, Member, Group, User, Branch):
+    for model in (FeedItem, Delivery, Post, Order, Member, CleanupRun, BulkRun, Group, RuleSet, User, Branch):
         model.objects.all().delete()
     demo_seed(now=EVENING, members=300)
     assert fingerprint() == first

@@ -56,7 +56,7 @@ def personal_words(membership: Membership) -> dict[str, str]:
     }
 
 
-def welcome_words(plan: EntryPlan, memberships: Sequence[Membership]) -> str:
+def welcome_words(*, plan: EntryPlan, memberships: Sequence[Membership]) -> str:
     """The welcome as these newcomers would get it. Needs their members with whoever invited them."""
     text = plan.welcome_text
     inviters = dict.fromkeys(
@@ -161,7 +161,7 @@ def welcome_send(*, group_id: int, now: datetime) -> int:
         key = f"welcome-{present[0].pk}"
         with translation.override(language_of(plan.welcome_text)):
             title = _("Welcome to %(group)s") % {"group": group.name}
-        text = welcome_words(plan, [newcomer.membership for newcomer in present])
+        text = welcome_words(plan=plan, memberships=[newcomer.membership for newcomer in present])
         message = message_create(title=title[:200], text=text)
         row = NewDelivery(
             dedupe_key=key,

@@ -250,7 +250,7 @@ def group_welcome(request: StaffRequest, pk: int) -> HttpResponse:
 def _previewed(plan: EntryPlan, words: str, shown: Membership | None) -> str:
     if shown is None:
         return filled(words, {"group": plan.group.name, "purpose": plan.group.purpose})
-    return welcome_words(EntryPlan(group=plan.group, welcome_text=words), [shown])
+    return welcome_words(plan=EntryPlan(group=plan.group, welcome_text=words), memberships=[shown])
 
 
 @require_http_methods(["GET", "POST"])
