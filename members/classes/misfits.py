@@ -20,6 +20,7 @@ DAYS_TO_MOVE = timedelta(days=3)
 # As many as a person can look through; the rest is proposed by pressing again.
 MOST_AT_ONCE = 2000
 
+HAS_AUDIENCE = ~Q(audience_tier="") | ~Q(audience_identity="") | Q(audience_grade__isnull=False)
 TIER_MISFIT = ~Q(group__audience_tier="") & ~Q(group__audience_tier=F("member__tier"))
 # What is not known of a member fits everywhere.
 GRADE_MISFIT = Q(group__audience_grade__isnull=False, member__grade__isnull=False) & ~Q(
@@ -40,8 +41,10 @@ def misfits(user: User) -> QuerySet[Membership]:
     return (
         Membership.objects.present()
         .filter(TIER_MISFIT | GRADE_MISFIT | IDENTITY_MISFIT)
-        .filter(group__in=Group.objects.visible_to(user).open())
-        .filter(member__merged_into=None, member__erased_at=None)
+        .filter(group__in=Group.objects.visible_to(user).open().filter(HAS_AUDIENCE))
+        .filter(member__erased_at=None)
+        # Said as a negation: nearly nobody is merged, so an index on that would be the slowest way to start from.
+        .exclude(member__merged_into__isnull=False)
     )
 
 
@@ -92,7 +95,7 @@ class Targets:
 
     def __init__(self, user: User, rows: Iterable[Membership] = ()) -> None:
         groups = Group.objects.visible_to(user).filter(state=GroupState.ACTIVE)
-        groups = groups.filter(~Q(audience_tier="") | ~Q(audience_identity="") | Q(audience_grade__isnull=False))
+        groups = groups.filter(HAS_AUDIENCE)
         columns = ("pk", "name", "branch_id", "audience_tier", "audience_identity", "audience_grade_id")
         self.groups = [
             _Candidate(*row)
