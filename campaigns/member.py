@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 
 from delivery.models import FeedItem
 from groups.models import Group
-from members.entry.selectors import titled_members
+from members.entry.selectors import rules_of, titled_members
 
 PAGE = 20
 
@@ -24,6 +24,7 @@ def group_page(request: HttpRequest, token: str) -> HttpResponse:
     context = {
         "group": group,
         "titled": titled_members(group) if page <= 1 else [],
+        "rules": rules_of(group)[1] if page <= 1 else [],
         "items": found[:PAGE],
         "page": max(page, 1),
         "older": page + 1 if found[PAGE:] else None,

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from activity.services import event_key
 from delivery.models import Delivery
-from groups.models import Group
+from groups.models import Group, Rule, RuleSet, RuleSetVersion
 from groups.services import group_archive
 from members.entry.models import EntryPlan, Newcomer
 from members.entry.services import entry_plan_save, newcomers_note, welcome_send, welcomes_due
@@ -218,3 +218,16 @@ class TestPage:
         form["revision"] = refused.context["form"]["revision"].value()
         assert client.post(address, form).status_code == 302
         assert EntryPlan.objects.get().welcome_text == "我的版本 {name}"
+
+
+def test_the_link_in_the_welcome_leads_to_the_rules(client, cast: Cast, group):
+    rule_set = RuleSet.objects.create(name="群规", created_at=NOW)
+    version = RuleSetVersion.objects.create(rule_set=rule_set, number=1, state="published", created_at=NOW)
+    Rule.objects.create(version=version, code="ads", text="不发广告")
+    Group.objects.filter(pk=group.pk).update(rule_set=rule_set)
+    happen("甲", group, NOW)
+    sweep(NOW + 11 * MINUTE)
+    address = reverse("member:group", args=[group.page_token])
+    assert f"{address}#rules" in texts()[0]
+    page = client.get(address).content.decode()
+    assert page.index('id="rules"') < page.index("不发广告")

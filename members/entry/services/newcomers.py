@@ -43,7 +43,7 @@ def group_words(group: Group) -> dict[str, str]:
         "purpose": group.purpose,
         "promise": group.promise,
         "slogan": group.slogan,
-        "rules_link": f"{settings.PUBLIC_URL}{reverse('member:group', args=[group.page_token])}",
+        "rules_link": f"{settings.PUBLIC_URL}{reverse('member:group', args=[group.page_token])}#rules",
     }
 
 
