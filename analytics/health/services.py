@@ -100,10 +100,9 @@ def _recount(part: Collection[int], day: date) -> None:
     """The last days of all, and a few groups from their first day on: what was corrected long ago gets in as well."""
     whole = [number for number in part if number % CYCLE == day.toordinal() % CYCLE]
     stats_recount(groups=part, days=Days(day - RECENT * ONE, day))
-    first = Event.objects.filter(group_id__in=whole).order_by().values("group_id").annotate(at=Min("at"))
-    for group, at in first.values_list("group_id", "at"):
-        assert group is not None
-        stats_recount(groups=[group], days=Days(local_day(at), day))
+    first = Event.objects.filter(group_id__in=whole).aggregate(at=Min("at"))["at"]
+    if first is not None:
+        stats_recount(groups=whole, days=Days(local_day(first), day))
 
 
 def groups_judge(*, groups: Collection[int], day: date, now: datetime, policy: HealthPolicy) -> None:
@@ -112,13 +111,14 @@ def groups_judge(*, groups: Collection[int], day: date, now: datetime, policy: H
     rows: list[GroupHealth] = []
     latest: dict[int, GroupHealth] = {}
     turns: list[Turn] = []
-    for group, course in courses_of(groups, day, policy).items():
+    waiting = [(day - last[group].day).days if group in last else HISTORY for group in groups]
+    for group, course in courses_of(groups, day, policy, length=min(max(waiting, default=1), HISTORY)).items():
         before = last.get(group)
         for number in range(len(course.members)):
             on = course.first + number * ONE
             if on < course.born or (before and on <= before.day) or (day - on).days >= HISTORY:
                 continue
-            verdict = judge(course, number, policy, _standing(before))
+            verdict = judge(course, number, policy, standing_of(before))
             row = _row(group, on, verdict, before)
             rows.append(row)
             turns += turn_between(before, row) if before else []
@@ -148,7 +148,8 @@ def _row(group: int, on: date, verdict: Verdict, before: GroupHealth | None) -> 
     )
 
 
-def _standing(row: GroupHealth | None) -> Before | None:
+def standing_of(row: GroupHealth | None) -> Before | None:
+    """What the next day has to know of a day."""
     if row is None:
         return None
     usual = next((reason["usual"] for reason in row.reasons if reason["code"] == "fell"), 0)

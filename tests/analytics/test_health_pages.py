@@ -189,7 +189,7 @@ def form_data(**changes):
 
 
 def test_thresholds_are_tried_out_before_they_are_saved(community):
-    response, html = ask(community.lin, POLICY, form_data(decline=90, act="preview"))
+    response, html = ask(community.lin, POLICY, form_data(dead_activity=40, act="preview"))
     assert response.status_code == 200
     assert "1 of 3 groups would stand elsewhere." in html
     assert policy_get(HealthPolicy) == HealthPolicy()
