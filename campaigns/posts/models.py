@@ -63,8 +63,9 @@ class Post(models.Model):
     def is_out_of_reach_of(self, user: User) -> bool:
         """Whether it also goes to groups of other branches: a branch cannot stop what others wait for."""
         # Not by self.groups, which a page may have narrowed to what the person sees.
-        of_others = PostGroup.objects.filter(post=self).exclude(group__branch_id=user.branch_id)
-        return user.branch_id is not None and of_others.exists()
+        if user.branch_id is None:
+            return False
+        return PostGroup.objects.filter(post=self).exclude(group__branch_id=user.branch_id).exists()
 
     def refused_groups(self, user: User) -> list[str]:
         """The names of its groups to which this person's roles do not let them post."""
