@@ -17,6 +17,7 @@ from accounts.models import User
 from accounts.policies import policy_get
 from activity.models import BuiltInKind
 from activity.services import EventRow
+from community_ops.lib.sql import RowStatement
 from groups.models import Group, Rule, RuleSetVersion
 from groups.rules.detection import CompiledRules, Hit, Message, compiled_for
 from members.conduct.ladder import hardest, leading
@@ -27,6 +28,13 @@ from members.ingestion import IncomingEvent, Outcome, Refused, ingest
 from members.roles.models import MemberRole
 
 MAX_TEXT = 20_000
+
+_INTO = "INSERT INTO members_keptmessage (key, member_id, group_id, at, type, text, delete_after)"
+_KEEP = RowStatement(
+    types=("uuid", "bigint", "bigint", "timestamptz", "text", "text", "timestamptz"),
+    sqlite=f"{_INTO} VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (key) DO NOTHING",
+    postgresql=f"{_INTO} SELECT * FROM {{rows}} ON CONFLICT (key) DO NOTHING",  # noqa: S608
+)
 
 
 class IncomingMessage(NamedTuple):
@@ -118,7 +126,7 @@ def messages_judge(*, rows: Sequence[EventRow], texts: Mapping[str, IncomingMess
     exempt = _exempt(rows, policy.exempt_roles)
 
     judged: dict[tuple[int, int], list[tuple[EventRow, _Rulebook]]] = defaultdict(list)
-    kept: list[KeptMessage] = []
+    kept: list[tuple[str, int, int, datetime, str, str, datetime]] = []
     for row in rows:
         group = groups.get(row.group_id or 0)
         if group is None:
@@ -133,19 +141,9 @@ def messages_judge(*, rows: Sequence[EventRow], texts: Mapping[str, IncomingMess
             until = max(until or row.at, row.at + book.compiled.window)
         if until and until > now:
             message = texts[row.key]
-            kept.append(
-                KeptMessage(
-                    key=row.key,
-                    member_id=row.member_id,
-                    group_id=group.pk,
-                    at=row.at,
-                    type=message.type,
-                    text=message.text,
-                    delete_after=until,
-                )
-            )
+            kept.append((row.key, row.member_id, group.pk, row.at, message.type, message.text, until))
     recents = _recents(judged)
-    KeptMessage.objects.bulk_create(kept, ignore_conflicts=True, batch_size=2000)
+    _KEEP.execute(kept)
     found = [
         violation
         for pair, own in judged.items()
