@@ -99,7 +99,7 @@ class ItemState(models.TextChoices):
 
 class CleanupItem(models.Model):
     """A person on a clean-up: why, and what became of it. `why` is `[["silent", 45], ["strikes", 3], ...]`, see
-    members.cleanup.conditions. Nobody is on two clean-ups at once. `event_key` is that of the `left` event written."""
+    members.cleanup.conditions. Nobody is on two clean-ups at once."""
 
     run = models.ForeignKey(CleanupRun, on_delete=models.CASCADE, related_name="items")
     membership = models.ForeignKey("members.Membership", on_delete=models.CASCADE, related_name="cleanup_items")
@@ -108,7 +108,6 @@ class CleanupItem(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     settled_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     note = models.CharField(_("note"), max_length=500, blank=True)
-    event_key = models.CharField(max_length=32, blank=True)
 
     objects = CleanupItemQuerySet.as_manager()
 
