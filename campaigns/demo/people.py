@@ -43,7 +43,10 @@ def people_write(*, staff: dict[str, User], now: datetime) -> None:
             member_update(by=mei, member=member, changes={"contact": "wx_yuedu_88"})
     share = tag_create(by=lin, now=now, name="愿意分享")
     members_tag(by=mei, now=now, tag=share, members=customers[:6])
-    members_tag(by=mei, now=now, tag=tag_create(by=mei, now=now, name="续费意向"), members=customers[3:9])
+    renewing = tag_create(by=mei, now=now, name="续费意向")
+    members_tag(by=mei, now=now, tag=renewing, members=customers[3:9])
+    tagged = {"all": [{"field": "tag", "op": "in", "value": [str(renewing.pk)]}]}
+    segment_create(by=mei, now=now, name="有续费意向的家长", definition=tagged)
     silent = {
         "all": [
             {"field": "in_group", "op": "yes"},

@@ -21,11 +21,14 @@ from members.models import (
     Application,
     CleanupRun,
     DryRun,
+    FieldDefinition,
     ImportRun,
     Member,
     Membership,
     SeedUser,
+    Segment,
     StaffTask,
+    Tag,
     Violation,
 )
 from members.tasks import enqueue_import
@@ -68,6 +71,7 @@ def tell() -> None:
         "promotion": 0,
     }
     things |= _entry_things(group)
+    things |= _people_things(mei)
     things |= {"import": waiting.pk, "import_done": running.pk}
     violation = Violation.objects.filter(group__branch=mei.branch).earliest("pk")
     reader = Membership.objects.select_related("group").filter(group=violation.group, member=violation.member).get()
@@ -92,6 +96,15 @@ def _seed_things(group: Group) -> dict[str, int]:
     """A seed user of Mei's branch."""
     seed = SeedUser.objects.filter(branch=group.branch, stage="invited").earliest("pk")
     return {"seed": seed.pk}
+
+
+def _people_things(mei: User) -> dict[str, int]:
+    """A tag and a segment of Mei's branch, and a field of the community."""
+    return {
+        "tag": Tag.objects.filter(branch=mei.branch).earliest("pk").pk,
+        "segment": Segment.objects.filter(branch=mei.branch).earliest("pk").pk,
+        "member_field": FieldDefinition.objects.earliest("pk").pk,
+    }
 
 
 def _upload(by: User, group: Group) -> ImportRun:
