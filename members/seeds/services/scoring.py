@@ -100,7 +100,7 @@ def scoring_run(*, run_id: int, clock: Clock) -> bool:
     return True
 
 
-def window_start(window_days: int, now: datetime) -> datetime:
+def _window_start(window_days: int, now: datetime) -> datetime:
     """The local midnight at which the measured days begin; today is the last of them."""
     first = timezone.localtime(now).date() - timedelta(days=window_days - 1)
     return timezone.make_aware(datetime.combine(first, time()))
@@ -111,7 +111,7 @@ def _measure(window_days: int, now: datetime, step: Callable[[], None]) -> dict[
     active = {number for number, slug in kinds.items() if slug in ACTIVE_KINDS}
     counted = {number: COUNTED[slug] for number, slug in kinds.items() if slug in COUNTED}
     found: dict[int, dict[str, int]] = {}
-    since = window_start(window_days, now)
+    since = _window_start(window_days, now)
     first = timezone.localtime(since).date()
     for offset in range(window_days):
         # A day at a time: distinct days need no function over every event, and progress can be told.
