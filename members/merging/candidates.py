@@ -91,8 +91,8 @@ def _shared(people: Any, user: User, member: Member | None) -> Iterator[tuple[st
 def _same_name_same_day(user: User, member: Member | None) -> Iterator[tuple[str, list[int]]]:
     label = _("the same name, joined the same group within a day")
     rows = (
-        Membership.objects.filter(group__in=Group.objects.visible_to(user), member__merged_into=None)
-        .filter(member__erased_at=None)
+        # Who was merged is in no group any more, and who was erased has a name of their own.
+        Membership.objects.filter(group__in=Group.objects.visible_to(user))
         .order_by()
         .annotate(called=Lower(Trim("member__name")))
     )
