@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from community_ops.lib.unlisted import unlisted
 from delivery.models import FeedItem
 from groups.models import Group
 from members.entry.selectors import rules_of, titled_members
@@ -29,8 +30,4 @@ def group_page(request: HttpRequest, token: str) -> HttpResponse:
         "page": max(page, 1),
         "older": page + 1 if found[PAGE:] else None,
     }
-    response = render(request, "member/campaigns/group.html", context)
-    # Whoever has the address may read; nobody else learns it from a search engine or a link followed from here.
-    response["Referrer-Policy"] = "no-referrer"
-    response["X-Robots-Tag"] = "noindex"
-    return response
+    return unlisted(render(request, "member/campaigns/group.html", context), personal=False)

@@ -21,8 +21,8 @@ from campaigns.demo.brand import BRANCHES, CHANNELS, DAYS, GROUPS, PRODUCTS, STA
 from campaigns.demo.conduct import conduct_write
 from campaigns.demo.entry import entry_write
 from campaigns.demo.health import caretakers_write, told
-from campaigns.demo.positioning import positioning_write
 from campaigns.demo.people import people_write
+from campaigns.demo.positioning import positioning_write
 from campaigns.demo.posts import posts_write
 from campaigns.demo.rules import rules_write
 from campaigns.demo.seeds import seeds_write

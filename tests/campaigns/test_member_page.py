@@ -50,7 +50,7 @@ def test_it_is_not_signed_in_and_does_not_leak():
     response = Client().get(address(make_group()))
 
     assert response.status_code == 200
-    assert (response["Referrer-Policy"], response["X-Robots-Tag"]) == ("no-referrer", "noindex")
+    assert (response["Referrer-Policy"], response["X-Robots-Tag"]) == ("same-origin", "noindex")
     assert (
         "script-src" in response["Content-Security-Policy"]
         or "default-src 'self'" in response["Content-Security-Policy"]

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from community_ops.lib.forms import add_errors
+from community_ops.lib.unlisted import unlisted
 from groups.models import Rule
 from members.conduct.acknowledgements import rules_acknowledge, version_in_force, with_reading
 from members.conduct.models import Violation
@@ -150,17 +151,8 @@ def _page(request: HttpRequest, membership: Membership, status: int = 200, **mor
         "is_reported": request.GET.get("reported") == "1",
         **more,
     }
-    return _private(render(request, "member/members/rules.html", context, status=status))
+    return unlisted(render(request, "member/members/rules.html", context, status=status))
 
 
 def _nowhere(request: HttpRequest) -> HttpResponse:
-    return _private(render(request, "member/members/nowhere.html", {"head": ABSENT}, status=404))
-
-
-def _private(response: HttpResponse) -> HttpResponse:
-    # Whoever has the address is the member; nobody else learns it from a search engine or a link followed from here.
-    # Without any referrer a browser would not say either where a form comes from, and it would be refused.
-    response["Referrer-Policy"] = "same-origin"
-    response["X-Robots-Tag"] = "noindex"
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return unlisted(render(request, "member/members/nowhere.html", {"head": ABSENT}, status=404))

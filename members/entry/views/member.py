@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from community_ops.lib.forms import add_errors
+from community_ops.lib.unlisted import unlisted
 from groups.models import Group
 from members.entry.forms import JoinForm
 from members.entry.models import Application, ApplicationState, EntryPlan, EntryQuestion
@@ -22,13 +23,6 @@ from members.entry.services import application_make, application_withdraw, entry
 # From one address within an hour. Many phones share the address of their network, so this is far above what one needs.
 FLOOD = 30
 FLOOD_WITHIN = timedelta(hours=1)
-
-
-def _private(response: HttpResponse) -> HttpResponse:
-    response["Referrer-Policy"] = "no-referrer"
-    response["X-Robots-Tag"] = "noindex"
-    response["Cache-Control"] = "private, no-cache"
-    return response
 
 
 def _sender(request: HttpRequest) -> str:
@@ -52,7 +46,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         sender = _sender(request)
         lately = Application.objects.filter(sender=sender, created_at__gt=timezone.now() - FLOOD_WITHIN).count()
         if form.cleaned_data["website"]:
-            return _private(render(request, "member/members/entry_received.html", {"group": group}))
+            return unlisted(render(request, "member/members/entry_received.html", {"group": group}))
         if lately >= FLOOD:
             form.add_error(None, _("Too many applications come from this network. Please try again in an hour."))
             status = 429
@@ -72,7 +66,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         "version": version,
         "rules": rules,
     }
-    response = _private(render(request, "member/members/entry_join.html", context, status=status))
+    response = unlisted(render(request, "member/members/entry_join.html", context, status=status))
     if status == 429:
         response["Retry-After"] = str(int(FLOOD_WITHIN.total_seconds()))
     return response
@@ -98,4 +92,4 @@ def application(request: HttpRequest, token: str) -> HttpResponse:
         "is_full": full,
         "place": ahead + 1,
     }
-    return _private(render(request, "member/members/entry_status.html", context))
+    return unlisted(render(request, "member/members/entry_status.html", context))
