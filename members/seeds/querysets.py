@@ -46,8 +46,8 @@ class SeedProfileQuerySet(models.QuerySet["SeedProfile"]):
         present = Membership.objects.present().filter(**within)
         return (
             self.filter(score__gt=0, member__merged_into=None, member__erased_at=None, member__no_marketing=False)
-            .filter(models.Exists(present.filter(member=models.OuterRef("member"))))
-            .exclude(models.Exists(known.filter(member=models.OuterRef("member"))))
-            .exclude(models.Exists(SeedExclusion.objects.filter(branch=branch, member=models.OuterRef("member"))))
+            .filter(member__in=present.values("member"))
+            .exclude(member__in=known.values("member"))
+            .exclude(member__in=SeedExclusion.objects.filter(branch=branch).values("member"))
             .order_by("-score", "member_id")
         )
