@@ -30,12 +30,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Setting:
-    """A page of settings, which only administrators open; `hint` says what it is for."""
+    """A page of settings, which only administrators open, with `for_all` only those of headquarters: what it decides
+    holds for every branch. `hint` says what it is for."""
 
     name: str
     label: Promise
     icon: str
     hint: Promise
+    for_all: bool = False
 
 
 P = TypeVar("P", Place, Setting)
@@ -125,17 +127,23 @@ SETTINGS = (
     Section(
         _("Groups"),
         (
-            Setting("groups:presets", _("Presets"), "adjustments", _("What a group starts with, by its motivation")),
+            Setting(
+                "groups:presets", _("Presets"), "adjustments", _("What a group starts with, by its motivation"), True
+            ),
             Setting("analytics:health_policy", _("Health of groups"), "heart", _("When a group counts as declining")),
-            Setting("members:conduct_settings", _("Conduct"), "shield-check", _("How messages are judged and kept")),
+            Setting(
+                "members:conduct_settings", _("Conduct"), "shield-check", _("How messages are judged and kept"), True
+            ),
         ),
     ),
     Section(
         _("Members"),
         (
-            Setting("members:classes", _("Classes"), "sitemap", _("Tiers, school grades and the yearly move up")),
-            Setting("members:fields", _("Member fields"), "list", _("What is known of a member besides their name")),
-            Setting("members:retention", _("Data retention"), "shield-lock", _("How long which data is kept")),
+            Setting("members:classes", _("Classes"), "sitemap", _("Tiers, school grades and the yearly move up"), True),
+            Setting(
+                "members:fields", _("Member fields"), "list", _("What is known of a member besides their name"), True
+            ),
+            Setting("members:retention", _("Data retention"), "shield-lock", _("How long which data is kept"), True),
         ),
     ),
 )
@@ -145,7 +153,8 @@ def settings_for(user: User) -> list[tuple[Promise | None, list[tuple[Setting, s
     """The settings by section, each with its address."""
     found = []
     for section in SETTINGS:
-        pages = [(place, url) for place in section.places if (url := _address(place.name))]
+        open_to = [place for place in section.places if user.is_headquarters or not place.for_all]
+        pages = [(place, url) for place in open_to if (url := _address(place.name))]
         if user.is_admin and pages:
             found.append((section.label, pages))
     return found

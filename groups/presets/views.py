@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -26,6 +27,7 @@ from groups.presets.services import StalePreset, preset_reset, preset_save, pres
 @require_GET
 @role_required(Role.ADMIN)
 def presets(request: StaffRequest) -> HttpResponse:
+    _headquarters(request)
     changed = set(PresetEdit.objects.exclude(text="").values_list("motivation", flat=True))
     groups = dict(Group.objects.order_by().values("motivation").annotate(n=Count("pk")).values_list("motivation", "n"))
     plans = dict(
@@ -42,6 +44,7 @@ def presets(request: StaffRequest) -> HttpResponse:
 @role_required(Role.ADMIN)
 def preset(request: StaffRequest, motivation: str) -> HttpResponse:
     """A preset in readable form, as text to change, and what is different from the shipped one."""
+    _headquarters(request)
     _known(motivation)
     text = preset_text(motivation)[0]
     initial = {"version": preset_version(motivation), "text": text}
@@ -88,6 +91,7 @@ def preset(request: StaffRequest, motivation: str) -> HttpResponse:
 @require_GET
 @role_required(Role.ADMIN)
 def preset_file(request: StaffRequest, motivation: str) -> HttpResponse:
+    _headquarters(request)
     _known(motivation)
     response = HttpResponse(preset_text(motivation)[0], content_type="application/yaml; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="preset-{motivation}.yaml"'
@@ -98,6 +102,7 @@ def preset_file(request: StaffRequest, motivation: str) -> HttpResponse:
 @role_required(Role.ADMIN)
 def preset_back(request: StaffRequest, motivation: str) -> HttpResponse:
     """Goes back to the shipped preset."""
+    _headquarters(request)
     _known(motivation)
     version = request.POST.get("version", "")
     try:
@@ -119,3 +124,9 @@ def _difference(before: str, after: str) -> list[tuple[str, str]]:
     """The lines that differ, with some around them: ("+", line), ("-", line), (" ", line), ("@", place)."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
     return [(line[0], line[1:] if line[0] != "@" else "…") for line in lines if not line.startswith(("+++", "---"))]
+
+
+def _headquarters(request: StaffRequest) -> None:
+    """Presets are every branch's, so headquarters decides them."""
+    if not request.user.is_headquarters:
+        raise PermissionDenied

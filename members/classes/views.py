@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import asdict
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
@@ -56,12 +56,14 @@ def _page(
 @require_GET
 @role_required(Role.ADMIN)
 def classes(request: StaffRequest) -> HttpResponse:
+    _headquarters(request)
     return _page(request)
 
 
 @require_POST
 @role_required(Role.ADMIN)
 def tiers_save(request: StaffRequest) -> HttpResponse:
+    _headquarters(request)
     form = TierForm(request.POST)
     if not form.is_valid():
         return _page(request, tiers=form, status=422)
@@ -77,6 +79,7 @@ def tiers_save(request: StaffRequest) -> HttpResponse:
 @require_POST
 @role_required(Role.ADMIN)
 def promotion_save(request: StaffRequest) -> HttpResponse:
+    _headquarters(request)
     form = PromotionForm(request.POST)
     if not form.is_valid():
         return _page(request, promotion=form, status=422)
@@ -100,6 +103,7 @@ def _stale(request: StaffRequest, form: TierForm | PromotionForm, error: StalePo
 @role_required(Role.ADMIN)
 def grades_change(request: StaffRequest) -> HttpResponse:
     """Adds, renames, moves or deletes a grade; `act` says which, as in "up" with `grade` its number."""
+    _headquarters(request)
     act, by = request.POST.get("act", ""), request.user
     name = request.POST.get("name", "").replace("\x00", "")
     number = request.POST.get("grade", "")
@@ -125,6 +129,7 @@ def grades_change(request: StaffRequest) -> HttpResponse:
 @role_required(Role.ADMIN)
 def promotion(request: StaffRequest) -> HttpResponse:
     """What the move up of this year would do, and the button that does it."""
+    _headquarters(request)
     now = timezone.now()
     year = timezone.localdate(now).year
     if request.method == "POST":
@@ -148,6 +153,7 @@ def promotion(request: StaffRequest) -> HttpResponse:
 @require_POST
 @role_required(Role.ADMIN)
 def promotion_back(request: StaffRequest, pk: int) -> HttpResponse:
+    _headquarters(request)
     run = get_object_or_404(PromotionRun, pk=pk)
     if promotion_undo(by=request.user, now=timezone.now(), run=run):
         toast(request, _("The move up is taken back. What was changed since stays as it is."))
@@ -259,3 +265,9 @@ def misfits_propose(request: StaffRequest) -> HttpResponse:
     else:
         warn(request, _("No task is made: there is no fitting group with room, or they were proposed before."))
     return redirect(back)
+
+
+def _headquarters(request: StaffRequest) -> None:
+    """Tiers, grades and the move up are every branch's, so headquarters decides them."""
+    if not request.user.is_headquarters:
+        raise PermissionDenied

@@ -9,11 +9,13 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.views import defaults
 
-from accounts.models import Role
+from accounts.models import Role, User
 from accounts.navigation import MENU, SETTINGS, menu_for
 from community_ops.templatetags.charts import daily_chart
 from community_ops.templatetags.ui import avatar, change, number, share, sparkline, words_for
+from groups.models import Grade
 from groups.selectors import Day
+from members.models import PromotionRun
 from tests.builders import NOW, make_group
 
 
@@ -44,6 +46,32 @@ def test_every_setting_opens_and_leads_back(client, cast):
         page = client.get(address)
         assert page.status_code == 200, address
         assert f'breadcrumb-item"><a href="{overview}"' in page.content.decode(), address
+
+
+def test_what_holds_for_every_branch_is_not_decided_by_an_administrator_of_one(client, cast):
+    User.objects.filter(pk=cast.mei.pk).update(role=Role.ADMIN)
+    client.force_login(cast.mei)
+    overview = client.get(reverse("accounts:settings")).content.decode()
+    for place in (place for section in SETTINGS for place in section.places):
+        address = reverse(place.name)
+        opened = client.get(address).status_code == 200
+        assert opened is not place.for_all, address
+        assert (f'href="{address}"' in overview) is opened, address
+    run = PromotionRun.objects.create(year=2025, at=NOW)
+    for address in (
+        reverse("groups:preset", args=["sales"]),
+        reverse("groups:preset_reset", args=["sales"]),
+        reverse("members:tiers_save"),
+        reverse("members:promotion_save"),
+        reverse("members:grades_change"),
+        reverse("members:promotion"),
+        reverse("members:promotion_undo", args=[run.pk]),
+        reverse("members:conduct_settings"),
+        reverse("analytics:health_policy"),
+        reverse("members:seed_criteria"),
+    ):
+        assert client.post(address, {"act": "usual"}).status_code == 403, address
+    assert not Grade.objects.exists()
 
 
 def test_settings_are_found_by_those_who_may_open_them(client, cast):

@@ -162,7 +162,9 @@ def rules_ack_share(request: StaffRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @role_required(Role.ADMIN)
 def settings(request: StaffRequest) -> HttpResponse:
-    """What administrators decide about conduct."""
+    """What administrators decide about conduct: for every branch, so those of headquarters."""
+    if not request.user.is_headquarters:
+        raise PermissionDenied
     version = policy_version(ConductPolicy)
     values = policy_get(ConductPolicy)
     form = PolicyForm(request.POST if request.method == "POST" else None, initial={**vars(values), "version": version})
