@@ -71,9 +71,9 @@ def next_address(request: HttpRequest, default: str) -> str:
     """Where a form asks to return to (its field `next`, or that of its address) if that lies on this site, else
     `default`."""
     wanted = request.POST.get("next", "") or request.GET.get("next", "")
-    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
-        return wanted
-    return default
+    # A word without a slash would be taken for the name of a page.
+    here = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    return wanted if here and wanted.startswith("/") else default
 
 
 @overload

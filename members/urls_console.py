@@ -8,9 +8,9 @@ from members.conduct import urls as conduct
 from members.entry import urls as entry
 from members.imports import views as imports
 from members.initiators import urls as initiators
+from members.roles import urls as roles
 from members.seeds import urls as seeds
 from members.views import urls as people
-from members.roles import urls as roles
 from members.work import urls as work
 
 app_name = "members"

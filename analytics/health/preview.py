@@ -36,7 +36,7 @@ def policy_preview(*, stands: HealthPolicy, asked: HealthPolicy, day: date) -> P
     for start in range(0, len(numbers), CHUNK):
         part = numbers[start : start + CHUNK]
         day_before = {row.group_id: row for row in GroupHealth.objects.filter(group__in=part, day=day - ONE)}
-        for group, course in courses_of(part, day, stands, length=1).items():
+        for group, course in courses_of(groups=part, day=day, policy=stands, length=1).items():
             last, standing = len(course.members) - 1, standing_of(day_before.get(group))
             before, after = (HealthStage(judge(course, last, policy, standing).stage) for policy in (stands, asked))
             now[before] += 1

@@ -112,7 +112,9 @@ def groups_judge(*, groups: Collection[int], day: date, now: datetime, policy: H
     latest: dict[int, GroupHealth] = {}
     turns: list[Turn] = []
     waiting = [(day - last[group].day).days if group in last else HISTORY for group in groups]
-    for group, course in courses_of(groups, day, policy, length=min(max(waiting, default=1), HISTORY)).items():
+    for group, course in courses_of(
+        groups=groups, day=day, policy=policy, length=min(max(waiting, default=1), HISTORY)
+    ).items():
         before = last.get(group)
         for number in range(len(course.members)):
             on = course.first + number * ONE
@@ -156,7 +158,7 @@ def standing_of(row: GroupHealth | None) -> Before | None:
     return Before(row.stage, row.since, usual)
 
 
-def courses_of(groups: Collection[int], day: date, policy: HealthPolicy, length: int = HISTORY) -> dict[int, Course]:
+def courses_of(*, groups: Collection[int], day: date, policy: HealthPolicy, length: int = HISTORY) -> dict[int, Course]:
     """The figures of these groups up to `day`, enough to judge the last `length` days. Six queries."""
     days = Days(day - (LOOKBACK + length) * ONE, day)
     stats = DailyGroupStat.objects.filter(group__in=groups).order_by()

@@ -38,6 +38,10 @@ class Segment(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def may_be_changed_by(self, user: User) -> bool:
+        """Headquarters changes every segment, a branch its own."""
+        return user.may_write and (user.branch_id is None or user.branch_id == self.branch_id)
+
 
 class SegmentCount(models.Model):
     """How many members a segment held at the end of a local day: all of them, or of one branch's staff's view."""

@@ -69,11 +69,6 @@ def segment_delete(*, by: User, segment: Segment) -> None:
         segment.delete()
 
 
-def may_manage(user: User, segment: Segment) -> bool:
-    """Whether `user` may change the segment: headquarters every one, a branch its own."""
-    return user.may_write and (user.branch_id is None or user.branch_id == segment.branch_id)
-
-
 def segments_count(*, now: datetime) -> int:
     """Writes down how many members each segment holds today, as headquarters and as each branch see it; returns how
     many figures. Run again on the same day, it writes over."""

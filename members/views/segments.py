@@ -24,7 +24,7 @@ from members.models import Member, Segment
 from members.segments.builder import Builder, definition_words
 from members.segments.filters import Condition, Definition, members_matching
 from members.segments.selectors import segment_courses, segment_members
-from members.segments.services import StaleSegment, may_manage, segment_create, segment_delete, segment_update
+from members.segments.services import StaleSegment, segment_create, segment_delete, segment_update
 from members.views.lists import member_columns, shown_tags, tags_of
 
 SHOWN = 10
@@ -139,7 +139,7 @@ def segment_detail(request: StaffRequest, pk: int) -> HttpResponseBase:
         "course": course,
         "words": definition_words(segment.definition, user),
         "is_any": top == "any",
-        "may_manage": may_manage(user, segment),
+        "may_manage": segment.may_be_changed_by(user),
     }
     return render(request, "console/members/segment.html", context)
 
@@ -155,7 +155,7 @@ def segment_new(request: StaffRequest) -> HttpResponse:
 @writer_required
 def segment_edit(request: StaffRequest, pk: int) -> HttpResponse:
     segment = _visible(request, pk)
-    if not may_manage(request.user, segment):
+    if not segment.may_be_changed_by(request.user):
         raise PermissionDenied
     return _form(request, segment)
 
@@ -209,7 +209,7 @@ def _save(user: User, segment: Segment | None, form: NamedForm, definition: Defi
 @writer_required
 def segment_remove(request: StaffRequest, pk: int) -> HttpResponse:
     segment = _visible(request, pk)
-    if not may_manage(request.user, segment):
+    if not segment.may_be_changed_by(request.user):
         raise PermissionDenied
     segment_delete(by=request.user, segment=segment)
     toast(request, _("The segment %(name)s is deleted.") % {"name": segment.name})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import reverse
 
 URL = "/profile/"
 
@@ -45,3 +46,11 @@ def test_a_weak_password_or_a_wrong_old_one_changes_nothing(client, cast, new, o
 
 def test_strangers_have_no_profile(client, db):
     assert client.get(URL).status_code == 302
+
+
+@pytest.mark.parametrize("wanted", ["https://elsewhere.example/", "//elsewhere.example/", "members:list", "1"])
+def test_a_form_returns_to_addresses_of_this_site_only(client, cast, wanted):
+    client.force_login(cast.mei)
+    assert client.post(reverse("accounts:theme"), {"theme": "dark", "next": wanted}).url == reverse("campaigns:today")
+    answer = client.post(reverse("accounts:theme"), {"theme": "dark", "next": "/groups/?q=a"})
+    assert answer.url == "/groups/?q=a"

@@ -184,7 +184,8 @@ def test_a_group_carries_audience_rules_and_tags_and_the_list_is_narrowed_by_the
     assert {name: shown[name] for name in plain} == {name: body[name] for name in plain}
     assert sorted(shown["tags"]) == ["新群", "重点"]
     make_group("Another", branch=cast.hangzhou)
-    for name, value in (("tag", "重点"), ("rule_set", "群规"), ("audience_grade", "三年级"), ("audience_tier", "senior")):
+    filters = {"tag": "重点", "rule_set": "群规", "audience_grade": "三年级", "audience_tier": "senior"}
+    for name, value in filters.items():
         assert [row["id"] for row in caller.get("/groups/", **{name: value}).json()["results"]] == [shown["id"]], name
     assert caller.get("/groups/", stage="nonsense").json()["results"] == []
     path = f"/groups/{shown['id']}/"

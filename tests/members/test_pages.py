@@ -128,7 +128,8 @@ class TestDetail:
 
     def test_odd_places_in_a_timeline_start_at_its_head(self, client, cast: Cast, story):
         client.force_login(cast.lin)
-        for after in ("x", "1-events", "-events-1", "9" * 17 + "-events-1", "1-events-" + "9" * 30, "²-events-1", "1-x-1"):
+        long = ("9" * 17 + "-events-1", "1-events-" + "9" * 30)
+        for after in ("x", "1-events", "-events-1", *long, "²-events-1", "1-x-1"):
             answer = client.get(reverse("members:timeline", args=[story.pk]), {"after": after, "show": "x"})
             assert answer.status_code == 200
 
@@ -150,7 +151,7 @@ class TestDetail:
         for number in range(rows):
             take(f"m{number}", "ann", f"g{number}", "message", -number)
         client.force_login(cast.lin)
-        with django_assert_num_queries(19):
+        with django_assert_num_queries(22):
             client.get(reverse("members:detail", args=[Member.objects.get().pk]))
 
 
