@@ -10,7 +10,7 @@ from delivery.models import Delivery, FeedItem, State
 from groups.models import Group
 from members.cleanup.conditions import Conditions
 from members.cleanup.services import cleanup_advance, cleanup_rule_save, cleanup_start, exemption_grant
-from members.entry.models import EntryQuestion, GroupTitle
+from members.entry.models import Application, EntryQuestion, GroupTitle
 from members.entry.services import (
     Applicant,
     QuestionDraft,
@@ -83,7 +83,7 @@ def entry_write(*, staff: dict[str, User], groups: Sequence[Group], now: datetim
 
 def _applications_write(by: User, group: Group, now: datetime) -> None:
     asked = list(EntryQuestion.objects.filter(group=group))
-    made = []
+    made: list[Application] = []
     # The first one is known already: a member of the group next door.
     known = Member.objects.filter(memberships__group__name="杭州·三年级阅读打卡 2 群").exclude(memberships__group=group)
     neighbour = known.order_by("pk").first()

@@ -35,7 +35,7 @@ def tell(rows, *, source="tests", now=NOW):
 
 def by_hand():
     """(group, day) -> figures, counted row by row from what the tables hold."""
-    found = defaultdict(lambda: defaultdict(int))
+    found: dict = defaultdict(lambda: defaultdict(int))
     seen = defaultdict(set)
     held = list(MemberRole.objects.values_list("membership__group", "membership__member", "since", "ended_at"))
     names = {"message": "messages", "question": "questions", "answer": "answers", "like": "likes"}

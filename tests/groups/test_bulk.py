@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from django.db import connection, connections
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import AuditEntry
 from community_ops.celery import app
@@ -143,7 +144,7 @@ def test_a_run_goes_on_where_a_killed_worker_stopped(cast, groups, monkeypatch, 
         resume_bulk()
     run.refresh_from_db()
     assert run.state == BulkState.RUNNING, "a worker that was heard of just now is left alone"
-    later = services.timezone.now()
+    later = timezone.now()
     with time_machine.travel(later, tick=False):
         resume_bulk()
         resume_bulk()

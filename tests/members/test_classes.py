@@ -279,7 +279,7 @@ def test_groups_and_members_move_up_and_back_exactly(cast, grades, school):
     assert (named(school, "plain"), school["plain"].audience_grade.name) == ("读书会", "六年级")
     school["pupil"].refresh_from_db()
     school["graduate"].refresh_from_db()
-    assert (school["pupil"].grade.name, school["graduate"].grade.name) == ("三年级", "高三")
+    assert [school[who].grade.name for who in ("pupil", "graduate")] == ["三年级", "高三"]
     run.refresh_from_db()
     assert run.kept == 1
     assert StaffTask.objects.get(kind="graduated_group").state == "cancelled"

@@ -64,9 +64,9 @@ class TestQueue:
         first, second = breach(world, 0), breach(world, 1)
         mei = browser(cast.mei)
         answer = mei.post(reverse("members:violation_confirm", args=[first.pk]), {"note": "属实"})
-        assert answer.url == reverse("members:violation", args=[second.pk])
+        assert answer["Location"] == reverse("members:violation", args=[second.pk])
         answer = mei.post(reverse("members:violation_dismiss", args=[second.pk]))
-        assert answer.url == reverse("members:violations")
+        assert answer["Location"] == reverse("members:violations")
         assert sorted(Violation.objects.values_list("state", "note")) == [("confirmed", "属实"), ("dismissed", "")]
 
     def test_many_are_decided_at_once(self, world, cast: Cast):  # noqa: F811
