@@ -21,7 +21,7 @@ from accounts.idempotency import idempotent
 from accounts.models import User
 from community_ops.lib.problems import FieldError, Problem, from_django
 from groups.models import Grade, Group, Tier
-from members.merging.services import CHOSEN, MergeRefused, members_merge
+from members.merging.services import CHOSEN, MergeRefused, known_elsewhere, members_merge
 from members.models import (
     FieldDefinition,
     JourneyStage,
@@ -51,7 +51,10 @@ class MemberOut(serializers.ModelSerializer[Member]):
     tags = serializers.SerializerMethodField()
     fields_ = serializers.SerializerMethodField("own_fields", help_text="Own fields, by key.")
     invited_by = serializers.CharField(
-        source="invited_by.external_id", read_only=True, allow_null=True, help_text="External id of a member."
+        source="invited_by.external_id",
+        read_only=True,
+        allow_null=True,
+        help_text="External id of a member within reach.",
     )
 
     class Meta:
@@ -158,8 +161,10 @@ class MembersInReach(generics.GenericAPIView[Member]):
         tags = (
             MemberTag.objects.filter(tag__in=Tag.objects.visible_to(user)).select_related("tag").order_by("tag__name")
         )
-        members = Member.objects.visible_to(user).select_related("grade", "invited_by")
-        return members.prefetch_related(Prefetch("member_tags", tags, to_attr="seen_tags")).order_by("pk")
+        members = Member.objects.visible_to(user).select_related("grade")
+        # Whoever brought a member may be out of reach: then nobody is named.
+        inviters = Prefetch("invited_by", Member.objects.visible_to(user))
+        return members.prefetch_related(Prefetch("member_tags", tags, to_attr="seen_tags"), inviters).order_by("pk")
 
     def get_serializer_context(self) -> dict[str, Any]:
         context = dict(super().get_serializer_context())
@@ -355,7 +360,7 @@ class MemberErase(MembersInReach):
         user = token_of(request).user
         member = self.get_object()
         _need_admin(user)
-        if user.branch_id is not None and member.memberships.exclude(group__branch_id=user.branch_id).exists():
+        if known_elsewhere(member, user=user):
             raise PermissionDenied
         form = EraseIn(data=request.data)
         form.is_valid(raise_exception=True)
@@ -389,6 +394,8 @@ class MemberCopies(MembersInReach):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         member = self.get_object()
         _need_admin(token_of(request).user)
+        if known_elsewhere(member, user=token_of(request).user):
+            raise PermissionDenied
         export = export_request(by=token_of(request).user, now=timezone.now(), member=member)
         transaction.on_commit(lambda: enqueue_export(export.pk))
         return Response(ExportOut(export).data, status=201)

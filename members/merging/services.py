@@ -38,11 +38,16 @@ def merge_obstacle(*, winner: Member, loser: Member, by: User) -> str:
         return _("One of the two was erased.")
     if any(member.merged_into_id for member in (winner, loser)):
         return _("One of the two was merged into another member in the meantime.")
-    if by.branch_id is not None:
-        elsewhere = Membership.objects.filter(member__in=[winner, loser]).exclude(group__branch_id=by.branch_id)
-        if elsewhere.exists():
-            return _("One of the two is also known in groups of others. Ask headquarters to merge them.")
+    if known_elsewhere(winner, loser, user=by):
+        return _("One of the two is also known in groups of others. Ask headquarters to merge them.")
     return ""
+
+
+def known_elsewhere(*members: Member, user: User) -> bool:
+    """Whether one of these members is or was in a group that is out of this person's reach."""
+    if user.branch_id is None:
+        return False
+    return Membership.objects.filter(member__in=members).exclude(group__branch_id=user.branch_id).exists()
 
 
 def members_merge(
@@ -79,8 +84,10 @@ def members_merge(
     return run
 
 
-def undo_obstacle(run: MergeRun, *, now: datetime) -> str:
-    """Why a merge cannot be taken back; empty when it can."""
+def undo_obstacle(run: MergeRun, *, now: datetime, by: User) -> str:
+    """Why a merge cannot be taken back by this person; empty when it can."""
+    if known_elsewhere(run.winner, user=by):
+        return _("One of the two is also known in groups of others. Ask headquarters to merge them.")
     if run.undone_at:
         return _("This merge was taken back before.")
     if now - run.at > timedelta(days=UNDO_DAYS):
@@ -105,7 +112,7 @@ def merge_undo(*, by: User, now: datetime, run: MergeRun) -> Member:
         run = MergeRun.objects.select_for_update().get(pk=run.pk)
         rows = {row.pk: row for row in Member.objects.select_for_update().filter(pk__in=[run.winner_id, run.loser_id])}
         run.winner, run.loser = rows[run.winner_id], rows[run.loser_id]
-        if obstacle := undo_obstacle(run, now=now):
+        if obstacle := undo_obstacle(run, now=now, by=by):
             raise MergeRefused(obstacle)
         kept = dict(run.moved)
         events = kept.pop("events")

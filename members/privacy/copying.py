@@ -17,11 +17,12 @@ from django.db import models
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from accounts.models import User
 from activity.models import Event
 from community_ops.lib.lists import safe_text
 from groups.models import Group
 from members.merging.uniting import pointers_at
-from members.models import ExportState, Member, MemberExport, Membership
+from members.models import ExportState, FieldDefinition, Member, MemberExport, Membership
 from members.privacy.services import export_path
 from members.privacy.treatments import label_of
 
@@ -38,7 +39,7 @@ def export_make(*, export_id: int, now: datetime) -> bool:
     path = f"exports/{uuid.uuid4().hex}.zip"
     target = Path(settings.MEDIA_ROOT) / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    _write(target, export.member, now)
+    _write(target, export.member, export.asked_by, now)
     done = MemberExport.objects.filter(pk=export.pk, state=ExportState.WAITING).update(
         state=ExportState.READY, path=path, ready_at=now
     )
@@ -50,8 +51,8 @@ def export_make(*, export_id: int, now: datetime) -> bool:
     return bool(done)
 
 
-def _write(target: Path, member: Member, now: datetime) -> None:
-    tables = list(person_tables(member))
+def _write(target: Path, member: Member, asker: User | None, now: datetime) -> None:
+    tables = list(person_tables(member, asker))
     people = [member.pk, *Member.objects.filter(merged_into=member).values_list("pk", flat=True)]
     events = Event.objects.filter(member_id__in=people).select_related("kind", "channel").order_by("at", "pk")
     groups = dict(Group.objects.filter(pk__in=events.order_by().values("group_id")).values_list("pk", "name"))
@@ -87,11 +88,17 @@ def _write(target: Path, member: Member, now: datetime) -> None:
 Table = tuple[str, str, list[str], list[dict[str, Any]]]
 
 
-def person_tables(member: Member) -> Iterator[Table]:
+def person_tables(member: Member, asker: User | None = None) -> Iterator[Table]:
     """(name, label, column labels, rows) of each table that holds something about a person, also what points at such
-    rows in turn: appeals against violations, lines of an account."""
+    rows in turn: appeals against violations, lines of an account. What `asker` may not see, as notes and own fields of
+    headquarters, is left out of a copy for them."""
     people = Member.objects.filter(models.Q(pk=member.pk) | models.Q(merged_into=member))
-    yield _table(Member, people)
+    own = _table(Member, people)
+    if asker is not None and asker.branch_id is not None:
+        keys = set(FieldDefinition.objects.visible_to(asker).values_list("key", flat=True))
+        for values in own[3]:
+            values["fields"] = {key: value for key, value in values["fields"].items() if key in keys}
+    yield own
     seen: set[type[models.Model]] = {Member}
     queue: list[tuple[type[models.Model], models.QuerySet[Any]]] = [(Member, people)]
     while queue:
@@ -102,6 +109,8 @@ def person_tables(member: Member) -> Iterator[Table]:
                 continue
             seen.add(table)
             found = table._base_manager.filter(**{f"{pointer.name}__in": rows.values("pk")})
+            if asker is not None and hasattr(table, "objects") and hasattr(table.objects, "visible_to"):
+                found = found.filter(pk__in=table.objects.visible_to(asker).values("pk"))
             if found.exists():
                 yield _table(table, found)
                 queue.append((table, found))

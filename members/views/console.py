@@ -20,7 +20,7 @@ from groups.models import Group
 from members.fields.values import field_text
 from members.forms import OWN, MemberForm, NoteForm
 from members.merging.candidates import duplicate_candidates
-from members.merging.services import undo_obstacle
+from members.merging.services import known_elsewhere, undo_obstacle
 from members.models import FieldDefinition, Member, Membership, MemberTag, MergeRun, Note, Tag
 from members.services import MemberGone, StaleMember, member_create, member_marketing_set, member_update, member_version
 from members.tags.services import members_tag, members_untag
@@ -48,6 +48,9 @@ def member_detail(request: StaffRequest, pk: int) -> HttpResponse:
     invitees = Member.objects.visible_to(user).filter(invited_by=member)
     now = timezone.now()
     merges = MergeRun.objects.filter(winner=member, undone_at=None).select_related("loser", "winner", "by")
+    if known_elsewhere(member, user=user):
+        # Whoever became part of them may have been known in another branch only.
+        merges = merges.none()
     context = {
         "member": member,
         "memberships": memberships.select_related("group").order_by(
@@ -56,7 +59,7 @@ def member_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "own_fields": [(item.label, field_text(item, member.fields.get(item.key))) for item in definitions],
         "invitees": invitees.count(),
         "inviter": member.invited_by if member.invited_by and _sees(user, member.invited_by) else None,
-        "merges": [(run, undo_obstacle(run, now=now)) for run in merges[:5]],
+        "merges": [(run, undo_obstacle(run, now=now, by=user)) for run in merges[:5]],
         "note_form": NoteForm(),
         **_tags(request, member),
         **_timeline(request, member),

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import StaffRequest, staff_required, writer_required
-from activity.models import Event
 from community_ops.lib.toasts import toast, warn
+from groups.models import Group
 from members.fields.values import field_text
 from members.merging.candidates import duplicate_candidates
 from members.merging.services import (
@@ -27,6 +27,7 @@ from members.merging.services import (
     merge_undo,
 )
 from members.models import FieldDefinition, Member, Membership, MergeRun
+from members.selectors import member_events
 from members.views.console import visible_member
 
 FOUND = 10
@@ -82,7 +83,7 @@ def merge(request: StaffRequest, pk: int) -> HttpResponse:
         "other": other,
         "problem": problem,
         "rows": _rows(member, other, request),
-        "sides": [_side(member), _side(other)],
+        "sides": [_side(member, request), _side(other, request)],
         "days": UNDO_DAYS,
     }
     return render(
@@ -105,11 +106,17 @@ def _choose(request: StaffRequest, member: Member) -> HttpResponse:
 def _rows(member: Member, other: Member, request: StaffRequest) -> list[dict[str, Any]]:
     """What people choose between, where the two differ; an empty value gives way."""
     found: list[dict[str, Any]] = []
+    inviters = Member.objects.visible_to(request.user).filter(pk__in=[member.invited_by_id, other.invited_by_id])
+    names = {inviter.pk: inviter.name for inviter in inviters}
     for name in CHOSEN:
         field = name.removesuffix("_id")
         one, two = getattr(member, field), getattr(other, field)
         if one != two:
-            found.append({"name": name, "label": LABELS[name], "mine": str(one or ""), "theirs": str(two or "")})
+            mine, theirs = str(one or ""), str(two or "")
+            if name == "invited_by_id":
+                # Whoever is out of reach is a number only.
+                mine, theirs = (names.get(item.pk, f"#{item.pk}") if item else "" for item in (one, two))
+            found.append({"name": name, "label": LABELS[name], "mine": mine, "theirs": theirs})
     for definition in FieldDefinition.objects.visible_to(request.user).in_use():
         mine = field_text(definition, member.fields.get(definition.key))
         theirs = field_text(definition, other.fields.get(definition.key))
@@ -122,12 +129,13 @@ def _rows(member: Member, other: Member, request: StaffRequest) -> list[dict[str
     return found
 
 
-def _side(member: Member) -> dict[str, Any]:
-    memberships = Membership.objects.filter(member=member).select_related("group")
+def _side(member: Member, request: StaffRequest) -> dict[str, Any]:
+    groups = Group.objects.visible_to(request.user)
+    memberships = Membership.objects.filter(member=member, group__in=groups).select_related("group")
     return {
         "member": member,
         "groups": [row.group for row in memberships[:8]],
-        "events": Event.objects.filter(member_id=member.pk).count(),
+        "events": member_events(member_id=member.pk, user=request.user).count(),
     }
 
 

@@ -16,6 +16,7 @@ from accounts.models import Role
 from accounts.policies import StalePolicy, policy_save, policy_version
 from community_ops.lib.toasts import toast, warn
 from members.forms import RetentionForm
+from members.merging.services import known_elsewhere
 from members.models import ExportState, Member, MemberExport, RetentionRun
 from members.privacy.requests import erasure_request
 from members.privacy.retention import RetentionPolicy, all_kinds, periods, retention_apply
@@ -26,10 +27,7 @@ from members.views.console import visible_member
 
 def may_erase(request: StaffRequest, member: Member) -> bool:
     """Administrators of headquarters, and those of a branch where nobody else knows the member."""
-    user = request.user
-    if not user.is_admin:
-        return False
-    return user.branch_id is None or not member.memberships.exclude(group__branch_id=user.branch_id).exists()
+    return request.user.is_admin and not known_elsewhere(member, user=request.user)
 
 
 @never_cache
@@ -43,6 +41,7 @@ def privacy(request: StaffRequest, pk: int) -> HttpResponse:
         "exports": MemberExport.objects.filter(member=member, asked_by=request.user)[:5],
         "export_days": next(period.days for period in periods() if period.kind.slug == "exports"),
         "may_erase": may_erase(request, member),
+        "may_copy": not known_elsewhere(member, user=request.user),
     }
     return render(request, "console/members/privacy.html", context)
 
@@ -51,6 +50,9 @@ def privacy(request: StaffRequest, pk: int) -> HttpResponse:
 @writer_required
 def export_new(request: StaffRequest, pk: int) -> HttpResponse:
     member = visible_member(request, pk)
+    if known_elsewhere(member, user=request.user):
+        # A copy holds everything, also what other branches know.
+        raise PermissionDenied
     export = export_request(by=request.user, now=timezone.now(), member=member)
     enqueue_export(export.pk)
     toast(request, _("The copy is being made. It is offered on this page when it is ready."))
@@ -63,7 +65,10 @@ def export_new(request: StaffRequest, pk: int) -> HttpResponse:
 def export_file(request: StaffRequest, pk: int) -> HttpResponseBase:
     """The copy, for whoever asked for it and still may see the member."""
     exports = MemberExport.objects.filter(asked_by=request.user, state=ExportState.READY)
-    export = get_object_or_404(exports.filter(member__in=Member.objects.visible_to(request.user)), pk=pk)
+    exports = exports.filter(member__in=Member.objects.visible_to(request.user)).select_related("member")
+    export = get_object_or_404(exports, pk=pk)
+    if known_elsewhere(export.member, user=request.user):
+        raise PermissionDenied
     path = export_path(export)
     if not path.exists():
         raise Http404

@@ -217,6 +217,27 @@ class TestPages:
         client.post(reverse("members:merge_undo", args=[MergeRun.objects.get().pk]))
         assert Member.objects.get(pk=winner.pk).name == "王子涵妈妈"
 
+    def test_the_pages_tell_a_branch_nothing_of_other_branches(self, client, cast: Cast):
+        here, there = make_group("杭州群", branch=cast.hangzhou), make_group("成都秘密群", branch=cast.chengdu)
+        both, mine = make_member("两地", [here, there]), make_member("本地", [here])
+        Member.objects.filter(pk=both.pk).update(invited_by=make_member("成都介绍人", [there]))
+        client.force_login(cast.mei)
+        page = client.get(reverse("members:merge", args=[mine.pk]), {"other": both.pk}).content.decode()
+        assert "杭州群" in page
+        assert "成都" not in page
+
+    def test_a_branch_does_not_part_members_whom_another_branch_knows(self, client, cast: Cast):
+        here, there = make_group(branch=cast.hangzhou), make_group(branch=cast.chengdu)
+        winner, loser = make_member("本地", [here]), make_member("成都的", [there])
+        run = members_merge(by=cast.lin, now=timezone.now(), winner=winner, loser=loser)
+        client.force_login(cast.mei)
+        page = client.get(reverse("members:detail", args=[winner.pk]))
+        assert page.context["merges"] == []
+        client.post(reverse("members:merge_undo", args=[run.pk]))
+        run.refresh_from_db()
+        assert run.undone_at is None
+        merge_undo(by=cast.lin, now=timezone.now(), run=run)
+
     def test_the_page_of_the_merged_leads_on(self, client, cast: Cast, pair):
         winner, loser = pair
         members_merge(by=cast.lin, now=timezone.now(), winner=winner, loser=loser)

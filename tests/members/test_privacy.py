@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, User
 from accounts.policies import policy_save
 from activity.models import Event
 from activity.services import event_key
@@ -198,6 +198,35 @@ class TestCopies:
             assert secret in page + events
         assert "别人" not in page + events + json.dumps(data, ensure_ascii=False)
         assert next(name for name, *_rest in person_tables(person)) == "members.member"
+
+    def test_a_branch_gets_no_copy_of_what_others_know(self, client, cast: Cast, person):
+        field_define(by=cast.lin, label="评级", key="grade_hq", kind="text", headquarters_only=True)
+        member_update(by=cast.lin, member=person, changes={}, fields={"grade_hq": "内部评级"})
+        note_add(by=cast.lin, now=NOW, member=person, text="总部私记")
+        export = export_request(by=cast.mei, now=NOW, member=person)
+        make_export(export.pk)
+        export.refresh_from_db()
+        with zipfile.ZipFile(export_path(export)) as archive:
+            text = archive.read("data.json").decode() + archive.read("index.html").decode()
+        assert "周末有空" in text
+        assert "内部评级" not in text
+        assert "总部私记" not in text
+
+        Membership.objects.create(member=person, group=make_group(branch=cast.chengdu), joined_at=NOW, last_seen_at=NOW)
+        client.force_login(cast.mei)
+        assert client.post(reverse("members:export", args=[person.pk])).status_code == 403
+        assert client.get(reverse("members:export_file", args=[export.pk])).status_code == 403
+        User.objects.filter(pk=cast.mei.pk).update(role="admin")
+        assert Caller(cast.mei).post(f"/members/{person.pk}/export/", {}).status_code == 403
+        assert MemberExport.objects.count() == 1
+        client.force_login(cast.lin)
+        assert client.post(reverse("members:export", args=[person.pk])).status_code == 302
+
+    def test_the_api_names_no_inviter_who_is_out_of_reach(self, cast: Cast, person):
+        stranger = make_member("成都介绍人", [make_group(branch=cast.chengdu)])
+        Member.objects.filter(pk=person.pk).update(invited_by=stranger)
+        assert Caller(cast.mei).get(f"/members/{person.pk}/").json()["invited_by"] is None
+        assert Caller(cast.lin).get(f"/members/{person.pk}/").json()["invited_by"] == stranger.external_id
 
     def test_a_copy_is_for_the_person_who_asked(self, client, cast: Cast, person):
         client.force_login(cast.mei)
