@@ -28,10 +28,10 @@ def share_identities() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [IDENTITIES])
 
 
-def tombstone_digest(external_id: str) -> str:
+def tombstone_digest(external_id: str, secret: str = "") -> str:
     """What is kept of the external id of an erased person. Ids are short and could be tried out one by one, so the
-    hash is keyed (HMAC-SHA-256, RFC 2104) by SECRET_KEY, which is not in the database."""
-    key = hashlib.sha256(b"members.tombstone\n" + settings.SECRET_KEY.encode()).digest()
+    hash is keyed (HMAC-SHA-256, RFC 2104) by SECRET_KEY, which is not in the database. `secret` is an earlier one."""
+    key = hashlib.sha256(b"members.tombstone\n" + (secret or settings.SECRET_KEY).encode()).digest()
     return hmac.new(key, external_id.encode(), hashlib.sha256).hexdigest()
 
 
@@ -39,6 +39,7 @@ def erased_among(external_ids: Collection[str]) -> set[str]:
     """Those of the external ids that belonged to an erased person. Ask for unknown ids only: nobody else's is one."""
     if not external_ids or not Tombstone.objects.exists():
         return set()
-    digests = {tombstone_digest(name): name for name in external_ids}
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    digests = {tombstone_digest(name, str(secret)): name for secret in secrets for name in external_ids}
     found = Tombstone.objects.filter(digest__among=list(digests)).values_list("digest", flat=True)
     return {digests[digest] for digest in found}

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import audit_record, changed_fields
 from accounts.models import User
 from members.fields.values import fields_clean
-from members.identities import erased_among
+from members.identities import erased_among, share_identities
 from members.models import FieldDefinition, Member
 
 
@@ -63,14 +63,15 @@ def member_create(
 ) -> Member:
     """Adds a member. Raises ValidationError by field, also for a known id and for that of an erased person."""
     external_id = external_id.strip()
-    if erased_among([external_id]):
-        raise ValidationError(
-            {"external_id": ValidationError(_("This person was erased and is not taken in again."), "erased_member")}
-        )
     definitions = FieldDefinition.objects.visible_to(by).in_use()
     member = Member(external_id=external_id, name=name.strip(), **values)
     member.fields = _own_fields(definitions, fields or {}, {}, complete=True)
     with transaction.atomic():
+        # Nobody is erased between the question and the answer.
+        share_identities()
+        if erased_among([external_id]):
+            refused = ValidationError(_("This person was erased and is not taken in again."), "erased_member")
+            raise ValidationError({"external_id": refused})
         member.full_clean()
         member.save()
         audit_record(by=by, action="member.created", subject=member, after={"name": member.name})

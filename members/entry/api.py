@@ -42,7 +42,10 @@ class AnswerOut(serializers.Serializer[Any]):
 class ApplicationOut(serializers.ModelSerializer[Application]):
     group = serializers.CharField(source="group.external_id", help_text="External id of the group.")
     member = serializers.CharField(
-        source="member.external_id", allow_null=True, default=None, help_text="External id, once approved."
+        source="member.external_id",
+        allow_null=True,
+        default=None,
+        help_text="External id, once it is known.",
     )
     state = serializers.ChoiceField(choices=ApplicationState.choices)
     answers = AnswerOut(many=True)
@@ -256,7 +259,7 @@ class ApplicationApprove(ApplicationAct):
         form = ApproveIn(data=request.data or {})
         form.is_valid(raise_exception=True)
         user, name = token_of(request).user, form.validated_data["member"]
-        member = Member.objects.visible_to(user).filter(external_id=name).first() if name else None
+        member = Member.objects.visible_to(user).current().filter(external_id=name).first() if name else None
         if name and member is None:
             refused = FieldError("/member", "unknown_member", str(_("No such member within reach.")))
             raise Problem("invalid", _("Some fields need to be corrected."), errors=[refused])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -12,7 +12,7 @@ from accounts.audit import audit_record
 from accounts.models import User
 from activity.models import BuiltInKind, Event
 from members.ingestion.derived import lock_members
-from members.models import Member
+from members.models import Member, Membership
 
 Saying = tuple[int, str]
 
@@ -55,7 +55,11 @@ def inviters_apply(*, by: User | None, sayings: Iterable[Saying], touched: Itera
 
 
 def inviters_catch_up(*, since: datetime, now: datetime) -> None:
-    """Notes what `invited` events said of members who came to be known only after them. May run again."""
+    """Notes what `invited` events said of members who came to be known only after them. May run again.
+
+    It is not known any more who said it, and a branch names nobody of another one: the two must have been in groups of
+    one branch, or the new member in none.
+    """
     events = Event.objects.filter(kind__slug=BuiltInKind.INVITED, at__gte=since, at__lte=now, properties__isnull=False)
     rows = events.order_by("at", "pk").values_list("member_id", "properties")
     named = [(inviter, name) for inviter, said in rows if (name := invited_member(json.dumps(said)))]
@@ -63,6 +67,19 @@ def inviters_catch_up(*, since: datetime, now: datetime) -> None:
     people = {member.external_id: member.merged_into or member for member in known}
     people = {name: member for name, member in people.items() if member.invited_by_id is None}
     inviters = Member.objects.in_bulk([inviter for inviter, name in named if name in people])
+    branches = _branches_of({*inviters, *(member.pk for member in people.values())})
     for number, name in named:
-        if name in people and number in inviters:
+        if name not in people or number not in inviters:
+            continue
+        theirs = branches[people[name].pk]
+        if not theirs or theirs & branches[number]:
             member_invited_by_set(by=None, member=people[name], inviter=inviters[number])
+
+
+def _branches_of(members: Collection[int]) -> dict[int, set[int | None]]:
+    """The branches in whose groups these members are or were; None stands for groups of headquarters."""
+    found: dict[int, set[int | None]] = {number: set() for number in members}
+    rows = Membership.objects.filter(member__id__among=list(members)).order_by()
+    for number, branch in rows.values_list("member_id", "group__branch_id"):
+        found[number].add(branch)
+    return found

@@ -11,7 +11,9 @@ from members.cleanup.conditions import Conditions
 from members.cleanup.services import cleanup_advance, cleanup_start
 from members.entry.models import Application, GroupTitle
 from members.entry.services import QuestionDraft, entry_questions_save, titles_save
+from members.merging.services import members_merge
 from members.models import Member, StaffTask
+from members.privacy.services import member_erase
 from tests.api.base import Caller, assert_problem
 from tests.base import Cast
 from tests.builders import NOW, make_group, make_member
@@ -63,6 +65,33 @@ class TestApplications:
         assert caller.post(f"/applications/{number}/approve/", {}).status_code == 200
         refused = caller.post(f"/applications/{number}/reject/", {"reason": "晚了"})
         assert_problem(refused, 409, "decided_already")
+
+    def test_an_id_that_became_somebody_elses_meanwhile_is_not_taken_for_them(self, cast: Cast, group):
+        caller = Caller(cast.mei)
+        number = caller.post("/applications/", body(external_id="crm-8", contact="wx_new")).json()["id"]
+        theirs = make_member("成都的", [make_group(branch=cast.chengdu)])
+        Member.objects.filter(pk=theirs.pk).update(external_id="crm-8")
+        approved = caller.post(f"/applications/{number}/approve/", {})
+        assert (approved.status_code, approved.json()["member"]) == (200, f"application-{number}")
+        theirs.refresh_from_db()
+        assert theirs.contact == ""
+
+    def test_who_was_merged_is_known_as_the_other_one(self, cast: Cast, group):
+        stays, gone = make_member("王妈妈", [group]), make_member("王妈", [group])
+        members_merge(by=cast.lin, now=NOW, winner=stays, loser=gone)
+        number = Caller(cast.mei).post("/applications/", body(external_id=gone.external_id)).json()["id"]
+        assert Caller(cast.mei).post(f"/applications/{number}/approve/", {}).json()["member"] == stays.external_id
+
+    def test_an_erased_person_does_not_come_back_by_an_application(self, cast: Cast, group, settings):
+        person = make_member("王妈妈", [group])
+        member_erase(by=cast.lin, now=NOW, member=person)
+        for _key in range(2):
+            answer = Caller(cast.mei).post("/applications/", body(external_id=person.external_id))
+            assert assert_problem(answer, 400, "invalid")["errors"][0]["code"] == "erased_member"
+            # The key was changed since: the earlier one still tells.
+            settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+            settings.SECRET_KEY = "a later key"
+        assert not Application.objects.exists()
 
     def test_members_of_other_branches_cannot_be_named(self, cast: Cast, group):
         elsewhere = make_member("陈", [make_group(branch=cast.chengdu)])

@@ -61,6 +61,16 @@ def test_nobody_brings_themselves_nor_whoever_brought_them():
     assert not member_invited_by_set(by=None, member=ann, inviter=ben)
 
 
+def test_nobody_of_another_branch_is_named_by_waiting_for_the_night(cast: Cast):
+    here = make_member("ann", [make_group(branch=cast.chengdu)])
+    theirs = make_member("ben", [make_group(branch=cast.hangzhou)])
+    told(here.external_id, {"member": theirs.external_id}, by=cast.out)
+    for _time in range(2):
+        scoring_run(run_id=scoring_request(now=NOW).pk, clock=lambda: NOW)
+    theirs.refresh_from_db()
+    assert theirs.invited_by is None
+
+
 def test_somebody_who_comes_later_is_found_at_night():
     ann = make_member("ann")
     told(ann.external_id, {"member": "late"})

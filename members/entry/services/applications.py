@@ -16,6 +16,7 @@ from accounts.audit import audit_record
 from accounts.models import User
 from groups.models import Group
 from members.entry.models import Application, ApplicationState, Approval, EntryPlan, EntryQuestion, QuestionKind
+from members.identities import erased_among, share_identities
 from members.models import Member, Membership, StaffTask
 from members.work.services import task_ensure, tasks_cancel
 
@@ -97,7 +98,7 @@ def application_make(*, group: Group, applicant: Applicant, now: datetime, by: U
         application.clean_fields(exclude=["group", "member", "decided_by"])
     except ValidationError as error:
         errors.update({name: ValidationError(found) for name, found in error.error_dict.items()})
-    member = _named_member(application, by, errors)
+    application.member = member = _named_member(application, by, errors)
     if errors:
         raise ValidationError(errors)
     with transaction.atomic():
@@ -120,15 +121,25 @@ def _named_member(application: Application, by: User | None, errors: dict[str, V
     """The member whom the sending system names, if there is one; those out of its reach are refused."""
     if not application.external_id:
         return None
-    member = Member.objects.filter(external_id=application.external_id).first()
-    if (
-        member
-        and by
-        and member.memberships.exists()
-        and not Member.objects.visible_to(by).filter(pk=member.pk).exists()
-    ):
+    member = _known_as(application.external_id)
+    if member and by and not _within_reach(member, by):
         errors["external_id"] = ValidationError(_("No such member within reach."), code="unknown_member")
+    elif member is None and erased_among([application.external_id]):
+        errors["external_id"] = ValidationError(
+            _("This person was erased and is not taken in again."), code="erased_member"
+        )
     return member
+
+
+def _known_as(external_id: str) -> Member | None:
+    """The member with this id; of one who was merged, the other one."""
+    found = Member.objects.select_related("merged_into").filter(external_id=external_id).first()
+    return found and (found.merged_into or found)
+
+
+def _within_reach(member: Member, by: User) -> bool:
+    """Whether `by` sees the member, or nobody's branch knows them."""
+    return not member.memberships.exists() or Member.objects.visible_to(by).filter(pk=member.pk).exists()
 
 
 def application_approve(
@@ -139,6 +150,7 @@ def application_approve(
     `by` empty: the answers decided. False when the application is decided already. Raises GroupFull.
     """
     with transaction.atomic():
+        share_identities()
         group = Group.objects.select_for_update(no_key=True).get(pk=application.group_id)
         current = Application.objects.select_for_update().filter(pk=application.pk).pending().first()
         if current is None:
@@ -146,11 +158,15 @@ def application_approve(
         if not seats_left(group):
             raise GroupFull
         member = member or current.member
-        if member is None and current.external_id:
-            member = Member.objects.filter(external_id=current.external_id).first()
+        name = current.external_id
+        if member is None and name:
+            member = _known_as(name)
+            # The id may have become that of somebody in another branch since it was sent.
+            if member and not _within_reach(member, by or User(branch_id=group.branch_id)):
+                member, name = None, ""
         if member is None:
             member = Member.objects.create(
-                external_id=current.external_id or f"application-{current.pk}",
+                external_id=name or f"application-{current.pk}",
                 name=current.name,
                 contact=current.contact,
             )
