@@ -24,8 +24,9 @@ from groups.bulk.actions import (
     register_action,
     register_subject,
 )
-from groups.models import Group, GroupState, GroupTag, RuleSet, StaffRole
+from groups.models import Group, GroupState, GroupTag, Permission, RuleSet, StaffRole
 from groups.roles.models import STAFF_ROLES, GroupRole
+from groups.roles.permissions import may_name_staff
 from groups.roles.services import staff_role_grant, staff_role_revoke
 from groups.rules.services import group_rule_set_assign
 from groups.services import group_archive, group_restore, group_tags_change, tags_named
@@ -33,6 +34,7 @@ from groups.services import group_archive, group_restore, group_tags_change, tag
 Reasons = list[tuple[Text, Q | Exists]]
 Undo = Sequence[tuple[Group, dict[str, Any]]]
 
+NOT_YOURS = gettext_lazy("not yours to decide")
 DISMISSED: tuple[Text, Q] = (gettext_lazy("dismissed in WeCom"), Q(state=GroupState.DISMISSED))
 
 
@@ -50,7 +52,12 @@ def _rule_sets(user: User) -> list[tuple[str, Text]]:
 
 def _rules_reasons(user: User, params: Params) -> Reasons:
     rules = RuleSet.objects.get(pk=params["rule_set"])
-    reasons: Reasons = [DISMISSED, (gettext_lazy("follow these rules already"), Q(rule_set=rules))]
+    moderated = Group.objects.permitted(user, Permission.MODERATE).order_by().values("pk")
+    reasons: Reasons = [
+        DISMISSED,
+        (NOT_YOURS, ~Q(pk__in=moderated)),
+        (gettext_lazy("follow these rules already"), Q(rule_set=rules)),
+    ]
     if rules.branch_id:
         other = ~Q(branch_id=rules.branch_id) | Q(branch=None)
         reasons.append((gettext_lazy("of another branch than the rules"), other))
@@ -73,8 +80,11 @@ def _rules_apply(groups: Sequence[Group], params: Params, by: User, now: datetim
 def _rules_undo(rows: Undo, params: Params, by: User, now: datetime) -> dict[int, str]:
     kept = {}
     earlier = RuleSet.objects.in_bulk({undo["rule_set"] for _group, undo in rows if undo["rule_set"]})
+    permitted = set(Group.objects.permitted(by, Permission.MODERATE).values_list("pk", flat=True))
     for group, undo in rows:
-        if str(group.rule_set_id) != params["rule_set"]:
+        if group.pk not in permitted:
+            kept[group.pk] = str(NOT_YOURS)
+        elif str(group.rule_set_id) != params["rule_set"]:
             kept[group.pk] = _("follows other rules since")
         elif undo["rule_set"] and undo["rule_set"] not in earlier:
             kept[group.pk] = _("the rules it had are gone")
@@ -164,6 +174,10 @@ def _staff_reasons(user: User, params: Params) -> Reasons:
     person = User.objects.get(pk=params["person"])
     held = StaffRole.objects.filter(group=OuterRef("pk"), user=person, role=params["role"])
     reasons: Reasons = [DISMISSED, (gettext_lazy("the person holds this role already"), Exists(held))]
+    if not user.is_admin:
+        # As may_name_staff() has it: while a group has an owner, they decide.
+        owners = StaffRole.objects.filter(group=OuterRef("pk"), role=GroupRole.OWNER)
+        reasons.append((NOT_YOURS, Q(Exists(owners)) & ~Q(Exists(owners.filter(user=user)))))
     if person.branch_id:
         other = ~Q(branch_id=person.branch_id) | Q(branch=None)
         reasons.append((gettext_lazy("of another branch than the person"), other))
@@ -190,7 +204,9 @@ def _staff_undo(rows: Undo, params: Params, by: User, now: datetime) -> dict[int
     earlier = User.objects.in_bulk({undo["replaced"] for _group, undo in rows if undo.get("replaced")})
     kept = {}
     for group, undo in rows:
-        if person is None or not staff_role_revoke(by=by, now=now, group=group, user=person, role=params["role"]):
+        if not may_name_staff(by, group):
+            kept[group.pk] = str(NOT_YOURS)
+        elif person is None or not staff_role_revoke(by=by, now=now, group=group, user=person, role=params["role"]):
             kept[group.pk] = _("the role was changed since")
         elif before := earlier.get(undo.get("replaced")):
             try:

@@ -154,7 +154,8 @@ def _chunk(run_id: int, now: datetime) -> bool:
         undoing = run.state == BulkState.UNDOING
         waiting = run.rows.filter(state=RowState.CHANGED if undoing else RowState.WAITING).order_by("pk")
         rows = list(waiting[:CHUNK])
-        if not rows or by is None:
+        if not rows or by is None or not (by.is_active and by.may_write):
+            # Nothing is done in the name of somebody who may not do it any more.
             run.state = BulkState.UNDONE if undoing else BulkState.DONE
             run.finished_at = now
             run.save(update_fields=["state", "finished_at"])

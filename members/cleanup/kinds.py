@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import User
+from groups.models import Permission
 from members.cleanup.models import CleanupItem, ItemState
 from members.cleanup.services import TASK, cleanup_item_reopen, cleanup_item_settle
 from members.models import StaffTask
@@ -31,6 +32,7 @@ def register_kinds() -> None:
             link=lambda task: reverse("members:detail", args=[task.member_id]),
             settled=_settled,
             reopened=_reopened,
+            permission=Permission.REVIEW,
         )
     )
 

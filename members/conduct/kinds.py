@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from accounts.models import User
 from activity.models import BuiltInKind
-from groups.models import Action
+from groups.models import Action, Permission
 from members.conduct.acknowledgements import UNREAD
 from members.conduct.services import INVITE_BACK, TASK_KINDS, UNMUTE
 from members.ingestion.by_hand import Deed, events_by_hand, events_take_back
@@ -74,6 +74,7 @@ def register_kinds() -> None:
                 sentence=_sentence(sentence),
                 outcomes=(DONE, REFUSED),
                 link=_link,
+                permission=Permission.MODERATE,
             )
         )
     register(
@@ -84,6 +85,7 @@ def register_kinds() -> None:
             sentence=_sentence(gettext_lazy("Remove %(member)s from the group for: %(rule)s")),
             outcomes=(DONE, REFUSED),
             link=_link,
+            permission=Permission.MODERATE,
             settled=member_removed,
             reopened=member_not_removed,
         )
@@ -96,6 +98,7 @@ def register_kinds() -> None:
             sentence=_sentence(gettext_lazy("Invite %(member)s back: the removal was overturned")),
             outcomes=(DONE, REFUSED),
             link=_link,
+            permission=Permission.MODERATE,
         )
     )
     register(
@@ -106,6 +109,7 @@ def register_kinds() -> None:
             sentence=_sentence(gettext_lazy("Let %(member)s write again: the mute was overturned")),
             outcomes=(DONE, REFUSED),
             link=_link,
+            permission=Permission.MODERATE,
         )
     )
     register(

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from accounts.models import User
 from activity.models import BuiltInKind
+from groups.models import Permission
 from members.entry.models import Application, Newcomer
 from members.entry.services.applications import INVITE
 from members.entry.services.newcomers import REMIND, TASK
@@ -34,6 +35,7 @@ def register_kinds() -> None:
             link=lambda task: reverse("members:application", args=[task.subject_id]),
             settled=_invite_settled,
             reopened=_invite_reopened,
+            permission=Permission.INVITE,
         )
     )
     register(

@@ -44,7 +44,8 @@ class TaskKind:
     """What the product knows of a kind of task.
 
     `sentence` says what is to be done, in the reader's language, from `task` with its group and member loaded. `link`
-    is the address where it can be judged. `settled` and `reopened` run in the transaction that settles the task or
+    is the address where it can be judged. `permission` is what one must be allowed in the task's group to settle it.
+    `settled` and `reopened` run in the transaction that settles the task or
     takes that back; `settled` also runs for "skipped", see task.state. What can be taken back has both or neither.
     """
 
@@ -56,6 +57,7 @@ class TaskKind:
     link: Callable[[StaffTask], str] | None = None
     settled: Callable[[StaffTask, User, datetime], None] | None = None
     reopened: Callable[[StaffTask, User, datetime], None] | None = None
+    permission: str = ""
 
     @property
     def can_reopen(self) -> bool:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
 from accounts.audit import audit_record
 from accounts.models import Branch, User
 from groups.models import Group
+from groups.roles.permissions import may
 from members.models import Member
 from members.work.kinds import kind_of
 from members.work.models import StaffTask, TaskState
@@ -56,14 +58,23 @@ def task_ensure(*, kind: str, key: str, due_at: datetime, now: datetime, **about
     return StaffTask.objects.get(key=key)
 
 
+def task_may_settle(user: User, task: StaffTask) -> bool:
+    """Whether the person may do in the task's group what it asks for."""
+    permission = kind_of(task).permission
+    return not permission or task.group is None or may(user, permission, task.group)
+
+
 def task_settle(
     *, by: User, now: datetime, task: StaffTask, outcome: str = "done", note: str = "", state: str = TaskState.DONE
 ) -> bool:
     """Ends an open task and does what its kind says. False when somebody else was quicker.
 
-    `state` is done or skipped. Raises ValueError for an outcome that the kind does not know.
+    `state` is done or skipped. Raises ValueError for an outcome that the kind does not know, PermissionDenied for
+    somebody who may not do in the group what the task asks.
     """
     kind = kind_of(task)
+    if not task_may_settle(by, task):
+        raise PermissionDenied
     if state == TaskState.DONE and outcome not in {choice.slug for choice in kind.outcomes}:
         raise ValueError(f"{task.kind} has no outcome {outcome}")
     values = {
@@ -88,9 +99,10 @@ def task_settle(
 
 
 def task_reopen(*, by: User, now: datetime, task: StaffTask) -> bool:
-    """Takes task_settle back. False when the task is open, or when what followed cannot be taken back."""
+    """Takes task_settle back. False when the task is open, or when what followed cannot be taken back, or not by this
+    person."""
     kind = kind_of(task)
-    if not kind.can_reopen:
+    if not (kind.can_reopen and task_may_settle(by, task)):
         return False
     settled = [TaskState.DONE, TaskState.SKIPPED]
     with transaction.atomic():
@@ -124,13 +136,14 @@ class SettledMany:
 def tasks_settle(
     *, by: User, now: datetime, tasks: Iterable[StaffTask], outcome: str = "done", note: str = "", skip: bool = False
 ) -> SettledMany:
-    """Ends several tasks alike. Left open is what has no such outcome, wants a sentence that is not given, or was
-    settled by somebody else meanwhile."""
+    """Ends several tasks alike. Left open is what has no such outcome, wants a sentence that is not given, is not this
+    person's to settle, or was settled by somebody else meanwhile."""
     settled, left = [], 0
     with transaction.atomic():
         for task in tasks:
             choice = next((choice for choice in kind_of(task).outcomes if choice.slug == outcome), None)
             fits = skip or (choice is not None and (note or not choice.asks_note))
+            fits = fits and task_may_settle(by, task)
             state = TaskState.SKIPPED if skip else TaskState.DONE
             if fits and task_settle(by=by, now=now, task=task, outcome=outcome, note=note, state=state):
                 settled.append(task)

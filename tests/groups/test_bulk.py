@@ -9,14 +9,14 @@ from django.db import connection, connections
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, User
 from community_ops.celery import app
 from groups.bulk import services
 from groups.bulk.actions import action_named
 from groups.bulk.services import bulk_preview, bulk_start, bulk_undo, bulk_work
 from groups.bulk.tasks import resume_bulk, run_bulk
 from groups.models import BulkRun, BulkState, Group, GroupState, GroupTag, RowState, RuleSet, StaffRole
-from groups.roles.services import staff_role_grant
+from groups.roles.services import role_permission_set, staff_role_grant
 from groups.services import group_archive, group_tags_change, group_update
 from members.privacy.services import member_erase
 from tests.builders import NOW, make_group, make_member
@@ -105,6 +105,29 @@ def test_a_new_owner_takes_the_place_of_the_old_one_who_comes_back_with_undo(cas
     bulk_undo(by=cast.lin, now=NOW, run=run)
     bulk_work(run_id=run.pk, clock=clock)
     assert list(StaffRole.objects.values_list("group__name", "user__username")) == [("G0", "lin")]
+
+
+def test_what_is_decided_by_others_in_a_group_is_left_alone(cast, groups, rules):
+    staff_role_grant(by=cast.lin, now=NOW, group=groups[0], user=cast.lin, role="owner")
+    run = start(cast.mei, "group.staff", {"person": str(cast.mei.pk), "role": "owner"})
+    bulk_work(run_id=run.pk, clock=clock)
+    assert (outcomes(run)["G0"], run.rows.get(name="G0").note) == (RowState.UNCHANGED, "not yours to decide")
+    assert StaffRole.objects.get(group=groups[0]).user == cast.lin
+
+    assert role_permission_set(by=cast.lin, role="owner", permission="moderate", allowed=False)
+    run = start(cast.mei, "group.rules", {"rule_set": str(rules.pk)}, key="b")
+    bulk_work(run_id=run.pk, clock=clock)
+    assert set(outcomes(run).values()) == {RowState.UNCHANGED, RowState.CHANGED}
+    assert list(Group.objects.filter(rule_set=rules)) == [groups[0]], "there Mei holds no role"
+
+
+def test_nothing_is_done_in_the_name_of_somebody_who_left(cast, groups):
+    run = start(cast.mei, "group.archive")
+    User.objects.filter(pk=cast.mei.pk).update(is_active=False)
+    bulk_work(run_id=run.pk, clock=clock)
+    run.refresh_from_db()
+    assert (run.state, run.changed) == (BulkState.DONE, 0)
+    assert Group.objects.open().count() == 4
 
 
 def test_archiving_many_is_previewed_with_names_and_reasons(cast, groups):

@@ -8,8 +8,8 @@ import pytest
 import time_machine
 
 from accounts.models import AuditEntry
-from groups.roles.models import GroupRole
-from groups.roles.services import staff_role_grant
+from groups.roles.models import GroupRole, Permission
+from groups.roles.services import role_permission_set, staff_role_grant
 from members.models import StaffTask, TaskState
 from members.work import kinds
 from members.work.kinds import Outcome, TaskKind
@@ -210,6 +210,21 @@ def test_a_script_gets_the_part_again_with_its_note(client, cast, group):
     answer = client.get(response["Location"], headers=headers).content.decode()
     assert "hx-swap-oob" in answer
     assert "Reached" in answer
+
+
+def test_what_one_may_not_do_in_the_group_one_may_not_settle(client, cast, group):
+    kinds.register(
+        TaskKind("test-remove", "Remove", "bolt", lambda task: "Remove", permission=Permission.MODERATE.value)
+    )
+    task, other = make_task(group, kind="test-remove"), make_task(group)
+    role_permission_set(by=cast.lin, role="operator", permission="moderate", allowed=False)
+    client.force_login(cast.mei)
+    assert client.post(f"/tasks/{task.pk}/settle/", {"outcome": "done"}).status_code == 403
+    client.post("/tasks/many/", {"ids": [task.pk, other.pk], "outcome": "done"})
+    assert list(StaffTask.objects.open()) == [task]
+    assert task_settle(by=cast.lin, now=NOW, task=task)
+    assert not task_reopen(by=cast.mei, now=NOW, task=task)
+    assert task_reopen(by=cast.lin, now=NOW, task=task)
 
 
 def test_a_manager_reads_and_changes_nothing(client, cast, group):
