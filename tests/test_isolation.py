@@ -22,7 +22,7 @@ from django import forms
 from django.apps import apps
 from django.db import connection, models, transaction
 from django.db.models import F, Value
-from django.db.models.functions import Concat
+from django.db.models.functions import Concat, Length
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from hypothesis import HealthCheck, given, settings
@@ -100,6 +100,8 @@ def mark(owned: Owned) -> None:
             if text and not field.primary_key and not UNMARKED.search(field.name):
                 sign = ID_MARK if field.name == "external_id" else MARK
                 rows = model._default_manager.filter(pk__in=owned[label]).exclude(**{field.name: ""})
+                if field.max_length:
+                    rows = rows.annotate(length=Length(field.name)).filter(length__lt=field.max_length)
                 rows.update(**{field.name: Concat(F(field.name), Value(sign), output_field=models.TextField())})
 
 
