@@ -3,7 +3,7 @@ transaction. accounts.history knows the words for what is written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -83,11 +83,15 @@ def _branch_id(subject: models.Model, by: User | None) -> int | None:
     return by.branch_id if by else None
 
 
-def audit_redact(*, subject_type: str, subject_ids: list[int]) -> int:
+def audit_redact(*, subject_type: str, subject_ids: list[int], actions: Collection[str] = ()) -> int:
     """Takes names and values out of the entries about somebody who was erased: that something was done, when and by
-    whom stays. Returns how many entries."""
+    whom stays. With `actions` only the values of such entries go: those about others that may name the person. Returns
+    how many entries."""
     redacted = 0
     for start in range(0, len(subject_ids), 500):
         entries = AuditEntry.objects.filter(subject_type=subject_type, subject_id__in=subject_ids[start : start + 500])
-        redacted += entries.update(subject_name="", before={}, after={})
+        if actions:
+            redacted += entries.filter(action__in=actions).update(before={}, after={})
+        else:
+            redacted += entries.update(subject_name="", before={}, after={})
     return redacted

@@ -332,7 +332,9 @@ def appeal_make(*, by: User | None, now: datetime, violation: Violation, text: s
         current.state = ViolationState.APPEALED
         current.save(update_fields=["state"])
         appeal = Appeal.objects.create(violation=current, text=text[:1000], at=now, recorded_by=by)
-        audit_record(by=by, action="violation.appealed", subject=current, before=before, after={"appeal": text})
+        # What the member wrote is left out: it goes with the evidence, and is not to outlive it in the record.
+        after = {"state": current.state}
+        audit_record(by=by, action="violation.appealed", subject=current, before=before, after=after)
     violation.state = current.state
     return appeal
 

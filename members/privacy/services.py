@@ -22,6 +22,7 @@ from members.entry.models import Application
 from members.identities import lock_identities, tombstone_digest
 from members.merging.uniting import Pointer, pointers_at
 from members.models import ExportState, Member, MemberExport, Membership, Tombstone
+from members.privacy.mentions import mentions_forget
 from members.privacy.treatments import Fate, treatment_of
 
 
@@ -93,6 +94,7 @@ def member_erase(*, by: User, now: datetime, member: Member) -> None:
         people = _people(member)
         numbers = [person.pk for person in people]
         names = [person.external_id for person in people]
+        mentions_forget(people)
         for pointer, rows in _rows(people):
             treatment = treatment_of(pointer)
             audit_redact(

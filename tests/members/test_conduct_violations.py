@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from django.core.exceptions import ValidationError
 
+from accounts.models import AuditEntry
 from activity.models import Event
 from delivery.models import Delivery
 from members.conduct.models import GroupConduct
@@ -223,6 +224,8 @@ class TestAppeals:
     def test_one_appeal_and_one_decision(self, world, cast: Cast):  # noqa: F811
         violation = breach(world)
         appeal_make(by=None, now=later(1), violation=violation, text="误会")
+        entry = AuditEntry.objects.get(action="violation.appealed")
+        assert "误会" not in str(entry.after), "what was said goes with the evidence"
         with pytest.raises(ValidationError):
             appeal_make(by=None, now=later(1), violation=violation, text="再说一次")
         assert appeal_decide(by=cast.mei, now=later(2), violation=violation, overturned=False, reason="不成立")

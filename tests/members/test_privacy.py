@@ -20,12 +20,21 @@ from activity.models import Event
 from activity.services import event_key
 from campaigns.models import Order
 from campaigns.orders.services import NewOrder, orders_record
+from groups.models import Group
 from members.conduct.models import KeptMessage
+from members.entry.models import Newcomer
+from members.entry.services import (
+    Applicant,
+    application_make,
+    entry_plan_save,
+    introductions_remind,
+    welcome_send,
+)
 from members.fields.services import field_define
 from members.identities import tombstone_digest
 from members.imports.services import import_run, import_start, import_upload, rejected_path
-from members.ingestion import IncomingEvent, ingest
-from members.merging.services import MergeRefused, members_merge, merge_undo
+from members.ingestion import IncomingEvent, ingest, member_invited_by_set
+from members.merging.services import MergeRefused, duplicates_deny, members_merge, merge_undo
 from members.merging.uniting import pointers_at
 from members.models import ImportRun, Member, MemberExport, Membership, Note, RetentionRun, StaffTask, Tombstone
 from members.privacy.copying import person_tables
@@ -90,6 +99,29 @@ class TestErasing:
         member_erase(by=cast.lin, now=NOW, member=person)
         text = everything()
         assert [secret for secret in (*SECRETS, ref) if secret in text] == []
+
+    def test_nobody_is_named_in_what_is_kept_about_others(self, cast: Cast, person):
+        group = Group.objects.get()
+        child, twin, lookalike = (make_member(name, [group], NOW - DAY) for name in ("孩子", "双胞胎", "同名"))
+        member_invited_by_set(by=cast.mei, member=child, inviter=person)
+        run = members_merge(by=cast.lin, now=NOW, winner=twin, loser=person)
+        merge_undo(by=cast.lin, now=NOW, run=run)
+        duplicates_deny(by=cast.lin, now=NOW, one=lookalike, other=person)
+        entry_plan_save(by=cast.mei, group=group, changes={"welcomes": True, "is_open": True})
+        person.refresh_from_db()
+        membership = person.memberships.get()
+        Newcomer.objects.create(membership=membership, group=group, number=1, joined_at=NOW)
+        assert welcome_send(group_id=group.pk, now=NOW) == 1
+        Membership.objects.filter(member=person).update(joined_at=NOW - DAY)
+        assert introductions_remind(by=cast.mei, group=group, now=NOW)
+        applicant = Applicant("新人", contact="wx_new", referrer=person.contact)
+        application_make(group=group, applicant=applicant, now=NOW)
+        assert all(secret in everything() for secret in SECRETS)
+        member_erase(by=cast.lin, now=NOW, member=person)
+        text = everything()
+        assert [secret for secret in (*SECRETS, person.external_id) if secret in text] == []
+        assert "孩子" in text
+        assert f"#{person.pk}" in StaffTask.objects.get(kind="introductions").data["words"]
 
     def test_counts_and_reports_stay_what_they_were(self, cast: Cast, person):
         caller = Caller(cast.lin)
