@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from accounts.audit import audit_record, changed_fields
 from accounts.models import AuditEntry, Branch, User
 from groups.models import Group, GroupState, GroupTag
+from groups.roles.models import Permission
+from groups.roles.permissions import may
 
 POSITIONING = (
     "motivation",
@@ -90,19 +92,26 @@ def positioning_missing(group: Group) -> list[str]:
     return [name for name in WHOLE_POSITIONING if not getattr(group, name)]
 
 
+# Which rules a group follows, and whether texts are kept to be judged by them.
+OF_MODERATORS = frozenset({"rule_set", "rule_set_id", "keeps_messages"})
+
+
 def group_update(
     *, by: User, now: datetime, group: Group, changes: dict[str, Any], version: str = "", opens: bool = True
 ) -> Group:
     """Changes fields of a group; with `opens` a forming group that now says what it is for becomes active.
 
     An active group cannot lose its motivation or purpose. With `version` (of group_version) the change is refused when
-    somebody else was quicker. Raises ValidationError by field, StaleGroup for the latter; `group` is then unchanged.
+    somebody else was quicker. Raises ValidationError by field, StaleGroup for the latter, PermissionDenied where
+    only moderators of the group decide (OF_MODERATORS); `group` is then unchanged.
     """
     with transaction.atomic():
         current = Group.objects.select_for_update(no_key=True).get(pk=group.pk)
         if version and version != group_version(current):
             raise StaleGroup(current)
         before, after = changed_fields(current, changes)
+        if after.keys() & OF_MODERATORS and not may(by, Permission.MODERATE, current):
+            raise PermissionDenied
         if not after and not (opens and current.state == GroupState.FORMING):
             return current
         for name, value in after.items():

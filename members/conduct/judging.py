@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from django.db.models import F, Q
+
 from accounts.models import User
 from accounts.policies import policy_get
 from activity.models import BuiltInKind
@@ -249,5 +251,9 @@ def hit_as_json(hit: Hit) -> dict[str, object]:
 
 
 def messages_forget(*, now: datetime) -> int:
-    """Deletes kept texts whose time is over; returns how many."""
-    return KeptMessage.objects.filter(delete_after__lte=now).delete()[0]
+    """Deletes kept texts whose time is over, and those of groups that no longer agree to it; returns how many.
+
+    What stays for rules that look back, in any group, stays for less than a day.
+    """
+    over = Q(delete_after__lte=now) | Q(group__keeps_messages=False, delete_after__gte=F("at") + timedelta(days=1))
+    return KeptMessage.objects.filter(over).delete()[0]

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 import time_machine
+from django.core.exceptions import PermissionDenied
 from django.db import connection, connections
 from django.urls import reverse
 from django.utils import timezone
@@ -119,6 +120,15 @@ def test_what_is_decided_by_others_in_a_group_is_left_alone(cast, groups, rules)
     bulk_work(run_id=run.pk, clock=clock)
     assert set(outcomes(run).values()) == {RowState.UNCHANGED, RowState.CHANGED}
     assert list(Group.objects.filter(rule_set=rules)) == [groups[0]], "there Mei holds no role"
+
+
+def test_the_form_of_a_group_changes_no_rules_for_who_may_not_moderate(cast, groups, rules):
+    role_permission_set(by=cast.lin, role="operator", permission="moderate", allowed=False)
+    for changes in ({"rule_set": rules}, {"keeps_messages": True}):
+        with pytest.raises(PermissionDenied):
+            group_update(by=cast.mei, now=NOW, group=groups[0], changes=changes)
+    group_update(by=cast.mei, now=NOW, group=groups[0], changes={"capacity": 100, "keeps_messages": False})
+    group_update(by=cast.lin, now=NOW, group=groups[0], changes={"rule_set": rules})
 
 
 def test_nothing_is_done_in_the_name_of_somebody_who_left(cast, groups):

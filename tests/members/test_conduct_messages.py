@@ -11,6 +11,7 @@ import time_machine
 from django.db import connection, connections
 
 from activity.models import Event
+from groups.services import group_update
 from members.conduct.judging import messages_forget
 from members.models import KeptMessage, StaffTask, Violation
 from members.roles.services import member_role_grant
@@ -101,6 +102,14 @@ class TestLookingBack:
         ]
         assert found == [0, 0, 1, 0, 0]
         assert [one["text"] for one in Violation.objects.get().context] == ["第 0 条", "第 1 条"]
+
+    def test_texts_go_when_the_group_does_not_agree_any_more_whichever_way_that_was_said(self, cast):  # noqa: F811
+        group = make_ruled_group(FLOOD)
+        group_update(by=cast.lin, now=NOW, group=group, changes={"keeps_messages": True})
+        write(group, make_member(groups=[group]), "一条")
+        assert messages_forget(now=NOW) == 0
+        group_update(by=cast.lin, now=NOW, group=group, changes={"keeps_messages": False})
+        assert messages_forget(now=NOW) == 1
 
     def test_texts_held_for_that_are_deleted_within_minutes(self):
         group = make_ruled_group(FLOOD)

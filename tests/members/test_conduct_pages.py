@@ -207,9 +207,12 @@ class TestPersonalPage:
         assert client.post(f"{address}report/", values).status_code == 302
         violation = Violation.objects.get()
         assert (violation.source, violation.reporter) == ("report", world.member)
-        for _time in range(9):
-            client.post(f"{address}report/", values)
+        assert client.post(f"{address}report/", values).status_code == 302
+        assert Violation.objects.count() == 1, "sent twice, it is one report"
+        for number in range(9):
+            client.post(f"{address}report/", {**values, "text": f"私聊推销 {number}"})
         assert client.post(f"{address}report/", values).status_code == 422
+        assert Violation.objects.count() == 10
 
     def test_a_report_shows_to_the_one_it_is_about_only_when_it_is_confirmed(self, world, cast: Cast):  # noqa: F811
         reporter = make_member(groups=[world.group])

@@ -112,6 +112,10 @@ def _report(membership: Membership, values: dict[str, Any]) -> None:
             else _("Nobody in the group has this name. Write it exactly as it stands in the group.")
         )
         raise ValidationError({"name": words})
+    text = values["text"].replace("\x00", "")
+    if today.filter(member=named[0], rule=values["rule"], text=text).exists():
+        # Sent twice, it is one report.
+        return
     try:
         violation_record(
             by=None,
@@ -120,7 +124,7 @@ def _report(membership: Membership, values: dict[str, Any]) -> None:
             group=membership.group,
             rule=values["rule"],
             at=now,
-            text=values["text"].replace("\x00", ""),
+            text=text,
             reporter=membership.member,
         )
     except ValidationError as error:
