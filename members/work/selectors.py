@@ -8,6 +8,8 @@ from datetime import datetime
 
 from django.db.models import Count, QuerySet
 
+from accounts.models import User
+from groups.roles.permissions import may
 from members.work.kinds import Outcome, TaskKind, Text, all_kinds, kind_of
 from members.work.models import StaffTask, TaskState
 
@@ -57,6 +59,12 @@ def kinds_counted(tasks: QuerySet[StaffTask]) -> list[tuple[TaskKind, int]]:
     found = dict(tasks.order_by().values_list("kind").annotate(n=Count("pk")))
     counted = [(kind, found[kind.slug]) for kind in all_kinds() if kind.slug in found]
     return sorted(counted, key=lambda pair: -pair[1])
+
+
+def task_may_settle(user: User, task: StaffTask) -> bool:
+    """Whether the person may do in the task's group what it asks for."""
+    permission = kind_of(task).permission
+    return not permission or task.group is None or may(user, permission, task.group)
 
 
 def task_item(task: StaffTask, now: datetime) -> TaskItem:

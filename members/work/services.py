@@ -13,10 +13,10 @@ from django.db import transaction
 from accounts.audit import audit_record
 from accounts.models import Branch, User
 from groups.models import Group
-from groups.roles.permissions import may
 from members.models import Member
 from members.work.kinds import kind_of
 from members.work.models import StaffTask, TaskState
+from members.work.selectors import task_may_settle
 
 
 def task_draft(
@@ -56,12 +56,6 @@ def task_ensure(*, kind: str, key: str, due_at: datetime, now: datetime, **about
     """Makes a task, or finds the one that has its key. See task_draft for `about`."""
     tasks_ensure([task_draft(kind=kind, key=key, due_at=due_at, now=now, **about)])
     return StaffTask.objects.get(key=key)
-
-
-def task_may_settle(user: User, task: StaffTask) -> bool:
-    """Whether the person may do in the task's group what it asks for."""
-    permission = kind_of(task).permission
-    return not permission or task.group is None or may(user, permission, task.group)
 
 
 def task_settle(
