@@ -62,6 +62,7 @@ def fill(groups: int, members: int) -> None:
     _conduct(places)
     _work(places)
     _programmes(members, places, branches)
+    _orders(places)
     _history(made)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
@@ -354,6 +355,20 @@ def _programmes(members: int, places: list[Any], branches: list[Any]) -> None:
                 decided_at=None if n % 6 == 0 else now,
             )
             for n, place in enumerate(places[::8])
+        ],
+        batch_size=2000,
+    )
+
+
+def _orders(places: list[Any]) -> None:
+    """60,000 orders in three months."""
+    from campaigns.models import Order
+
+    now = _now()
+    Order.objects.bulk_create(
+        [
+            Order(member_id=place.member_id, ordered_at=now - timedelta(days=n % 90), amount=99, key=uuid.UUID(int=n))
+            for n, place in enumerate(places[::4])
         ],
         batch_size=2000,
     )

@@ -44,6 +44,10 @@ class GroupQuerySet(models.QuerySet["Group"]):
         """Groups that are run: neither archived nor dismissed."""
         return self.filter(state__in=["forming", "active"])
 
+    def closed(self) -> Self:
+        """All others."""
+        return self.exclude(state__in=["forming", "active"])
+
     def quiet(self, now: datetime) -> Self:
         """Active groups in which nobody did anything for seven days, though somebody did before."""
         return self.filter(state="active", last_event_at__lte=now - QUIET_AFTER)

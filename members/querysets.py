@@ -15,6 +15,16 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
     def present(self) -> Self:
         return self.filter(Q(left_at__isnull=True) | Q(last_seen_at__gt=F("left_at")))
 
+    def visible_to(self, user: User) -> Self:
+        """Those in groups that the person may see; all of them without a look at each group for headquarters."""
+        return self if user.branch_id is None else self.filter(group__branch_id=user.branch_id)
+
+    def in_open_groups(self) -> Self:
+        """Those in groups that are run. Said as a negation: nearly all groups are, so going through them one by one
+        would be the slowest way to nearly all rows."""
+        group = apps.get_model("groups", "Group")
+        return self.exclude(group__in=group.objects.closed())
+
 
 class MemberQuerySet(models.QuerySet["Member"]):
     def visible_to(self, user: User) -> Self:

@@ -114,11 +114,11 @@ def branch_rows(user: User, now: datetime, zone: ZoneInfo) -> list[Row]:
     if user.is_headquarters:
         branches.append(None)
     count_groups = _by(groups, "branch", n=Count("pk"))
-    present = Membership.objects.present().filter(group__in=groups)
-    members = _by(present, "group__branch", n=Count("member", distinct=True))
+    places = Membership.objects.visible_to(user).in_open_groups()
+    members = _by(places.present(), "group__branch", n=Count("member", distinct=True))
     active = [_active(user, days, zone, now) for days in (periods.short, periods.short_before)]
-    stayed = [_newcomers(groups, days) for days in (periods.newcomers, periods.newcomers_before)]
-    orders = [_orders(groups, days) for days in (periods.long, periods.long_before)]
+    stayed = [_newcomers(places, days) for days in (periods.newcomers, periods.newcomers_before)]
+    orders = [_orders(places.present(), days) for days in (periods.long, periods.long_before)]
     done = [_done(groups, days, policy.floor) for days in (periods.long, periods.long_before)]
     judged = [_judged(groups, days) for days in (periods.long, periods.long_before)]
     stages = _stages(groups)
@@ -200,28 +200,27 @@ def _active(user: User, days: Days, zone: ZoneInfo, now: datetime) -> dict[str, 
     return {code: figures["overall"] for code, figures in (result.breakdown or {}).items()}
 
 
-def _joined(groups: QuerySet[Group], days: Days) -> QuerySet[Any]:
+def _joined(places: QuerySet[Membership], days: Days) -> QuerySet[Any]:
     """Newcomers of these days, with whether they did something in their fifth week there."""
     after = [ExpressionWrapper(OuterRef("joined_at") + span, output_field=DateTimeField()) for span in WEEK_4]
     later = Event.objects.filter(
         member_id=OuterRef("member_id"), group_id=OuterRef("group_id"), at__gte=after[0], at__lt=after[1]
     )
-    came = Membership.objects.filter(group__in=groups, joined_at__gte=days.start, joined_at__lt=days.end)
+    came = places.filter(joined_at__gte=days.start, joined_at__lt=days.end)
     return came.annotate(came_back=Exists(later))
 
 
-def _newcomers(groups: QuerySet[Group], days: Days) -> dict[int | None, dict[str, int]]:
-    return _by(_joined(groups, days), "group__branch", came=Count("pk"), stayed=Count("pk", filter=Q(came_back=True)))
+def _newcomers(places: QuerySet[Membership], days: Days) -> dict[int | None, dict[str, int]]:
+    return _by(_joined(places, days), "group__branch", came=Count("pk"), stayed=Count("pk", filter=Q(came_back=True)))
 
 
-def _orders(groups: QuerySet[Group], days: Days) -> dict[int | None, dict[str, int]]:
+def _orders(present: QuerySet[Membership], days: Days) -> dict[int | None, dict[str, int]]:
     """Orders of members who are in a group of the branch; in two branches they count in both."""
-    sold = Order.objects.filter(ordered_at__gte=days.start, ordered_at__lt=days.end)
-    sold = sold.filter(member__memberships__in=Membership.objects.present().filter(group__in=groups))
+    buyers = present.filter(member__orders__ordered_at__gte=days.start, member__orders__ordered_at__lt=days.end)
     return _by(
-        sold,
-        "member__memberships__group__branch",
-        orders=Count("pk", distinct=True),
+        buyers,
+        "group__branch",
+        orders=Count("member__orders", distinct=True),
         buyers=Count("member", distinct=True),
     )
 
@@ -256,7 +255,8 @@ def members_behind(
     periods = Periods.up_to(local_day(now))
     groups = Group.objects.visible_to(user).open().filter(branch=branch)
     name = branch.name if branch else _("Headquarters")
-    present = Membership.objects.present().filter(group__in=groups)
+    places = Membership.objects.filter(group__in=groups)
+    present = places.present()
     members = Member.objects.visible_to(user)
 
     def did(days: Days, **where: Any) -> QuerySet[Member]:
@@ -272,7 +272,7 @@ def members_behind(
         "answered": (lambda: did(periods.long, kind__slug="answer"), LABELS["answers"], periods.long),
         "stayed": (
             lambda: members.filter(
-                pk__in=_joined(groups, periods.newcomers).filter(came_back=True).values("member_id")
+                pk__in=_joined(places, periods.newcomers).filter(came_back=True).values("member_id")
             ),
             LABELS["stayed"],
             periods.newcomers,

@@ -22,7 +22,10 @@ class Order(models.Model):
     key = models.UUIDField(unique=True, help_text="the same as the key of its event")
 
     class Meta:
-        indexes = [models.Index(fields=["member", "-ordered_at"], name="campaigns_order_member")]
+        indexes = [
+            models.Index(fields=["member", "-ordered_at"], name="campaigns_order_member"),
+            models.Index(fields=["ordered_at", "member"], name="campaigns_order_when"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gte=0), name="campaigns_order_amount_not_negative"),
         ]

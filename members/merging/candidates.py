@@ -14,7 +14,6 @@ from django.db.models.functions import Lower, Trim
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from groups.models import Group
 from members.fields.models import FieldDefinition, FieldKind
 from members.models import Member, Membership, NotDuplicates
 
@@ -92,7 +91,7 @@ def _same_name_same_day(user: User, member: Member | None) -> Iterator[tuple[str
     label = _("the same name, joined the same group within a day")
     rows = (
         # Who was merged is in no group any more, and who was erased has a name of their own.
-        Membership.objects.filter(group__in=Group.objects.visible_to(user))
+        Membership.objects.visible_to(user)
         .order_by()
         .annotate(called=Lower(Trim("member__name")))
     )

@@ -35,15 +35,13 @@ class SeedProfileQuerySet(models.QuerySet["SeedProfile"]):
         """Members who may be proposed to the programme of `branch` (None: of the whole community), best first: in one
         of its groups now, never on its board before, not excluded, and not closed to advances. The whole
         community does not ask again whom a branch asked."""
-        from groups.models import Group
         from members.models import Membership
         from members.seeds.models import SeedExclusion, SeedUser
 
-        within: dict[str, object] = {"group__in": Group.objects.open().values("pk")}
-        if branch is not None:
-            within["group__branch"] = branch
         known = SeedUser.objects.all() if branch is None else SeedUser.objects.filter(branch=branch)
-        present = Membership.objects.present().filter(**within)
+        present = Membership.objects.present().in_open_groups()
+        if branch is not None:
+            present = present.filter(group__branch=branch)
         return (
             self.filter(score__gt=0, member__merged_into=None, member__erased_at=None, member__no_marketing=False)
             .filter(member__in=present.values("member"))

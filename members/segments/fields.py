@@ -89,7 +89,7 @@ def offered(rows: QuerySet[Any], chosen: tuple[str, ...], label: str, key: str =
 
 def _memberships(user: User) -> QuerySet[Membership]:
     """Where members are now, as far as `user` may know."""
-    return Membership.objects.present().filter(group__in=Group.objects.visible_to(user))
+    return Membership.objects.visible_to(user).present()
 
 
 def _present_in(lookup: str) -> Callable[[Ask], Q]:

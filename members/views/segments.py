@@ -82,7 +82,7 @@ def segments(request: StaffRequest) -> HttpResponseBase:
             ),
         ),
         # Each is counted for the page, so a page is short.
-        page_size=20,
+        page_size=10,
     )
     if listing.export:
         listing.queryset = _counted(listing.queryset, user, now)
