@@ -25,6 +25,8 @@ class MarkedForm(forms.Form):
             if not isinstance(field.widget, forms.CheckboxSelectMultiple):
                 css = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
                 field.widget.attrs["class"] = css
+            if isinstance(field, forms.ModelChoiceField):
+                field.widget.attrs["translate"] = "no"  # its choices are names
 
     def add_error(self, field: str | None, error: Any) -> None:
         super().add_error(field, error)

@@ -29,7 +29,7 @@ LIST_HELP = {
         "no difference."
     ),
     ("keywords", "except"): gettext_lazy(
-        "Longer words that hold a keyword and mean no harm, such as 微信读书 for 微信."
+        "Longer words that hold a keyword and mean no harm, such as “scattered” for “cat”."
     ),
     ("pattern", "patterns"): gettext_lazy(
         "One in each line, in RE2 syntax: 返利.{0,4}\\d+元. Text is compared in small letters, half width and "

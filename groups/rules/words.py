@@ -85,7 +85,7 @@ def detector_words(detector: str, params: dict[str, Any]) -> str:
         return ngettext("%(count)s pattern", "%(count)s patterns", count) % {"count": count}
     if detector == Detector.LINK:
         if params["allow"]:
-            named = ", ".join(params["allow"][:5]) + (" …" if len(params["allow"]) > 5 else "")
+            named = str(_(", ")).join(params["allow"][:5]) + (" …" if len(params["allow"]) > 5 else "")
             return _("links, except to %(domains)s") % {"domains": named}
         return _("every link")
     if detector == Detector.CONTACT:

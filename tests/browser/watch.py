@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 
 from django.urls import reverse
@@ -25,21 +26,29 @@ SAME_IN_CHINESE = {
     "HTTPS",
     "ID",
     "JSON",
+    "KOL",
     "MB",
     "PDF",
+    "QQ",
     "QR",
+    "TA",
     "URL",
     "UTC",
     "UTF",
     "Webhook",
     "XLSX",
+    "YAML",
     "gz",
     "gzip",
+    "kB",
+    "zip",
 }
 
-# Every text that a person sees or hears, outside of what is marked as not to be translated.
+# Every text that a person sees or hears, outside of what is marked as not to be translated: [texts, labels, names].
+# `names` is what is marked; the title and labels repeat it ("Select 李雷"), and no mark can stand inside those.
 TEXTS = """() => {
-  const texts = [], skip = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "TEXTAREA", "KBD", "CODE", "PRE"]);
+  const texts = [], labels = [document.title], names = [];
+  const skip = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "TEXTAREA", "KBD", "CODE", "PRE"]);
   const kept = (element) => element.closest('[translate="no"]') !== null;
   const seen = (element) => element.checkVisibility ? element.checkVisibility() : true;
   const walk = (node) => {
@@ -50,12 +59,14 @@ TEXTS = """() => {
     } else if (node.nodeType === Node.ELEMENT_NODE && !skip.has(node.tagName)) {
       if (!kept(node))
         for (const name of ["alt", "aria-label", "aria-description", "placeholder", "title"])
-          if (node.getAttribute(name)) texts.push(node.getAttribute(name));
+          if (node.getAttribute(name)) labels.push(node.getAttribute(name));
       node.childNodes.forEach(walk);
     }
   };
   walk(document.body);
-  return texts;
+  for (const node of document.querySelectorAll('[translate="no"]'))
+    names.push(node.textContent.trim(), node.value || "", ...[...node.options || []].map((one) => one.text.trim()));
+  return [texts, labels, names];
 }"""
 SIDEWAYS = """() => {
   const wide = document.documentElement.clientWidth;
@@ -68,7 +79,7 @@ FINDINGS = """(options) => axe.run(options).then((result) => result.violations.m
   `${one.id} (${one.impact}): ` + one.nodes.slice(0, 3).map((node) =>
     node.target.join(" ") + " " + (node.any[0]?.message || "")).join(" | ")))"""
 ZONE = re.compile(r"\b[A-Z][a-z]+/[A-Z]\w+")
-ADDRESS = re.compile(r"https?://\S+")
+ADDRESS = re.compile(r"https?://\S+|\b[A-Za-z\d-]+(?:\.[A-Za-z\d-]+)+\b|\{\w+\}")
 # Languages are called by their own names everywhere.
 LANGUAGE_NAMES = re.compile(r"English|简体中文")
 HAN = re.compile(r"[\u3400-\u9fff]")
@@ -141,12 +152,10 @@ class Watcher:
         wanted = {"en": "en", "zh-hans": "zh-Hans"}[self.language]
         if (tag := self.page.locator("html").get_attribute("lang") or "").lower() != wanted.lower():
             self.report(f'is marked lang="{tag}"')
-        title = self.page.title()
-        names = {name.strip() for name in self.page.locator('[translate="no"]').all_text_contents()}
-        for name in sorted(names - {""}, key=len, reverse=True):
-            title = title.replace(name, "")
-        texts = [*self.page.evaluate(TEXTS), title]
-        for text in dict.fromkeys(texts):
+        texts, labels, names = self.page.evaluate(TEXTS)
+        named = sorted({str(name) for name in names} - {""}, key=len, reverse=True)
+        unnamed = (reduce(lambda text, name: text.replace(name, ""), named, label) for label in labels)
+        for text in dict.fromkeys([*texts, *unnamed]):
             if foreign := foreign_words(text, self.language):
                 self.report(f"not translated: {text[:80]!r} ({', '.join(foreign[:5])})")
 

@@ -49,7 +49,7 @@ PROPOSAL_COLUMNS: list[Column[SeedProfile]] = [
         wide="sm",
     ),
     Column("reasons", gettext_lazy("What speaks for them"), wide="md"),
-    Column("act", ""),
+    Column("act", gettext_lazy("Actions")),
 ]
 
 
