@@ -1,6 +1,7 @@
 """Walks through every page of the matrix as those who are not administrators.
 
-How a page looks is examined in test_walk.py; here it is who gets what, without an error, in two of the four views and without pictures.
+How a page looks is examined in test_walk.py; here it is who gets what, without an error, in two of the
+four views and without pictures.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize(("username", "who"), [("mei", "mei"), ("ana", "ana"), ("bo", "out")])
 def test_every_role_gets_pages_without_errors(as_staff, things, username, who, language, width):
     watcher = Watcher(as_staff(username, language, width), language=language)
-    for name, address, status in pages(who, things):
+    for _name, address, status in pages(who, things):
         if status != 302:
             watcher.open(address, status)
             watcher.look()

@@ -41,16 +41,33 @@ def test_a_group_is_made_a_post_planned_and_members_read_it(demo, as_staff):
     page = open_page(as_staff("mei"), "/groups/")
     page.get_by_role("link", name="Create a group").click()
     page.locator("[name=name]").fill("杭州·六年级阅读打卡")
-    page.get_by_role("button", name="Create the group").click()
+    page.get_by_role("button", name="Keep as forming").click()
     expect(page.get_by_role("heading", name="六年级阅读打卡")).to_contain_text("Forming")
 
     page.get_by_role("link", name="Complete the positioning").first.click()
-    page.locator("[name=motivation]").select_option("growth")
-    page.locator("[name=purpose]").fill("每天一起读 20 分钟。")
-    page.get_by_role("button", name="Save").click()
+    answers = {
+        "purpose": "每天一起读 20 分钟。",
+        "pain_point": "家长没有时间陪读，孩子读不下去。",
+        "usage_scene": "每晚睡前，在群里打卡。",
+        "promise": "二十一天养成阅读习惯。",
+        "slogan": "一起读，读得久。",
+        "internal_slogan": "天天有回应。",
+    }
+    expect(page.get_by_role("button", name="Next", exact=True)).to_be_visible()
+    for _step in range(10):
+        for name, answer in answers.items():
+            field = page.locator(f"[name={name}]")
+            if field.is_visible():
+                field.fill(answer)
+        if page.locator("[name=motivation]").is_visible():
+            page.locator("[name=motivation]").select_option("growth")
+        if page.get_by_role("button", name="Open the group").is_visible():
+            break
+        page.get_by_role("button", name="Next", exact=True).click()
+    page.get_by_role("button", name="Open the group").click()
     expect(page.get_by_role("heading", name="六年级阅读打卡")).to_contain_text("Active")
 
-    page.get_by_role("link", name="Plan a post").click()
+    page.get_by_role("link", name="Plan a post").first.click()
     page.locator("[name=title]").fill("欢迎来到六年级")
     page.locator("[name=body]").fill("明天七点开始第一次共读 <b>请准备好书</b>")
     tomorrow = datetime.now(SHANGHAI) + timedelta(days=1)
@@ -153,3 +170,18 @@ def test_the_menu_opens_on_a_phone(as_staff):
     page.get_by_role("button", name="Open the menu").click()
     page.get_by_role("link", name="Groups", exact=True).click()
     expect(page).to_have_url(re.compile(r"/groups/$"))
+
+
+def test_a_stranger_applies_on_a_phone_and_reads_the_answer_in_another_language(as_staff, things):
+    page = open_page(as_staff("", width=PHONE), f"/m/g/{things['page_token']}/join/")
+    for box in page.locator("main textarea, main input[type=text]").all():
+        if box.get_attribute("tabindex") != "-1":
+            box.fill("wx_browser_test")
+    for group in page.locator("main fieldset").all():
+        group.locator("input[type=radio]").first.check()
+    page.locator("[name=name]").fill("新来的家长")
+    page.locator("main form button").click()
+    expect(page).to_have_url(re.compile(r"/m/a/"))
+    page.get_by_role("button", name="简体中文").click()
+    expect(page).to_have_url(re.compile(r"/m/a/"))
+    expect(page.locator("html")).to_have_attribute("lang", re.compile("zh-hans", re.IGNORECASE))
