@@ -27,13 +27,14 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest_django import DjangoDbBlocker
 from rest_framework import serializers
 
 from accounts.models import Branch
 from members.models import Member, Membership
-from tests.base import Cast
+from tests.builders import make_group, make_member
 from tests.matrix import ROUTES
-from tests.test_urls import World, make_world
+from tests.test_urls import World, lasting_world
 
 MARK = "‡"
 ID_MARK = "†"
@@ -226,9 +227,21 @@ def reachable() -> list[str]:
     ]
 
 
-@pytest.fixture
-def prey(cast: Cast) -> Prey:
-    return Prey(make_world(cast))
+@pytest.mark.django_db
+def test_what_belongs_to_a_branch_is_known(cast):
+    here, there = make_group(branch=cast.hangzhou), make_group(branch=cast.chengdu)
+    only_here, in_both = make_member(groups=[here]), make_member(groups=[here, there])
+    owned = owned_rows(cast.hangzhou)
+    assert owned["groups.group"] == {here.pk}
+    assert owned["members.member"] == {only_here.pk}
+    assert len(owned["members.membership"]) == 2
+    assert in_both.pk not in owned["members.member"]
+
+
+@pytest.fixture(scope="module")
+def prey(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Prey]:
+    with lasting_world(django_db_blocker) as world:
+        yield Prey(world)
 
 
 @pytest.mark.parametrize("name", reachable())

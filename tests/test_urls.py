@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from accounts.scopes import Scope
 from accounts.services import token_issue
@@ -29,7 +31,7 @@ from members.imports.services import import_upload, rejected_path
 from members.models import ImportRun
 from members.roles.services import member_role_grant
 from members.work.notes import task_write
-from tests.base import Cast
+from tests.base import Cast, make_cast
 from tests.builders import make_group, make_member, make_rules
 from tests.matrix import ROUTES, WHO, Route
 from tests.members.conduct import conduct_things
@@ -49,6 +51,8 @@ def routes(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
             yield f"{namespace}{pattern.name}"
 
 
+# The mark has the database made, which a fixture of a module cannot ask for.
+@pytest.mark.django_db
 def test_every_address_is_in_the_matrix():
     served = set(routes(get_resolver()))
     assert sorted(served - ROUTES.keys()) == [], "add these to tests/matrix.py"
@@ -134,15 +138,25 @@ def make_world(cast: Cast) -> World:
     return world
 
 
-@pytest.fixture
-def world(cast: Cast, settings: Any) -> World:
-    # A database of the broker in which no worker of another test gives signs of life.
-    settings.REDIS_URL = f"{settings.REDIS_URL.rpartition('/')[0]}/9"
-    return make_world(cast)
+@contextmanager
+def lasting_world(blocker: DjangoDbBlocker) -> Iterator[World]:
+    """A world for all tests of a module: making it takes longer than asking for a page, and nothing that is asked
+    changes it."""
+    with blocker.unblock(), transaction.atomic():
+        yield make_world(make_cast())
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    with lasting_world(django_db_blocker) as made:
+        yield made
 
 
 @pytest.mark.parametrize("name", ROUTES)
-def test_everybody_gets_what_they_may(world, name):
+def test_everybody_gets_what_they_may(world, settings, name):
+    # A database of the broker in which no worker of another test gives signs of life.
+    settings.REDIS_URL = f"{settings.REDIS_URL.rpartition('/')[0]}/9"
     route = ROUTES[name]
     for method, expected in (("GET", route.get), ("POST", route.post)):
         answers = {who: world.ask(who, method, name, route) for who in WHO}
