@@ -91,9 +91,7 @@ def _same_name_same_day(user: User, member: Member | None) -> Iterator[tuple[str
     label = _("the same name, joined the same group within a day")
     rows = (
         # Who was merged is in no group any more, and who was erased has a name of their own.
-        Membership.objects.visible_to(user)
-        .order_by()
-        .annotate(called=Lower(Trim("member__name")))
+        Membership.objects.visible_to(user).order_by().annotate(called=Lower(Trim("member__name")))
     )
     if member is not None:
         mine = rows.filter(member=member)
