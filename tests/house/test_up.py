@@ -77,7 +77,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     below = psutil.Process(running.process.pid).children(recursive=True)
     running.process.terminate()
     assert running.process.wait(timeout=20) == 0, running.said()
-    assert not [child for child in below if child.is_running()]
+    assert not [child for child in below if _lives(child)]
     assert not (running.data_dir / "services.json").exists()
 
 
@@ -108,7 +108,7 @@ def test_a_killed_worker_is_named_and_replaced(installation: Installation):
     first = next(child for child in children if child.ppid() == installation.process.pid)
     first.kill()
     wait_until(lambda: installation.ready() == (503, ["worker"]), because=installation.said)
-    wait_until(lambda: not any(child.is_running() for child in children), because=lambda: "pool processes stay")
+    wait_until(lambda: not any(_lives(child) for child in children), because=lambda: "pool processes stay")
     wait_until(lambda: installation.ready() == (200, []), because=installation.said)
     assert "worker ended with signal SIGKILL" in installation.said()
 
