@@ -246,12 +246,13 @@ def _is_date(value: Any) -> bool:
 # Compiling
 
 
-def members_matching(definition: Definition, *, user: User, now: datetime) -> QuerySet[Member]:
+def members_matching(
+    definition: Definition, *, user: User, now: datetime, fields: dict[str, FilterField] | None = None
+) -> QuerySet[Member]:
     """The members that `user` may see and that answer a checked definition. A condition on something that is gone, or
-    that `user` may not see, is answered by nobody."""
-    fields = fields_for(user)
+    that `user` may not see, is answered by nobody. `fields` are those of fields_for(user), where they are known."""
     members = Member.objects.visible_to(user).current()
-    return members.filter(_compiled(definition, fields, user, now))
+    return members.filter(_compiled(definition, fields or fields_for(user), user, now))
 
 
 def _compiled(definition: Definition, fields: dict[str, FilterField], user: User, now: datetime) -> Q:
