@@ -41,8 +41,9 @@ def segment_sizes(segments: Iterable[Segment], *, user: User, now: datetime) -> 
         counts[f"size_{segment.pk}"] = Coalesce(Subquery(members.values("all").annotate(n=Count("pk")).values("n")), 0)
     if not counts:
         return {}
-    row: dict[str, Any] = User.objects.filter(pk=user.pk).values(**counts).get()
-    return {int(name.removeprefix("size_")): size for name, size in row.items()}
+    names = list(counts)
+    row: tuple[Any, ...] = User.objects.filter(pk=user.pk).annotate(**counts).values_list(*names).get()
+    return {int(name.removeprefix("size_")): size for name, size in zip(names, row, strict=True)}
 
 
 def segment_courses(segments: Iterable[Segment], *, user: User, today: date) -> dict[int, list[int]]:
