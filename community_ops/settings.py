@@ -221,7 +221,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     # One set of choices that several fields share has one name.
-    "ENUM_NAME_OVERRIDES": {"IntervalEnum": "analytics.api.INTERVALS"},
+    "ENUM_NAME_OVERRIDES": {
+        "IntervalEnum": "analytics.api.INTERVALS",
+        "TierEnum": "groups.classes.models.Tier",
+        "HealthStageEnum": "groups.models.HealthStage",
+        "SeedStageEnum": "members.seeds.models.SeedStage",
+        "MessageTypeEnum": "members.conduct.models.MessageType",
+    },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -35,7 +35,7 @@ from members.conduct.services import (
 from members.models import Member, Membership
 
 
-class HitOut(serializers.Serializer[Any]):
+class ViolationHitOut(serializers.Serializer[Any]):
     rule = serializers.CharField(help_text="Code of the rule.")
     start = serializers.IntegerField()
     end = serializers.IntegerField()
@@ -61,7 +61,7 @@ class ViolationOut(serializers.ModelSerializer[Violation]):
     state = serializers.ChoiceField(choices=ViolationState.choices)
     action = serializers.CharField(help_text="What is due: remind, warn, mute, remove; empty when nothing is.")
     text = serializers.CharField(help_text="The evidence; empty once it is erased.")
-    hits = HitOut(many=True)
+    hits = ViolationHitOut(many=True)
     appeal = AppealOut(allow_null=True, default=None)
 
     class Meta:
