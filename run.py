@@ -439,7 +439,9 @@ def run_tests(arguments: list[str]) -> None:
     if arguments:
         become([*pytest, *arguments])
     failed = check_everything(progress)
-    suite = [*pytest, "-q", "-n", "2", "--dist", "loadfile"]
+    # In the order of the files: by number of tests, the few long walks of the browser would come last, beside an idle
+    # process.
+    suite = [*pytest, "-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     variables = environment()
     variables.pop("DATABASE_URL", None)
     progress.say("Suite on PostgreSQL")

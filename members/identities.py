@@ -7,7 +7,6 @@ import hmac
 from collections.abc import Collection
 
 from django.conf import settings
-from django.db import connection
 
 from community_ops.lib.sql import lock_name
 from members.privacy.models import Tombstone
@@ -23,9 +22,7 @@ def lock_identities() -> None:
 
 def share_identities() -> None:
     """Who is who is being read, and stays so until the end of the transaction. First thing in it."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [IDENTITIES])
+    lock_name(IDENTITIES, shared=True)
 
 
 def tombstone_digest(external_id: str, secret: str = "") -> str:

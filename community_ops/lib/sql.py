@@ -87,11 +87,13 @@ def sqlite_instant(at: datetime) -> str:
     return str(at if at.tzinfo is UTC else at.astimezone(UTC))[:-6]
 
 
-def lock_name(number: int) -> None:
-    """Holds everybody else who asks for the same 64-bit `number` until the end of the transaction.
+def lock_name(number: int, *, shared: bool = False) -> None:
+    """Holds everybody else who asks for the same 64-bit `number` until the end of the transaction; `shared`, only those
+    who do not share it.
 
     SQLite has one writer at a time: whoever is in a transaction already holds it.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+            lock = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+            cursor.execute(f"SELECT {lock}(%s)", [number])

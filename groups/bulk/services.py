@@ -131,6 +131,7 @@ def bulk_work(*, run_id: int, clock: Callable[[], datetime] = timezone.now) -> N
             # The database is away or busy: the run is taken up again after a while.
             raise
         except Exception:
+            # Whatever it is: whoever waits for the run must see that it stopped. The error goes on to the log.
             BulkRun.objects.filter(pk=run_id).at_work().update(
                 state=BulkState.FAILED,
                 finished_at=clock(),
