@@ -9,11 +9,14 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns import receivers, words
+        from campaigns.content.variables import fill_for_group
         from campaigns.orders.importer import OrdersImporter
+        from delivery import registry
         from members.imports.importers import register
         from members.privacy.treatments import Fate, Treatment, treat
 
         receivers.connect()
+        registry.set_filler(fill_for_group)
         register(OrdersImporter())
         words.register()
         treat("campaigns.order", Treatment(_("orders"), Fate.STAYS, blank={"order_id": ""}))

@@ -1,6 +1,38 @@
 from __future__ import annotations
 
+from campaigns.content.models import ContentTag, DrawOrder, Level, Piece, PieceKind, PieceState, Series, SeriesPiece
 from campaigns.orders.models import Order
-from campaigns.posts.models import Occurrence, Post, PostGroup, PostState
+from campaigns.posts.models import (
+    DayKind,
+    GroupSending,
+    Holidays,
+    Occurrence,
+    Post,
+    PostGroup,
+    PostState,
+    Scene,
+    SceneCalendar,
+    SpecialDay,
+)
 
-__all__ = ["Occurrence", "Order", "Post", "PostGroup", "PostState"]
+__all__ = [
+    "ContentTag",
+    "DayKind",
+    "DrawOrder",
+    "GroupSending",
+    "Holidays",
+    "Level",
+    "Occurrence",
+    "Order",
+    "Piece",
+    "PieceKind",
+    "PieceState",
+    "Post",
+    "PostGroup",
+    "PostState",
+    "Scene",
+    "SceneCalendar",
+    "Series",
+    "SeriesPiece",
+    "SpecialDay",
+]

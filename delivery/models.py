@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from community_ops.lib.crypto import CannotDecryptError, decrypt
 from delivery.querysets import DeliveryQuerySet, FeedItemQuerySet
@@ -55,12 +57,75 @@ class Destination(models.Model):
         return reason(self.disabled_code, "")
 
 
+class Value(models.TextChoices):
+    """What a piece of content gives its readers."""
+
+    INFORMATION = "information", pgettext_lazy("value of content", "Information")
+    BENEFIT = "benefit", pgettext_lazy("value of content", "Benefit")
+    OPINION = "opinion", pgettext_lazy("value of content", "Opinion")
+    LEARNING = "learning", pgettext_lazy("value of content", "Learning")
+    LINK = "link", pgettext_lazy("value of content", "Connection")
+
+
+def new_picture_token() -> str:
+    """The unguessable part of a picture's address: 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
+class Picture(models.Model):
+    """A picture that can be sent: encoded anew when it came in, so it carries no metadata and is what it says it is.
+
+    `token` is its address for receivers, who do not sign in. The same bytes uploaded twice are one row for each branch.
+    """
+
+    token = models.CharField(max_length=22, unique=True, default=new_picture_token)
+    file = models.FileField(upload_to="pictures/")
+    sha256 = models.CharField(max_length=64)
+    mime = models.CharField(max_length=20)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    size = models.PositiveIntegerField(help_text="bytes")
+    branch_id = models.BigIntegerField(null=True, blank=True, help_text="whose staff may choose it; empty: everybody's")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["branch_id", "sha256"], name="delivery_picture_once"),
+            # Empty branches do not count as equal, so the shared pictures need a constraint of their own.
+            models.UniqueConstraint(
+                fields=["sha256"], condition=Q(branch_id=None), name="delivery_picture_once_shared"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.token
+
+
 class Message(models.Model):
-    """What is said. Never changed: an edited post gets a new message, so a delivery always knows what it sent."""
+    """What is said. Never changed: an edited post gets a new message, so a delivery always knows what it sent.
+
+    With `has_variables` it is filled in for each group in the moment before it is sent: the delivery then gets a
+    message of its own, `filled_from` this one. `piece_id` is the piece of the content library it was taken from.
+    """
 
     title = models.CharField(max_length=200)
     text = models.TextField()
+    link = models.CharField(max_length=500, blank=True)
+    link_title = models.CharField(max_length=100, blank=True)
+    picture = models.ForeignKey(Picture, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    value = models.CharField(max_length=12, choices=Value, blank=True)
+    piece_id = models.BigIntegerField(null=True, blank=True)
+    has_variables = models.BooleanField(default=False)
+    filled_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(value__in=["", *Value.values]), name="delivery_message_value_known"),
+        ]
+        indexes = [
+            models.Index(fields=["piece_id"], name="delivery_message_piece", condition=Q(piece_id__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -112,6 +177,7 @@ class Delivery(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True)
     retry_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
+    counted_on = models.DateField(null=True, blank=True, help_text="the local day on whose quota it counts")
     error_code = models.CharField(max_length=60, blank=True)
     error = models.CharField(max_length=500, blank=True)
 
@@ -151,6 +217,21 @@ class Delivery(models.Model):
     def reason(self) -> str:
         """Why it was not sent, in a sentence; empty when there is nothing to say."""
         return reason(self.error_code, self.error)
+
+
+class GroupDay(models.Model):
+    """How much of its daily quota a group has used up: moved by an UPDATE that names the limit, so that of two workers
+    at once none exceeds it."""
+
+    group_id = models.BigIntegerField()
+    day = models.DateField()
+    used = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["group_id", "day"], name="delivery_groupday_once")]
+
+    def __str__(self) -> str:
+        return f"{self.group_id} {self.day}: {self.used}"
 
 
 class FeedItem(models.Model):

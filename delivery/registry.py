@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from delivery.adapters.base import Adapter
@@ -12,6 +13,7 @@ from delivery.models import Kind
 
 if TYPE_CHECKING:
     from delivery.models import Delivery
+    from delivery.services.planning import Content
 
 ADAPTERS: dict[str, Adapter] = {Kind.INAPP: InApp(), Kind.WEBHOOK: Webhook()}
 
@@ -34,3 +36,18 @@ def guard(function: Guard) -> Guard:
 def objection(delivery: Delivery) -> str:
     """The first reason against sending this delivery now, or nothing."""
     return next((found for ask in guards if (found := ask(delivery))), "")
+
+
+# The filler replaces the variables of a delivery's message by what they stand for in its group, at `now`. The apps
+# above know what a group is; one of them sets it in AppConfig.ready.
+Filler = Callable[["Delivery", datetime], "Content"]
+_filler: list[Filler] = []
+
+
+def set_filler(function: Filler) -> None:
+    _filler[:] = [function]
+
+
+def filled(delivery: Delivery, now: datetime) -> Content:
+    """What the delivery says with its variables filled in."""
+    return _filler[0](delivery, now)

@@ -14,6 +14,7 @@ from accounts.models import User
 from delivery.models import Delivery, Missed
 from delivery.services import (
     ORDERED_BY_HAND,
+    Content,
     NewDelivery,
     deliveries_plan,
     delivery_mark_sent,
@@ -63,7 +64,7 @@ def delivery_test(*, by: User, now: datetime, group: Group, title: str, text: st
     with transaction.atomic():
         dedupe_key = f"test:{uuid4().hex}"
         deliveries_plan(
-            message=message_create(title=title, text=text),
+            message=message_create(content=Content(title=title, text=text)),
             rows=[
                 NewDelivery(
                     dedupe_key=dedupe_key,

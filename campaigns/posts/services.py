@@ -25,6 +25,7 @@ from campaigns.posts.recurrence import Recurrence, Time, recurrence
 from community_ops.lib.zones import zone_named
 from delivery.models import Delivery, Kind, Missed
 from delivery.services import (
+    Content,
     NewDelivery,
     deliveries_cancel,
     deliveries_drop,
@@ -111,7 +112,7 @@ def post_create(
             created_at=now,
             missed=missed,
             late_minutes=late_minutes,
-            message=message_create(title=title, text=body),
+            message=message_create(content=Content(title=title, text=body)),
             planned_until=now,
             plan_again_at=now,
             **_schedule_fields(schedule, rule),
@@ -154,7 +155,7 @@ def post_update(
         for name in before:
             setattr(post, name, fields[name])
         if before.keys() & {"title", "body"}:
-            post.message = message_create(title=title, text=body)
+            post.message = message_create(content=Content(title=title, text=body))
             deliveries_reword(post_id=post.pk, message=post.message)
         if before.keys() & {"missed", "late_minutes"}:
             planned = Delivery.objects.planned().filter(post_id=post.pk)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from delivery.models import Picture
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,9 @@ class Outgoing:
     message_id: int
     title: str
     text: str
+    link: str
+    link_title: str
+    picture: Picture | None
     due_at: datetime
     now: datetime
     url: str

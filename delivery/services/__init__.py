@@ -7,6 +7,7 @@ from delivery.services.dispatching import Dispatched, dispatch
 from delivery.services.planning import (
     NOT_BEGUN,
     ORDERED_BY_HAND,
+    Content,
     NewDelivery,
     deliveries_cancel,
     deliveries_drop,
@@ -22,6 +23,7 @@ from delivery.services.sending import deliver, deliver_all
 __all__ = [
     "NOT_BEGUN",
     "ORDERED_BY_HAND",
+    "Content",
     "Dispatched",
     "NewDelivery",
     "deliver",

@@ -33,9 +33,33 @@ class NewDelivery:
     occurrence_id: int | None = None
 
 
-def message_create(*, title: str, text: str) -> Message:
+@dataclass(frozen=True)
+class Content:
+    """What a message says, before it is a row."""
+
+    title: str
+    text: str
+    link: str = ""
+    link_title: str = ""
+    picture_id: int | None = None
+    value: str = ""
+    piece_id: int | None = None
+    has_variables: bool = False
+
+
+def message_create(*, content: Content, filled_from: Message | None = None) -> Message:
     """What is to be said. A message never changes: another wording is another message."""
-    return Message.objects.create(title=title, text=text)
+    return Message.objects.create(
+        title=content.title,
+        text=content.text,
+        link=content.link,
+        link_title=content.link_title,
+        picture_id=content.picture_id,
+        value=content.value,
+        piece_id=content.piece_id,
+        has_variables=content.has_variables,
+        filled_from=filled_from,
+    )
 
 
 def deliveries_plan(*, message: Message, rows: Iterable[NewDelivery]) -> None:

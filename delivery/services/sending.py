@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -16,6 +16,7 @@ from delivery import registry, signals
 from delivery.adapters.base import Outgoing, SendError
 from delivery.models import Delivery, State
 from delivery.services.destinations import destination_disable
+from delivery.services.planning import message_create
 
 logger = structlog.get_logger(__name__)
 
@@ -69,6 +70,7 @@ def deliver(*, delivery_id: int) -> None:
         return
     adapter = registry.ADAPTERS[delivery.kind]
     try:
+        _fill(delivery)
         adapter.send(_outgoing(delivery))
     except SendError as error:
         _refused(delivery, error)
@@ -84,7 +86,9 @@ def deliver(*, delivery_id: int) -> None:
 
 def _claim(delivery_id: int, now: datetime) -> Delivery | None:
     delivery = (
-        Delivery.objects.select_related("message", "destination").filter(pk=delivery_id, state=State.QUEUED).first()
+        Delivery.objects.select_related("message__picture", "destination")
+        .filter(pk=delivery_id, state=State.QUEUED)
+        .first()
     )
     if delivery is None:
         return None
@@ -98,6 +102,17 @@ def _claim(delivery_id: int, now: datetime) -> Delivery | None:
     delivery.state = State.SENDING
     delivery.attempts += 1
     return delivery
+
+
+def _fill(delivery: Delivery) -> None:
+    """Fills in the variables once and for all: every further try says the same, and the row knows what it said."""
+    if not delivery.message.has_variables:
+        return
+    content = registry.filled(delivery, timezone.now())
+    with transaction.atomic():
+        message = message_create(content=content, filled_from=delivery.message)
+        Delivery.objects.filter(pk=delivery.pk, attempts=delivery.attempts).update(message=message)
+    delivery.message = message
 
 
 def _outgoing(delivery: Delivery) -> Outgoing:
@@ -117,6 +132,9 @@ def _outgoing(delivery: Delivery) -> Outgoing:
         message_id=delivery.message_id,
         title=delivery.message.title,
         text=delivery.message.text,
+        link=delivery.message.link,
+        link_title=delivery.message.link_title,
+        picture=delivery.message.picture,
         due_at=delivery.due_at,
         now=timezone.now(),
         url=url,

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 import yaml
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext_lazy
 
 from activity.models import BuiltInKind
+from delivery.models import Value
 from groups.models import Action, Category, Detector, Motivation
 from groups.rules.detection import ParamsError, params_check
 
@@ -21,13 +21,7 @@ MOST_STEPS = 10
 SLUG = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 # What content gives its readers. The shares of a mix add up to 100.
-VALUES: dict[str, Promise] = {
-    "information": pgettext_lazy("value of content", "Information"),
-    "benefit": pgettext_lazy("value of content", "Benefit"),
-    "opinion": pgettext_lazy("value of content", "Opinion"),
-    "learning": pgettext_lazy("value of content", "Learning"),
-    "link": pgettext_lazy("value of content", "Connection"),
-}
+VALUES: dict[str, str | Promise] = dict(Value.choices)
 
 
 @dataclass(frozen=True)
@@ -85,7 +79,7 @@ class Preset:
         return [known.get(kind, kind) for kind in self.funnel]
 
     @property
-    def mix_shares(self) -> list[tuple[Promise, int]]:
+    def mix_shares(self) -> list[tuple[str | Promise, int]]:
         return [(label, self.mix[value]) for value, label in VALUES.items()]
 
 

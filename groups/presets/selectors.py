@@ -58,7 +58,7 @@ class PlanShown:
     preset."""
 
     steps: list[PlannedStep]
-    mix: list[tuple[Promise, int]]
+    mix: list[tuple[str | Promise, int]]
     noise_ceiling: int
     funnel: str
     is_over: bool

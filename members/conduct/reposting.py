@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import audit_record, changed_fields
 from accounts.models import User
 from delivery.models import Missed
-from delivery.services import NewDelivery, deliveries_plan, message_create
+from delivery.services import Content, NewDelivery, deliveries_plan, message_create
 from groups.channel import channel_kind
 from groups.models import Group, GroupState, RuleSetVersion
 from members.conduct.acknowledgements import version_in_force
@@ -89,7 +89,7 @@ def rules_post(*, group: Group, due_at: datetime) -> bool:
     with language_of(text):
         title = _("Our group rules")
     deliveries_plan(
-        message=message_create(title=title, text=text),
+        message=message_create(content=Content(title=title, text=text)),
         rows=[
             NewDelivery(
                 dedupe_key=f"rules:{group.pk}:{due_at.isoformat(timespec='minutes')}",

@@ -15,7 +15,7 @@ from accounts.audit import audit_record
 from accounts.models import Role, User
 from accounts.policies import policy_get
 from delivery.models import Missed
-from delivery.services import NewDelivery, deliveries_plan, message_create
+from delivery.services import Content, NewDelivery, deliveries_plan, message_create
 from groups.channel import channel_kind
 from groups.models import Action, Group, GroupState, Rule
 from members.conduct.ladder import action_for
@@ -111,7 +111,7 @@ def _remind_in_channel(violation: Violation, group: Group, member: Member, now: 
     with language_of(violation.rule.text):
         title = _("Reminder of the group rules")
     deliveries_plan(
-        message=message_create(title=title, text=reminder_words(violation, member.name)),
+        message=message_create(content=Content(title=title, text=reminder_words(violation, member.name))),
         rows=[
             NewDelivery(
                 dedupe_key=f"conduct:{violation.pk}:{violation.action}",

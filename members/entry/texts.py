@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
-from django.core.exceptions import ValidationError
 from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-VARIABLE = re.compile(r"\{(\w+)\}")
 HAN = re.compile(r"[\u3400-\u9fff]")
 # So many names are said; the others are counted.
 NAMES_SAID = 20
@@ -25,22 +23,6 @@ WELCOME_VARIABLES: dict[str, Promise] = {
     "rules_link": gettext_lazy("the address of the rules"),
     "inviter": gettext_lazy("who invited them"),
 }
-
-
-def check_variables(text: str, known: Collection[str]) -> None:
-    """Raises ValidationError when `text` has a variable that nobody would fill in."""
-    unknown = sorted({f"{{{name}}}" for name in VARIABLE.findall(text) if name not in known})
-    if unknown:
-        raise ValidationError(
-            _("%(unknown)s is not known here. Known are: %(known)s.")
-            % {"unknown": ", ".join(unknown), "known": ", ".join(f"{{{name}}}" for name in known)},
-            code="unknown_variable",
-        )
-
-
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """`text` with its variables replaced. What a value holds is never read as a variable."""
-    return VARIABLE.sub(lambda match: values.get(match[1], match[0]), text)
 
 
 def language_of(text: str) -> str:

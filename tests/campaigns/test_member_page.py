@@ -12,7 +12,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 
 from delivery.models import Delivery, FeedItem
-from delivery.services import deliver, dispatch, message_create
+from delivery.services import Content, deliver, dispatch, message_create
 from groups.models import Group
 from groups.services import group_archive
 from tests.base import Cast
@@ -97,7 +97,7 @@ def test_the_code_leads_to_the_page(cast: Cast):
 
 def test_older_posts_are_a_page_away_and_only_of_this_group():
     group, other = make_group(), make_group()
-    message = message_create(title="Read aloud", text="See https://example.com/a?b=1&c=2")
+    message = message_create(content=Content(title="Read aloud", text="See https://example.com/a?b=1&c=2"))
     for number in range(25):
         delivery = Delivery.objects.create(
             dedupe_key=f"x{number}", kind="inapp", group_id=group.pk, group_ref="g", message=message, due_at=NOW,
@@ -145,7 +145,7 @@ def test_it_is_light_enough_for_a_slow_network():
 @pytest.mark.parametrize("items", [2, 20])
 def test_it_takes_the_same_queries_whatever_it_holds(django_assert_num_queries, items):
     group = make_group()
-    message = message_create(title="x", text="y")
+    message = message_create(content=Content(title="x", text="y"))
     for number in range(items):
         delivery = Delivery.objects.create(
             dedupe_key=f"x{number}", kind="inapp", group_id=group.pk, group_ref="g", message=message, due_at=NOW,

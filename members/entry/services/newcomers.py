@@ -15,13 +15,14 @@ from django.utils.translation import gettext as _
 from accounts.audit import audit_record
 from accounts.models import User
 from activity.models import BuiltInKind, Event
+from community_ops.lib.variables import filled
 from delivery.models import Delivery, Missed
-from delivery.services import NewDelivery, deliveries_plan, message_create
+from delivery.services import Content, NewDelivery, deliveries_plan, message_create
 from groups.channel import channel_kind
 from groups.models import Group, GroupState
 from members.entry.models import EntryPlan, Newcomer
 from members.entry.services.plans import entry_plan
-from members.entry.texts import filled, language_of, names_said
+from members.entry.texts import language_of, names_said
 from members.links import membership_link
 from members.models import Membership, StaffTask
 from members.work.services import task_draft, task_ensure, tasks_ensure
@@ -162,7 +163,7 @@ def welcome_send(*, group_id: int, now: datetime) -> int:
         with translation.override(language_of(plan.welcome_text)):
             title = _("Welcome to %(group)s") % {"group": group.name}
         text = welcome_words(plan=plan, memberships=[newcomer.membership for newcomer in present])
-        message = message_create(title=title[:200], text=text)
+        message = message_create(content=Content(title=title[:200], text=text))
         row = NewDelivery(
             dedupe_key=key,
             kind=channel_kind(group),

@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy
 
 from accounts.audit import audit_record, changed_fields
 from accounts.models import User
+from community_ops.lib.variables import check_variables
 from groups.models import Group
 from members.entry.models import Approval, EntryPlan, EntryQuestion, QuestionKind
-from members.entry.texts import WELCOME_VARIABLES, check_variables
+from members.entry.texts import WELCOME_VARIABLES
 
 MOST_QUESTIONS = 12
 MOST_CHOICES = 12

@@ -23,6 +23,7 @@ from accounts.access import StaffRequest, staff_required, writer_required
 from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
+from community_ops.lib.variables import filled
 from groups.models import Group, Permission
 from groups.roles.permissions import may
 from members.entry.forms import ApplyingForm, QuestionForm, QuestionFormSet, TitleForm, TitleFormSet, WelcomeForm
@@ -39,7 +40,6 @@ from members.entry.services import (
     titles_save,
 )
 from members.entry.services.newcomers import welcome_words
-from members.entry.texts import filled
 from members.models import Member, Membership
 
 PREVIEWED = 50
