@@ -3,12 +3,14 @@ from __future__ import annotations
 from django.urls import path
 
 from campaigns import member
+from campaigns.content.member import picture
 from members.conduct.urls import member_urlpatterns as conduct
 from members.entry.urls import member_urlpatterns as entry
 
 app_name = "member"
 urlpatterns = [
     path("m/g/<slug:token>/", member.group_page, name="group"),
+    path("m/p/<slug:token>/", picture, name="picture"),
     *conduct,
     *entry,
 ]

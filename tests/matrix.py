@@ -338,6 +338,7 @@ ROUTES: dict[str, Route] = {
     "analytics:branch_people": page(SEEN_IN_BRANCH, query="?figure=members", pk="branch"),
     # Members' phones
     "member:group": page(OPEN, token="page_token"),
+    "member:picture": part(OPEN, token="picture"),
     "member:join": page(OPEN, OPEN, token="page_token"),
     "member:application": page(OPEN, (302, 302, 302, 302, 302), token="application_token"),
     # Settings

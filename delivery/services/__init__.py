@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from delivery.services.destinations import destination_create, destination_enable, destination_update
 from delivery.services.dispatching import Dispatched, dispatch
+from delivery.services.pictures import picture_create, picture_keep, pictures_sweep
 from delivery.services.planning import (
     NOT_BEGUN,
     ORDERED_BY_HAND,
@@ -40,4 +41,7 @@ __all__ = [
     "destination_update",
     "dispatch",
     "message_create",
+    "picture_create",
+    "picture_keep",
+    "pictures_sweep",
 ]
