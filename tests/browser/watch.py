@@ -135,6 +135,12 @@ class Watcher:
         self.settle()
         return self.page
 
+    def resize(self, width: int, height: int) -> None:
+        """Make the window as wide; what a page loads because of it is waited for."""
+        if self.page.viewport_size != {"width": width, "height": height}:
+            self.page.set_viewport_size({"width": width, "height": height})
+            self.settle()
+
     def settle(self) -> None:
         """Wait until the parts that load by themselves are there: nothing asked for in a tenth of a second."""
         quiet = 0
