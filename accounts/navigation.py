@@ -90,6 +90,7 @@ MENU = (
         _("Campaigns"),
         (
             Place("campaigns:posts", _("Posts"), "calendar-event", "p"),
+            Place("campaigns:pieces", _("Content"), "file-text", "l"),
             Place("campaigns:deliveries", _("Deliveries"), "send", "d"),
         ),
     ),

@@ -9,6 +9,8 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns import receivers, words
+        from campaigns.content import bulk as content_bulk
+        from campaigns.content import words as content_words
         from campaigns.content.variables import fill_for_group
         from campaigns.orders.importer import OrdersImporter
         from delivery import registry
@@ -19,4 +21,6 @@ class CampaignsConfig(AppConfig):
         registry.set_filler(fill_for_group)
         register(OrdersImporter())
         words.register()
+        content_words.register()
+        content_bulk.register()
         treat("campaigns.order", Treatment(_("orders"), Fate.STAYS, blank={"order_id": ""}))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from campaigns import channel, search, today
+from campaigns.content.urls import urlpatterns as content
 from campaigns.deliveries import views as deliveries
 from campaigns.orders.views import member_orders
 from campaigns.posts import views as posts
@@ -21,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("posts/<int:pk>/pause/", posts.post_hold, name="post_pause"),
     path("posts/<int:pk>/resume/", posts.post_continue, name="post_resume"),
     path("posts/<int:pk>/stop/", posts.post_end, name="post_stop"),
+    *content,
     path("deliveries/", deliveries.delivery_list, name="deliveries"),
     path("deliveries/<int:pk>/", deliveries.delivery_detail, name="delivery"),
     path("deliveries/<int:pk>/send/", deliveries.delivery_act, {"decision": "send"}, name="delivery_send"),

@@ -102,6 +102,11 @@ class Piece(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def is_to_one_person(self) -> bool:
+        """Whether it names the member it is said to, so that no whole group can get it."""
+        return "{name}" in self.title + self.text
+
     def may_be_changed_by(self, user: User) -> bool:
         """Headquarters changes every piece, a branch its own."""
         return user.may_write and (user.branch_id is None or user.branch_id == self.branch_id)

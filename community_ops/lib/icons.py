@@ -48,6 +48,7 @@ ICONS: frozenset[str] = frozenset(
         "eye-off",
         "file-export",
         "file-import",
+        "file-text",
         "filter",
         "flag",
         "gift",

@@ -69,11 +69,12 @@ class BulkAction:
 
 @dataclass(frozen=True)
 class BulkSubject:
-    """A sort of rows that can be chosen. Its model's manager has `visible_to`, its rows have a `name`."""
+    """A sort of rows that can be chosen. Its model's manager has `visible_to`; `named_by` is the column of its name."""
 
     slug: str
     label: Text
     model: type[models.Model]
+    named_by: str = "name"
 
     def visible_to(self, user: User) -> models.QuerySet[Any]:
         found: models.QuerySet[Any] = self.model.objects.visible_to(user)  # type: ignore[attr-defined]

@@ -71,7 +71,8 @@ def bulk_preview(*, by: User, action: BulkAction, params: Params, chosen: QueryS
     )
 
     def part(number: int, reason: str = "") -> Part:
-        names = rows.filter(verdict=number).order_by("name", "pk").values_list("name", flat=True)[:NAMES_SHOWN]
+        named = rows.filter(verdict=number).order_by(subject.named_by, "pk")
+        names = named.values_list(subject.named_by, flat=True)[:NAMES_SHOWN]
         return Part(counts.get(number, 0), list(names), reason)
 
     unchanged = [part(number, reason) for number, reason in enumerate(reasons) if counts.get(number)]
@@ -96,8 +97,11 @@ def bulk_start(
     try:
         with transaction.atomic():
             run.save()
-            rows = subject.visible_to(by).filter(pk__in=chosen.order_by().values("pk")).order_by("name", "pk")
-            drafts = [BulkRow(run=run, subject_id=pk, name=name[:120]) for pk, name in rows.values_list("pk", "name")]
+            rows = subject.visible_to(by).filter(pk__in=chosen.order_by().values("pk")).order_by(subject.named_by, "pk")
+            drafts = [
+                BulkRow(run=run, subject_id=pk, name=name[:120])
+                for pk, name in rows.values_list("pk", subject.named_by)
+            ]
             BulkRow.objects.bulk_create(drafts, batch_size=2000)
             run.total = len(drafts)
             run.save(update_fields=["total"])

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import audit_record
 from accounts.models import User
 from activity.models import BuiltInKind
+from community_ops.lib.languages import language_of
 from members.cleanup.conditions import Conditions, cleanup_groups, cleanup_listed, why
 from members.cleanup.models import (
     CleanupExemption,
@@ -22,7 +23,6 @@ from members.cleanup.models import (
     ItemState,
     RunState,
 )
-from members.entry.texts import language_of
 from members.ingestion import Deed, events_by_hand, events_take_back
 from members.models import Membership, StaffTask, TaskState
 from members.work.services import task_draft, tasks_cancel, tasks_ensure

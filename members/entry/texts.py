@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 from django.utils import translation
@@ -10,7 +9,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-HAN = re.compile(r"[\u3400-\u9fff]")
+from community_ops.lib.languages import language_of
+
 # So many names are said; the others are counted.
 NAMES_SAID = 20
 
@@ -23,11 +23,6 @@ WELCOME_VARIABLES: dict[str, Promise] = {
     "rules_link": gettext_lazy("the address of the rules"),
     "inviter": gettext_lazy("who invited them"),
 }
-
-
-def language_of(text: str) -> str:
-    """The language that the product's own words take beside what somebody wrote."""
-    return "zh-hans" if HAN.search(text) else "en"
 
 
 def names_said(names: Collection[str], text: str) -> str:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import audit_record
 from accounts.models import User
 from activity.models import BuiltInKind, Event
+from community_ops.lib.languages import language_of
 from community_ops.lib.variables import filled
 from delivery.models import Delivery, Missed
 from delivery.services import Content, NewDelivery, deliveries_plan, message_create
@@ -22,7 +23,7 @@ from groups.channel import channel_kind
 from groups.models import Group, GroupState
 from members.entry.models import EntryPlan, Newcomer
 from members.entry.services.plans import entry_plan
-from members.entry.texts import language_of, names_said
+from members.entry.texts import names_said
 from members.links import membership_link
 from members.models import Membership, StaffTask
 from members.work.services import task_draft, task_ensure, tasks_ensure

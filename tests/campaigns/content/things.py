@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from accounts.models import User
+from campaigns.content.services import piece_create
 from delivery.services import picture_create
 from groups.models import Group
 
@@ -24,4 +25,7 @@ def picture_bytes(
 def content_things(*, by: User, group: Group, now: datetime) -> dict[str, Any]:
     """The numbers that addresses of the library take, all of the branch of `by`."""
     picture = picture_create(file=io.BytesIO(picture_bytes()), branch_id=by.branch_id, now=now)
-    return {"picture": picture.token}
+    piece = piece_create(
+        by=by, now=now, title="晨读十分钟", text="{group}的家长们，早", value="learning", picture=picture, tags=["晨读"]
+    )
+    return {"picture": picture.token, "piece": piece.pk}
