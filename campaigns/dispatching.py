@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from campaigns.posts.services import plan_ahead
+from campaigns.posts.services import occurrences_resolve, plan_ahead
 from delivery.services import Dispatched, dispatch
 from delivery.tasks import enqueue
 
@@ -17,6 +17,7 @@ def dispatch_due(*, now: datetime) -> Dispatched:
     Raises kombu's OperationalError when the broker cannot be reached; what is queued by then is found again later.
     """
     plan_ahead(now=now)
+    occurrences_resolve(now=now)
     done = dispatch(now=now, clock=timezone.now())
     enqueue(done.queued)
     return done

@@ -177,6 +177,7 @@ class Delivery(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True)
     retry_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
+    by_hand = models.BooleanField(default=False, help_text="a person ordered it: limits do not hold it back")
     counted_on = models.DateField(null=True, blank=True, help_text="the local day on whose quota it counts")
     error_code = models.CharField(max_length=60, blank=True)
     error = models.CharField(max_length=500, blank=True)
@@ -203,6 +204,7 @@ class Delivery(models.Model):
             ),
             models.Index(fields=["group_id", "-due_at"], name="delivery_group_due"),
             models.Index(fields=["post_id", "-due_at"], name="delivery_post_due"),
+            models.Index(fields=["occurrence_id", "group_id"], name="delivery_occurrence"),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from campaigns.posts.models import Post
 from campaigns.posts.recurrence import WEEKDAYS
-from campaigns.posts.services import LONGEST_BODY, LONGEST_GRACE, Schedule
+from campaigns.posts.schedules import Schedule
+from campaigns.posts.services import LONGEST_BODY, LONGEST_GRACE
 from campaigns.posts.words import Repeat, choices_of, schedule_from
 from community_ops.lib.forms import MarkedForm
 from delivery.models import Missed

@@ -34,7 +34,7 @@ class Post(models.Model):
 
     What: its own title and text, a `piece` of the library, or the next piece of a `series`.
     To which: the groups listed, or, with an `audience`, those that match it in the moment of sending (the language of
-    campaigns/posts/audience.py).
+    campaigns/posts/audience.py); the groups listed are then those that matched when it was last asked.
     When: once (`at`); by an RFC 5545 rule on the local clock of `timezone`, at the time of day of `start_local` or at
     each of `slots` ("09:00"); or, with a `scene`, on the day of a festival every year, `scene_days` days off it.
     `follows` is the post whose later times this one took over.
@@ -57,6 +57,7 @@ class Post(models.Model):
     audience = models.JSONField(null=True, blank=True, help_text="a filter of groups; null: the groups listed")
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="posts")
     created_at = models.DateTimeField()
+    version = models.PositiveIntegerField(default=1, help_text="grows with each change, so that two editors notice")
     state = models.CharField(max_length=10, choices=PostState, default=PostState.ACTIVE)
     at = models.DateTimeField(_("time"), null=True, blank=True)
     rrule = models.CharField(_("recurrence"), max_length=500, blank=True)
@@ -65,8 +66,8 @@ class Post(models.Model):
     scene = models.CharField(_("festival"), max_length=40, blank=True)
     scene_days = models.SmallIntegerField(default=0, help_text="days after the festival; negative: before")
     holidays = models.CharField(_("on holidays"), max_length=5, choices=Holidays, default=Holidays.SEND)
-    keeps_quiet = models.BooleanField(
-        _("keeps the quiet hours"), default=True, help_text="nothing of it goes out within them"
+    keeps_limits = models.BooleanField(
+        _("keeps quiet hours and daily limit"), default=True, help_text="what would break them is skipped"
     )
     timezone = models.CharField(_("time zone"), max_length=60)
     missed = models.CharField(_("when the time was missed"), max_length=10, choices=Missed, default=Missed.LATE)
@@ -143,7 +144,8 @@ class Occurrence(models.Model):
 
     A person may move it (`due_at` then differs from `local`), give it other words (`message`) or call it off; with
     `by_hand` a new planning of its post leaves it as it is. `piece` is what was drawn for it from the post's series.
-    `resolved_at`: the audience was asked for the last time, and every group that gets it has its delivery.
+    `resolved_at`: every group that gets it has its delivery. It stays empty until the time has come where an audience
+    is asked once more then, or a series had nothing to draw.
     """
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="occurrences")
@@ -164,6 +166,7 @@ class Occurrence(models.Model):
         constraints = [models.UniqueConstraint(fields=["post", "local"], name="campaigns_occurrence_once")]
         indexes = [
             models.Index(fields=["due_at"], name="campaigns_occurrence_due"),
+            models.Index(fields=["due_at"], name="campaigns_occurrence_open", condition=Q(resolved_at=None)),
             models.Index(fields=["piece", "due_at"], name="campaigns_occurrence_piece"),
         ]
 

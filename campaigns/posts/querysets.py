@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 class PostQuerySet(models.QuerySet["Post"]):
     def visible_to(self, user: User) -> Self:
-        """Headquarters sees every post, a branch those that go to one of its groups."""
+        """Headquarters sees every post, a branch those that go to one of its groups, and people what they wrote
+        themselves: an audience may mean no group for a while."""
         if user.branch_id is None:
             return self
-        return self.filter(Exists(Group.objects.visible_to(user).filter(posts=OuterRef("pk"))))
+        to_its_groups = Exists(Group.objects.visible_to(user).filter(posts=OuterRef("pk")))
+        return self.filter(to_its_groups | Q(created_by=user, audience__isnull=False))
 
     def open(self) -> Self:
         return self.filter(state__in=["active", "paused"])
@@ -35,4 +37,9 @@ class PostQuerySet(models.QuerySet["Post"]):
 class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
     def coming(self, now: datetime) -> Self:
         """What is still to come of posts that run, soonest first."""
-        return self.filter(post__state="active", due_at__gt=now).order_by("due_at", "pk")
+        return self.filter(post__state="active", cancelled_at=None, due_at__gt=now).order_by("due_at", "pk")
+
+    def to_resolve(self, now: datetime) -> Self:
+        """Occurrences of running posts that are due and whose groups are not settled yet."""
+        due = self.filter(resolved_at=None, due_at__lte=now, cancelled_at=None)
+        return due.filter(post__state="active")

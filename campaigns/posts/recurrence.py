@@ -3,15 +3,19 @@
 The rule runs on local time without an offset and each result is put into the zone afterwards, so nine o'clock stays
 nine o'clock across clock changes. A local time that a clock change leaves out moves forward by the gap (RFC 5545,
 3.3.5); one that comes twice means the first. UNTIL without a Z is local, and a plain date holds the whole day.
+
+With slots the rule gives days, and each slot is a time of that day; COUNT then counts days. Days off are looked at
+after the rule: what falls on one is left out, or moves to the next working day, and COUNT has counted it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from heapq import heappop, heappush
+from itertools import groupby, islice
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrule, rrulestr
@@ -39,6 +43,10 @@ MOST_A_DAY = 24
 YEARS = range(2000, 2200)
 # How far ahead the next time is looked for; what comes later than that does not come.
 SEARCHED = timedelta(days=5 * 366)
+MOST_SLOTS = 12
+# No holiday lasts longer; a time that finds no working day within them is left out.
+LONGEST_HOLIDAY = 40
+WORKDAYS = WEEKDAYS[:5]
 
 
 @dataclass(frozen=True)
@@ -50,40 +58,84 @@ class Time:
 
 
 @dataclass(frozen=True)
+class DaysOff:
+    """The days that differ from the usual week: `days` says "off" or "working" for each. `moves` tells what happens to
+    a time on a day off: it goes to the next working day, or is left out."""
+
+    days: Mapping[date, str]
+    moves: bool
+
+    def is_off(self, day: date) -> bool:
+        return self.days.get(day) == "off"
+
+    def is_working(self, day: date) -> bool:
+        kind = self.days.get(day)
+        return kind == "working" or (kind is None and day.weekday() < 5)
+
+    def moved(self, day: date) -> date | None:
+        """The day on which something planned for `day` goes out."""
+        if not self.is_off(day):
+            return day
+        if not self.moves:
+            return None
+        later = (day + timedelta(days=number) for number in range(1, LONGEST_HOLIDAY))
+        return next((each for each in later if self.is_working(each)), None)
+
+
+@dataclass(frozen=True)
 class Recurrence:
     """A rule that was checked. `start` is the first local time it may give."""
 
     rule: str
     start: datetime
     zone: ZoneInfo
+    slots: tuple[time, ...] = ()
+    days_off: DaysOff | None = field(default=None, hash=False)
 
     def times(self, after: datetime) -> Iterator[Time]:
         """The times later than `after`, in order, as far ahead as is searched."""
-        last = after
         local_after = after.astimezone(self.zone).replace(tzinfo=None)
         until = max(local_after, self.start) + self._searched(_parts(self.rule))
-        for local in self._locals(until):
-            at = localize(local, self.zone)
-            # A gap can move a time onto the next one; it is sent once.
-            if at > last:
-                last = at
-                yield Time(local.isoformat(timespec="seconds"), at)
+        locals_ = self._on_working_days(self._locals(until))
+        return in_zone(locals_, self.zone, after)
 
     def _locals(self, until: datetime) -> Iterator[datetime]:
         parts = _parts(self.rule)
         count = int(parts.pop("COUNT")) if "COUNT" in parts else None
         if "UNTIL" in parts:
             until = min(until, _until(parts.pop("UNTIL"), self.zone))
-        start = self.start
+        if self._keeps_working_weekends(parts):
+            parts = {"FREQ": "DAILY"}
+        start, last = self.start, until
+        if self.slots:
+            start = datetime.combine(start, time.min)
+            last = datetime.combine(until, time.max)
         if count is None and parts["FREQ"] in STEPS and "BYSETPOS" not in parts:
             # Steps of one length can be passed by without looking at each, however long ago the start was.
             step = STEPS[parts["FREQ"]] * int(parts.get("INTERVAL", 1))
-            start += step * max(0, (until - self._searched(parts) - start) // step - 1)
+            back = timedelta(days=LONGEST_HOLIDAY) if self.days_off else timedelta()
+            start += step * max(0, (until - self._searched(parts) - back - start) // step - 1)
         # dateutil searches a rule without results to the end of time: every search gets an end.
-        parts["UNTIL"] = f"{until:%Y%m%dT%H%M%S}"
+        parts["UNTIL"] = f"{last:%Y%m%dT%H%M%S}"
         found = rrulestr(";".join(f"{name}={value}" for name, value in parts.items()), dtstart=start)
         assert isinstance(found, rrule)
-        return islice(iter(found), count)
+        given = islice(iter(found), count)
+        if not self.slots:
+            return given
+        each = (datetime.combine(day, slot) for day in given for slot in self.slots)
+        return (local for local in each if self.start <= local <= until)
+
+    def _keeps_working_weekends(self, parts: Mapping[str, str]) -> bool:
+        """Monday to Friday means working days, once days off are kept: a weekend that is worked is one."""
+        return self.days_off is not None and parts == {"FREQ": "WEEKLY", "BYDAY": ",".join(WORKDAYS)}
+
+    def _on_working_days(self, given: Iterator[datetime]) -> Iterator[datetime]:
+        days_off = self.days_off
+        if days_off is None:
+            return given
+        if self._keeps_working_weekends({k: v for k, v in _parts(self.rule).items() if k not in ("COUNT", "UNTIL")}):
+            return (local for local in given if days_off.is_working(local.date()))
+        return _moved(given, days_off)
 
     @staticmethod
     def _searched(parts: dict[str, str]) -> timedelta:
@@ -91,8 +143,33 @@ class Recurrence:
         return timedelta(days=31 * int(parts.get("INTERVAL", 1))) if parts["FREQ"] == "HOURLY" else SEARCHED
 
 
-def recurrence(*, rule: str, start: str, timezone: str) -> Recurrence:
-    """Checks a rule and its first local time ("2026-03-01T09:00"). Raises ValidationError by field."""
+def _moved(given: Iterator[datetime], days_off: DaysOff) -> Iterator[datetime]:
+    """The local times with those on days off moved, in order: a moved one waits until its day has come."""
+    held: list[datetime] = []
+    for local in given:
+        while held and held[0].date() < local.date():
+            yield heappop(held)
+        if (day := days_off.moved(local.date())) is not None:
+            heappush(held, datetime.combine(day, local.time()))
+    while held:
+        yield heappop(held)
+
+
+def in_zone(given: Iterator[datetime], zone: ZoneInfo, after: datetime) -> Iterator[Time]:
+    """Local times, which come day by day, as instants later than `after`."""
+    last = after
+    for _day, locals_ in groupby(given, key=datetime.date):
+        # A gap moves times of its hour behind later ones, or onto them: those are sent once.
+        for at, local in sorted((localize(local, zone), local) for local in locals_):
+            if at > last:
+                last = at
+                yield Time(local.isoformat(timespec="seconds"), at)
+
+
+def recurrence(
+    *, rule: str, start: str, timezone: str, slots: Sequence[str] = (), days_off: DaysOff | None = None
+) -> Recurrence:
+    """Checks a rule, its first local time ("2026-03-01T09:00") and its times of day. Errors come by field."""
     errors: dict[str, ValidationError] = {}
     zone = local_start = None
     try:
@@ -100,19 +177,29 @@ def recurrence(*, rule: str, start: str, timezone: str) -> Recurrence:
     except ValidationError as error:
         errors["timezone"] = error
     try:
-        local_start = _local(start)
+        local_start = local_time(start)
     except ValueError:
         errors["start"] = ValidationError(
             _("Give the first time on the local clock, without an offset, like 2026-03-01T09:00."), code="invalid"
         )
+    clocks: tuple[time, ...] = ()
+    try:
+        clocks = slots_read(slots)
+    except ValidationError as error:
+        errors["slots"] = error
     cleaned = rule.strip().upper().removeprefix("RRULE:").rstrip(";")
     try:
         parts = _checked_parts(cleaned)
+        if slots and (parts["FREQ"] == "HOURLY" or parts.keys() & {"BYHOUR", "BYMINUTE"}):
+            raise ValidationError(
+                _("Times of day go with days: leave hours and minutes out of the recurrence."), code="invalid"
+            )
     except ValidationError as error:
         errors["rrule"] = error
     if errors or zone is None or local_start is None:
         raise ValidationError(errors)
-    made = Recurrence(";".join(f"{name}={value}" for name, value in parts.items()), local_start, zone)
+    kept = ";".join(f"{name}={value}" for name, value in parts.items())
+    made = Recurrence(kept, local_start, zone, clocks, days_off)
     try:
         first = list(islice(made.times(localize(local_start, zone) - timedelta(seconds=1)), 200))
     except ValueError:
@@ -124,6 +211,20 @@ def recurrence(*, rule: str, start: str, timezone: str) -> Recurrence:
     return made
 
 
+def slots_read(slots: Sequence[object]) -> tuple[time, ...]:
+    """Times of day ("09:00") in order, each once. Raises ValidationError."""
+    if len(slots) > MOST_SLOTS:
+        raise ValidationError(_("Choose at most %(most)d times of day.") % {"most": MOST_SLOTS}, code="invalid")
+    found: set[time] = set()
+    for slot in slots:
+        if not isinstance(slot, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", slot):
+            raise ValidationError(
+                _("“%(slot)s” is no time of day. Write it like 09:00.") % {"slot": str(slot)[:20]}, code="invalid"
+            )
+        found.add(time.fromisoformat(slot))
+    return tuple(sorted(found))
+
+
 def localize(local: datetime, zone: ZoneInfo) -> datetime:
     """The instant of a local time, in UTC: the first of two; moved forward by the gap where there is none.
 
@@ -132,7 +233,8 @@ def localize(local: datetime, zone: ZoneInfo) -> datetime:
     return local.replace(tzinfo=zone, fold=0).astimezone(UTC)
 
 
-def _local(text: str) -> datetime:
+def local_time(text: str) -> datetime:
+    """A time on the local clock, as it is written. Raises ValueError."""
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", text):
         raise ValueError(text)
     local = datetime.fromisoformat(text)

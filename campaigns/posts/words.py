@@ -14,10 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from campaigns.posts.models import Post
-from campaigns.posts.recurrence import WEEKDAYS
-from campaigns.posts.services import Schedule
+from campaigns.posts.recurrence import WEEKDAYS, WORKDAYS
+from campaigns.posts.schedules import Schedule
 
-WORKDAYS = WEEKDAYS[:5]
 # For the 29th to the 31st: that day, or the last one of a shorter month.
 LAST_DAYS = {day: ",".join(str(number) for number in range(28, day + 1)) for day in (29, 30, 31)}
 

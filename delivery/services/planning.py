@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -86,15 +86,39 @@ def deliveries_plan(*, message: Message, rows: Iterable[NewDelivery]) -> None:
     )
 
 
-def deliveries_reword(*, post_id: int, message: Message) -> int:
-    """Gives what is planned for a post another message. What is on its way keeps the old one."""
-    return Delivery.objects.filter(post_id=post_id, state=State.PLANNED).update(message=message)
+def deliveries_reword(*, post_id: int, message: Message, but: Collection[int] = ()) -> int:
+    """Gives what is planned for a post another message, but for the occurrences `but`. What is on its way keeps the
+    old one."""
+    planned = Delivery.objects.filter(post_id=post_id, state=State.PLANNED)
+    return planned.exclude(occurrence_id__in=list(but)).update(message=message)
 
 
-def deliveries_drop(*, post_id: int, after: datetime) -> None:
-    """Forgets what was planned for later than `after`, also what a pause had cancelled; nobody has seen it."""
-    unseen = Q(state=State.PLANNED) | Q(state=State.CANCELLED, error_code="paused")
+def deliveries_drop(*, post_id: int, after: datetime, but: Collection[int] = ()) -> None:
+    """Forgets what was planned for later than `after`, also what a pause had cancelled; nobody has seen it. What is
+    planned for the occurrences `but` stays."""
+    unseen = Q(state=State.PLANNED) & ~Q(occurrence_id__in=list(but)) | Q(state=State.CANCELLED, error_code="paused")
     Delivery.objects.filter(unseen, post_id=post_id, attempts=0, due_at__gt=after).delete()
+
+
+def deliveries_forget(*, post_id: int, group_ids: Collection[int], after: datetime) -> None:
+    """Forgets what was planned for groups that do not get a post any more."""
+    planned = Delivery.objects.filter(post_id=post_id, state=State.PLANNED, attempts=0, due_at__gt=after)
+    ids = list(group_ids)
+    for start in range(0, len(ids), 500):
+        planned.filter(group_id__in=ids[start : start + 500]).delete()
+
+
+def deliveries_leave_out(*, occurrence_id: int, code: str, now: datetime, but: Collection[int] = ()) -> list[int]:
+    """Skips what is planned for one occurrence, but for the groups `but`; returns the ids. The caller sends `settled`
+    after the commit."""
+    kept = set(but)
+    planned = Delivery.objects.filter(occurrence_id=occurrence_id, state=State.PLANNED)
+    ids = [pk for pk, group in planned.values_list("pk", "group_id") if group not in kept]
+    for start in range(0, len(ids), 500):
+        planned.filter(pk__in=ids[start : start + 500]).update(
+            state=State.SKIPPED, error_code=code, error="", settled_at=now
+        )
+    return ids
 
 
 def deliveries_cancel(*, post_id: int, code: str, now: datetime) -> int:
@@ -119,6 +143,7 @@ def delivery_send_now(*, delivery: Delivery, now: datetime) -> bool:
         late_until=now + ORDERED_BY_HAND,
         error_code="",
         settled_at=None,
+        by_hand=True,
     )
 
 
