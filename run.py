@@ -446,7 +446,7 @@ def run_tests(arguments: list[str]) -> None:
     variables.pop("DATABASE_URL", None)
     progress.say("Suite on PostgreSQL")
     # What a browser shows does not depend on the database, and takes half the time of everything.
-    wrapped = [str(PYTHON), "-m", "tests.plugins.postgres", *suite, "-m", "not browser"]
+    wrapped = [str(PYTHON), "-m", "tests.plugins.postgres", *suite, "-m", "not browser and not once"]
     code = subprocess.run(wrapped, cwd=BASE, env=variables, preexec_fn=BOUND).returncode
     if code == NO_POSTGRES and os.environ.get("CI") != "true":
         progress.say("SKIPPED: suite on PostgreSQL")

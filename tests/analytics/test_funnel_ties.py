@@ -10,6 +10,8 @@ import pytest
 from analytics.queries.funnel import FunnelQuery
 from tests.analytics.worlds import World
 
+pytestmark = pytest.mark.once
+
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 
 

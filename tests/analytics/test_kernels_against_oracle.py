@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from analytics import kernels
 from tests.analytics import oracle
 
+pytestmark = pytest.mark.once
+
 MODES = {"ordered": kernels.ORDERED, "strict": kernels.STRICT, "unordered": kernels.UNORDERED}
 many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -11,6 +11,8 @@ import pytest
 from community_ops.lib import http
 from tests.campaigns.recorder import recording
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def receiver(settings):

@@ -11,6 +11,8 @@ from django.core.management import get_commands, load_command_class
 
 from tests.plugins.environment import BASE_DIR
 
+pytestmark = pytest.mark.once
+
 README = (BASE_DIR / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [BASE_DIR / "README.md", BASE_DIR / "CHANGELOG.md", *sorted((BASE_DIR / "docs").rglob("*.md"))]
 

@@ -16,6 +16,8 @@ from groups.rules.content import starting_content
 from groups.rules.detection import Message, ParamsError, RuleSpec, compiled_from, params_check
 from tests.builders import NOW
 
+pytestmark = pytest.mark.once
+
 DATA = Path(__file__).parents[1] / "data" / "rules"
 
 

@@ -9,6 +9,8 @@ from django.core.management import CommandError, call_command
 
 from community_ops.lib import translations
 
+pytestmark = pytest.mark.once
+
 APPS = ["groups", "community_ops"]
 
 

@@ -15,6 +15,8 @@ import run
 from tests.conftest import wait_until
 from tests.plugins.environment import BASE_DIR
 
+pytestmark = pytest.mark.once
+
 
 def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "run.py", *arguments]

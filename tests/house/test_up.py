@@ -22,7 +22,7 @@ from community_ops.embedded.valkey import free_port
 from tests.conftest import wait_until
 from tests.plugins.environment import BASE_DIR
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.once]
 
 
 @dataclass
