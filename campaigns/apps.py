@@ -12,6 +12,7 @@ class CampaignsConfig(AppConfig):
         from campaigns.content import bulk as content_bulk
         from campaigns.content import words as content_words
         from campaigns.content.variables import fill_for_group
+        from campaigns.deliveries import bulk as deliveries_bulk
         from campaigns.orders.importer import OrdersImporter
         from delivery import registry
         from members.imports.importers import register
@@ -23,4 +24,5 @@ class CampaignsConfig(AppConfig):
         words.register()
         content_words.register()
         content_bulk.register()
+        deliveries_bulk.register_actions()
         treat("campaigns.order", Treatment(_("orders"), Fate.STAYS, blank={"order_id": ""}))

@@ -23,6 +23,7 @@ def register() -> None:
             "delivery.send": _("Delivery sent by hand"),
             "delivery.mark_sent": _("Delivery marked as sent"),
             "delivery.skip": _("Delivery skipped"),
+            "delivery.undecided": _("Decision about a delivery taken back"),
         }
     )
     labels(

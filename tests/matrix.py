@@ -318,6 +318,8 @@ ROUTES: dict[str, Route] = {
     "campaigns:piece_restore": act(done(302, elsewhere=404), pk="piece"),
     "campaigns:deliveries": page(SEEN_BY_ALL),
     "campaigns:delivery": page(SEEN_IN_BRANCH, pk="delivery"),
+    "campaigns:delivery_decide": act(done(302, elsewhere=404), pk="delivery"),
+    "campaigns:delivery_undo": act(done(302)),
     "campaigns:delivery_send": act(done(302, elsewhere=404), pk="delivery"),
     "campaigns:delivery_sent": act(done(302, elsewhere=404), pk="delivery"),
     "campaigns:delivery_skip": act(done(302, elsewhere=404), pk="delivery"),

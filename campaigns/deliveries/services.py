@@ -1,7 +1,8 @@
-"""What a person decides about a single delivery."""
+"""What a person decides about deliveries."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from uuid import uuid4
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import audit_record
 from accounts.models import User
-from delivery.models import Delivery, Missed
+from delivery.models import Delivery, Missed, State
 from delivery.services import (
     ORDERED_BY_HAND,
     Content,
@@ -22,6 +23,7 @@ from delivery.services import (
     delivery_skip,
     message_create,
 )
+from delivery.services.restoring import Standing, delivery_restore, delivery_standing
 from delivery.tasks import enqueue
 from groups.channel import channel_kind
 from groups.models import Group
@@ -38,24 +40,59 @@ DECISIONS = {
     Decision.MARK_SENT: delivery_mark_sent,
     Decision.SKIP: delivery_skip,
 }
+# The state that a decision gives a delivery.
+BECOMES = {Decision.SEND: State.QUEUED, Decision.MARK_SENT: State.SENT, Decision.SKIP: State.SKIPPED}
 # What may be decided in which state.
-OFFERED = {
+OFFERED: dict[str, list[Decision]] = {
     "waiting_for_owner": [Decision.SEND, Decision.MARK_SENT, Decision.SKIP],
-    "unknown": [Decision.SEND, Decision.MARK_SENT, Decision.SKIP],
+    "unknown": [Decision.MARK_SENT, Decision.SEND, Decision.SKIP],
     "failed": [Decision.SEND, Decision.MARK_SENT, Decision.SKIP],
     "skipped": [Decision.SEND],
     "planned": [Decision.SKIP],
 }
 
 
-def delivery_decide(*, by: User, now: datetime, delivery: Delivery, decision: Decision) -> bool:
-    """Carries a decision out. False when the delivery has moved on meanwhile and nothing was changed."""
+@dataclass(frozen=True)
+class Decided:
+    """A decision that was carried out, and how the delivery stood before it."""
+
+    pk: int
+    decision: Decision
+    before: Standing
+
+
+def states_for(decision: Decision) -> list[str]:
+    """The states in which this may be decided."""
+    return [state for state, decisions in OFFERED.items() if decision in decisions]
+
+
+def delivery_decide(
+    *, by: User, now: datetime, delivery: Delivery, decision: Decision, seen: str = ""
+) -> Decided | None:
+    """Carries a decision out. None when the delivery has moved on meanwhile and nothing was changed.
+
+    `seen` is the state that the person had before their eyes: of two people who decide at once the second, who saw a
+    state that is over, changes nothing.
+    """
     with transaction.atomic():
-        done = DECISIONS[decision](delivery=delivery, now=now)
+        current = Delivery.objects.select_for_update().filter(pk=delivery.pk).first()
+        if current is None or (seen and current.state != seen):
+            return None
+        if not DECISIONS[decision](delivery=current, now=now):
+            return None
+        audit_record(by=by, action=f"delivery.{decision.name.lower()}", subject=delivery)
+        if decision == Decision.SEND:
+            transaction.on_commit(partial(enqueue, [delivery.pk]))
+    return Decided(delivery.pk, decision, delivery_standing(current))
+
+
+def delivery_undecide(*, by: User, decided: Decided) -> bool:
+    """Takes a decision back. False when something has followed from it: the message has left, or somebody decided
+    anew."""
+    with transaction.atomic():
+        done = delivery_restore(pk=decided.pk, standing=decided.before, decided=BECOMES[decided.decision])
         if done:
-            audit_record(by=by, action=f"delivery.{decision.name.lower()}", subject=delivery)
-            if decision == Decision.SEND:
-                transaction.on_commit(partial(enqueue, [delivery.pk]))
+            audit_record(by=by, action="delivery.undecided", subject=Delivery.objects.get(pk=decided.pk))
     return done
 
 

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import StaffRequest, staff_required, writer_required
 from accounts.models import User
-from campaigns.deliveries.views import delivery_listing
+from campaigns.deliveries.lists import delivery_listing
 from campaigns.posts.forms import PostForm, ScheduleForm
 from campaigns.posts.models import Post, PostState
 from campaigns.posts.selectors import deliveries_visible_to

@@ -82,6 +82,7 @@ class Filter(Generic[Row]):
     """A choice that narrows the list; its name is its key in the address.
 
     `unset` is read while nothing is chosen, where that is not simply the label. `more` keeps it behind "More filters".
+    With `is_day` any day may be chosen instead of one of the choices.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Filter(Generic[Row]):
     apply: Callable[[QuerySet[Row], str], QuerySet[Row]]
     unset: Text = ""
     more: bool = False
+    is_day: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class FilterState:
     value: str
     unset: Text
     more: bool = False
+    is_day: bool = False
 
 
 @dataclass(frozen=True)
@@ -281,9 +284,20 @@ class Listing(Generic[Row]):
 def _state(item: Filter[Any], request: HttpRequest) -> FilterState:
     options = [(str(value), label) for value, label in item.choices if str(value)]
     asked = request.GET.get(item.name, "")
-    return FilterState(
-        item.name, item.label, options, asked if asked in dict(options) else "", item.unset or item.label, item.more
-    )
+    known = day_of(asked) is not None if item.is_day else asked in dict(options)
+    value = asked if known else ""
+    return FilterState(item.name, item.label, options, value, item.unset or item.label, item.more, item.is_day)
+
+
+def day_of(asked: str) -> date | None:
+    """The day that an address names as 2026-03-02; nothing for anything else."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", asked, re.ASCII):
+        return None
+    try:
+        found = date.fromisoformat(asked)
+    except ValueError:
+        return None
+    return found if 1971 <= found.year <= 2999 else None
 
 
 def safe_text(value: str) -> str:

@@ -181,7 +181,7 @@ def test_lists_take_the_same_queries_whatever_they_hold(cast: Cast, django_asser
     lin = signed_in(cast.lin)
 
     for path, most in [
-        ("/deliveries/?state=planned", 6),
+        ("/deliveries/?state=planned", 10),
         (f"/groups/{group.pk}/sent/", 5),
         (f"/groups/{group.pk}/posted/", 4),
     ]:

@@ -1,0 +1,71 @@
+"""Two who decide about one delivery at the same instant: one of them wins. Only a database with real row locks can
+tell; SQLite lets one write at a time anyway, where the second waits."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from accounts.models import AuditEntry
+from campaigns.deliveries.services import Decision, delivery_decide, delivery_undecide
+from delivery.models import Delivery
+from delivery.services import dispatch
+from tests.base import make_cast
+from tests.builders import NOW, make_group
+from tests.campaigns.test_deliveries_desk import make_deliveries
+from tests.groups.test_rule_races import at_once
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="row locks need PostgreSQL"),
+]
+ROUNDS = 12
+
+
+def made(**fields):
+    cast = make_cast()
+    make_deliveries(make_group(branch=cast.hangzhou), ROUNDS, **fields)
+    return cast, list(Delivery.objects.order_by("pk"))
+
+
+def test_of_two_people_who_decide_at_once_one_wins():
+    cast, rows = made(state="failed", error_code="internal", settled_at=NOW)
+    for row in rows:
+        skipped, sent = at_once(
+            lambda row=row: delivery_decide(by=cast.mei, now=NOW, delivery=row, decision=Decision.SKIP, seen="failed"),
+            lambda row=row: delivery_decide(by=cast.lin, now=NOW, delivery=row, decision=Decision.SEND, seen="failed"),
+        )
+        assert [bool(skipped), bool(sent)].count(True) == 1, (skipped, sent)
+        row.refresh_from_db()
+        assert row.state == ("skipped" if skipped else "queued")
+    assert AuditEntry.objects.filter(subject_type="delivery.delivery").count() == ROUNDS
+
+
+def test_a_skip_and_the_dispatcher_never_both_get_a_delivery():
+    cast, rows = made(state="planned", due=NOW - timedelta(seconds=1))
+    for row in rows:
+        skipped, dispatched = at_once(
+            lambda row=row: delivery_decide(by=cast.mei, now=NOW, delivery=row, decision=Decision.SKIP),
+            lambda: dispatch(now=NOW, clock=NOW).queued,
+        )
+        row.refresh_from_db()
+        assert (row.state == "skipped") == bool(skipped)
+        assert (row.pk in dispatched) <= (row.state == "queued")
+        dispatch(now=NOW, clock=NOW)
+        row.refresh_from_db()
+        assert row.state == ("skipped" if skipped else "queued")
+
+
+def test_taking_back_and_deciding_anew_never_both_hold():
+    cast, rows = made(state="failed", error_code="internal", settled_at=NOW)
+    for row in rows:
+        decided = delivery_decide(by=cast.mei, now=NOW, delivery=row, decision=Decision.SKIP)
+        back, sent = at_once(
+            lambda decided=decided: delivery_undecide(by=cast.mei, decided=decided),
+            lambda row=row: delivery_decide(by=cast.lin, now=NOW, delivery=row, decision=Decision.SEND, seen="skipped"),
+        )
+        assert [bool(back), bool(sent)].count(True) == 1, (back, sent)
+        row.refresh_from_db()
+        assert row.state == ("failed" if back else "queued")
