@@ -56,7 +56,8 @@ def make_deliveries(group, count=1, *, due=NOW - timedelta(minutes=5), **fields)
 
 
 def undo_of(response) -> str:
-    return next(note.extra_tags for note in response.context["messages"]).split(":", 1)[1].split(" ")[0]
+    tags: str = next(note.extra_tags for note in response.context["messages"])
+    return tags.split(":", 1)[1].split(" ")[0]
 
 
 def test_failures_of_one_cause_are_said_once_and_lead_to_their_list(cast: Cast):
