@@ -22,12 +22,16 @@ MOST_A_DAY = 200
 @dataclass(frozen=True)
 class SendingPolicy:
     """What holds for every group that decides nothing else. A quota of 0 is none; equal hours are no quiet hours.
-    Two posts within `apart_minutes` are shown as a conflict."""
+    Two posts within `apart_minutes` are shown as a conflict.
+
+    Nothing is limited until an administrator says so: a post that another system plans must not stay unsent for a rule
+    that nobody made.
+    """
 
     KEY: ClassVar[str] = "sending"
-    daily_quota: int = 8
-    quiet_from: str = "22:30"
-    quiet_until: str = "07:00"
+    daily_quota: int = 0
+    quiet_from: str = "00:00"
+    quiet_until: str = "00:00"
     apart_minutes: int = 15
 
 

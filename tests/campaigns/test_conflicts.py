@@ -23,7 +23,9 @@ WEEK = timedelta(days=7)
 
 
 @pytest.fixture(autouse=True)
-def _monday():
+def _limits(cast: Cast):
+    """A Monday, with the limits that an administrator has set."""
+    policy_save(by=cast.lin, now=NOW, values=SendingPolicy(daily_quota=8, quiet_from="22:30", quiet_until="07:00"))
     with time_machine.travel(NOW, tick=False):
         yield
 
@@ -128,3 +130,10 @@ def test_what_is_left_today_is_what_was_not_used_up(cast: Cast):
     GroupSending.objects.create(group=free, daily_quota=0)
 
     assert quota_left([group.pk, free.pk], NOW) == {group.pk: 5, free.pk: None}
+
+
+def test_nothing_is_limited_until_an_administrator_says_so():
+    of_all = SendingPolicy()
+
+    assert of_all.daily_quota == 0
+    assert of_all.quiet_from == of_all.quiet_until
