@@ -14,6 +14,8 @@ class CampaignsConfig(AppConfig):
         from campaigns.content.variables import fill_for_group
         from campaigns.deliveries import bulk as deliveries_bulk
         from campaigns.orders.importer import OrdersImporter
+        from campaigns.playbooks import kinds as playbook_kinds
+        from campaigns.playbooks import words as playbook_words
         from delivery import registry
         from members.imports.importers import register
         from members.privacy.treatments import Fate, Treatment, treat
@@ -25,4 +27,6 @@ class CampaignsConfig(AppConfig):
         content_words.register()
         content_bulk.register()
         deliveries_bulk.register_actions()
+        playbook_words.register()
+        playbook_kinds.register_kinds()
         treat("campaigns.order", Treatment(_("orders"), Fate.STAYS, blank={"order_id": ""}))

@@ -2,6 +2,15 @@ from __future__ import annotations
 
 from campaigns.content.models import ContentTag, DrawOrder, Level, Piece, PieceKind, PieceState, Series, SeriesPiece
 from campaigns.orders.models import Order
+from campaigns.playbooks.models import (
+    Playbook,
+    PlaybookOff,
+    PlaybookRun,
+    PlaybookState,
+    PlaybookStep,
+    PlaybookVersion,
+    StepRun,
+)
 from campaigns.posts.models import (
     DayKind,
     GroupSending,
@@ -27,6 +36,12 @@ __all__ = [
     "Piece",
     "PieceKind",
     "PieceState",
+    "Playbook",
+    "PlaybookOff",
+    "PlaybookRun",
+    "PlaybookState",
+    "PlaybookStep",
+    "PlaybookVersion",
     "Post",
     "PostGroup",
     "PostState",
@@ -35,4 +50,5 @@ __all__ = [
     "Series",
     "SeriesPiece",
     "SpecialDay",
+    "StepRun",
 ]

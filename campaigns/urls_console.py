@@ -6,6 +6,7 @@ from campaigns import channel, search, today
 from campaigns.content.urls import urlpatterns as content
 from campaigns.deliveries import views as deliveries
 from campaigns.orders.views import member_orders
+from campaigns.playbooks.urls import urlpatterns as playbooks
 from campaigns.posts import views as posts
 
 app_name = "campaigns"
@@ -23,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("posts/<int:pk>/resume/", posts.post_continue, name="post_resume"),
     path("posts/<int:pk>/stop/", posts.post_end, name="post_stop"),
     *content,
+    *playbooks,
     path("deliveries/", deliveries.delivery_list, name="deliveries"),
     path("deliveries/undo/", deliveries.delivery_undo, name="delivery_undo"),
     path("deliveries/<int:pk>/", deliveries.delivery_detail, name="delivery"),

@@ -34,6 +34,7 @@ from members.work.notes import task_write
 from tests.base import Cast, make_cast
 from tests.builders import make_group, make_member, make_rules
 from tests.campaigns.content.things import content_things
+from tests.campaigns.playbook_things import playbook_things
 from tests.matrix import ROUTES, WHO, Route
 from tests.members.conduct import conduct_things
 from tests.members.entry import entry_things
@@ -133,6 +134,7 @@ def make_world(cast: Cast) -> World:
     world.objects |= people_things(by=cast.mei, admin=cast.lin, group=group, member=member, now=now)
     world.objects |= entry_things(by=cast.mei, group=group, member=member, now=now)
     world.objects |= content_things(by=cast.mei, group=group, now=now)
+    world.objects |= playbook_things(by=cast.mei, member=member, now=now)
     for who, user in world.people.items():
         scopes = [scope for scope in Scope.values if user.may_write or scope.endswith(":read")]
         token, world.objects[f"{who}_token"] = token_issue(by=None, user=user, scopes=scopes)

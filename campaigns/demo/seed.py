@@ -22,6 +22,7 @@ from campaigns.demo.conduct import conduct_write
 from campaigns.demo.entry import entry_write
 from campaigns.demo.health import caretakers_write, told
 from campaigns.demo.people import people_write
+from campaigns.demo.playbooks import playbooks_write
 from campaigns.demo.positioning import positioning_write
 from campaigns.demo.posts import posts_write
 from campaigns.demo.rules import rules_write
@@ -94,6 +95,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
         positioning_write(staff=staff, groups=groups, now=now)
         seeds_write(staff=staff, now=now)
         entry_write(staff=staff, groups=groups, now=now)
+        playbooks_write(staff=staff, groups=groups, now=now)
         conduct_write(staff=staff, groups=groups, now=now)
         rules_write(lin=staff["lin"], branch=branches["hangzhou"], now=now)
         people_write(staff=staff, now=now)

@@ -4,8 +4,8 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from community_ops.lib.checked_yaml import LARGEST
 from community_ops.lib.forms import MarkedForm
-from groups.presets.reading import LARGEST
 
 
 class PresetForm(MarkedForm):

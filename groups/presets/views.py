@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import StaffRequest, role_required
 from accounts.models import Role
+from community_ops.lib.differences import difference
 from community_ops.lib.toasts import toast, warn
 from groups.models import Group, GroupPlan, Motivation, PresetEdit
 from groups.presets.forms import PresetForm
@@ -66,7 +66,7 @@ def preset(request: StaffRequest, motivation: str) -> HttpResponse:
             problems = error.errors
         except StalePreset as error:
             # What was typed stays. Sent again, it is meant: the form now knows the other change.
-            context["others_change"] = _difference(error.text, typed)
+            context["others_change"] = difference(error.text, typed)
             status, version = 409, error.version
         else:
             toast(request, _("The preset is saved. Groups that open from now on take it over."))
@@ -82,7 +82,7 @@ def preset(request: StaffRequest, motivation: str) -> HttpResponse:
         "form": form,
         "problems": problems,
         "is_changed": text != shipped_text(motivation),
-        "difference": _difference(shipped_text(motivation), text),
+        "difference": difference(shipped_text(motivation), text),
         "edit": PresetEdit.objects.filter(motivation=motivation).select_related("changed_by").first(),
     }
     return render(request, "console/groups/preset.html", context, status=status)
@@ -118,12 +118,6 @@ def preset_back(request: StaffRequest, motivation: str) -> HttpResponse:
 def _known(motivation: str) -> None:
     if motivation not in Motivation.values:
         raise Http404
-
-
-def _difference(before: str, after: str) -> list[tuple[str, str]]:
-    """The lines that differ, with some around them: ("+", line), ("-", line), (" ", line), ("@", place)."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
-    return [(line[0], line[1:] if line[0] != "@" else "…") for line in lines if not line.startswith(("+++", "---"))]
 
 
 def _headquarters(request: StaffRequest) -> None:

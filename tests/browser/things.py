@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Branch, User
 from accounts.services import token_issue
-from campaigns.models import Post
+from campaigns.models import PlaybookRun, Post
 from delivery.models import Delivery, State
 from groups.models import BulkRun, Duty, Group, RuleSet
 from groups.rules.services import draft_open
@@ -72,6 +72,7 @@ def tell() -> None:
     }
     things |= _entry_things(group)
     things |= _people_things(mei)
+    things |= _playbook_things(mei)
     things |= {"import": waiting.pk, "import_done": running.pk}
     violation = Violation.objects.filter(group__branch=mei.branch).earliest("pk")
     reader = Membership.objects.select_related("group").filter(group=violation.group, member=violation.member).get()
@@ -105,6 +106,12 @@ def _people_things(mei: User) -> dict[str, int]:
         "segment": Segment.objects.filter(branch=mei.branch).earliest("pk").pk,
         "member_field": FieldDefinition.objects.earliest("pk").pk,
     }
+
+
+def _playbook_things(mei: User) -> dict[str, int]:
+    """A playbook of Mei's branch and a run of it that is under way."""
+    run = PlaybookRun.objects.running().filter(playbook__branch=mei.branch).earliest("pk")
+    return {"playbook": run.playbook_id, "playbook_run": run.pk}
 
 
 def _upload(by: User, group: Group) -> ImportRun:

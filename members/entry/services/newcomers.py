@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -71,41 +71,49 @@ def welcome_words(*, plan: EntryPlan, memberships: Sequence[Membership]) -> str:
     return filled(text, values)
 
 
-def newcomers_note(*, now: datetime) -> int:
-    """Writes down who joined in the last hours in the groups that welcome or onboard; returns how many are new.
-
-    A second `joined` event without a departure between is the same joining, told by another system. Tasks for staff are
-    made for whom the group onboards.
-    """
-    plans = EntryPlan.objects.filter(Q(welcomes=True) | Q(onboards=True), group__state=GroupState.ACTIVE)
-    by_group = {plan.group_id: plan for plan in plans.select_related("group__branch")}
+def joined_lately(*, group_ids: Collection[int], now: datetime) -> list[tuple[Membership, datetime]]:
+    """Who joined these groups in the last hours and is there, each with the newest of their joinings; what lies
+    further back is history that was imported, or a night without a worker."""
     joined = Event.objects.filter(kind__slug=BuiltInKind.JOINED, at__gt=now - FRESH, at__lte=now)
-    # The newest of several joinings of one member is the one that counts.
     fresh = {
         (member_id, group_id): at
         for member_id, group_id, at in joined.order_by("at").values_list("member_id", "group_id", "at")
-        if group_id in by_group
+        if group_id in group_ids
     }
     if not fresh:
-        return 0
+        return []
     found = Membership.objects.present().filter(
-        group_id__in=list(by_group), member_id__in=[member_id for member_id, _group in fresh]
+        group_id__in=list(group_ids), member_id__in=[member_id for member_id, _group in fresh]
     )
     memberships = {(row.member_id, row.group_id): row for row in found.select_related("member")}
+    return [(memberships[pair], at) for pair, at in fresh.items() if pair in memberships]
+
+
+def is_another_joining(membership: Membership, before: datetime | None, at: datetime) -> bool:
+    """Whether the joining at `at` is another than the one at `before`: a second event without a departure between is
+    the same joining, told by another system."""
+    left = membership.left_at
+    return before is None or (left is not None and before < left < at)
+
+
+def newcomers_note(*, now: datetime) -> int:
+    """Writes down who joined in the last hours in the groups that welcome or onboard; returns how many are new. Tasks
+    for staff are made for whom the group onboards."""
+    plans = EntryPlan.objects.filter(Q(welcomes=True) | Q(onboards=True), group__state=GroupState.ACTIVE)
+    by_group = {plan.group_id: plan for plan in plans.select_related("group__branch")}
+    fresh = joined_lately(group_ids=by_group.keys(), now=now)
+    if not fresh:
+        return 0
     last: dict[int, Newcomer] = {}
-    for newcomer in Newcomer.objects.filter(membership_id__in=[row.pk for row in memberships.values()]).order_by(
-        "number"
-    ):
+    known = Newcomer.objects.filter(membership_id__in=[membership.pk for membership, _at in fresh])
+    for newcomer in known.order_by("number"):
         last[newcomer.membership_id] = newcomer
     drafts = []
-    for pair, at in fresh.items():
-        membership = memberships.get(pair)
-        if membership is None:
-            continue
-        before, left = last.get(membership.pk), membership.left_at
-        if before is None or (left is not None and before.joined_at < left < at):
+    for membership, at in fresh:
+        before = last.get(membership.pk)
+        if is_another_joining(membership, before.joined_at if before else None, at):
             number = before.number + 1 if before else 1
-            drafts.append(Newcomer(membership=membership, group_id=pair[1], number=number, joined_at=at))
+            drafts.append(Newcomer(membership=membership, group_id=membership.group_id, number=number, joined_at=at))
     with transaction.atomic():
         Newcomer.objects.bulk_create(drafts, ignore_conflicts=True, batch_size=500)
         _tasks_make(by_group, now)
