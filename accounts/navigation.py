@@ -91,7 +91,7 @@ MENU = (
         (
             Place("campaigns:posts", _("Posts"), "calendar-event", "p"),
             Place("campaigns:pieces", _("Content"), "file-text", "l"),
-            Place("campaigns:playbooks", _("Playbooks"), "list-check", "l"),
+            Place("campaigns:playbooks", _("Playbooks"), "list-check", "y"),
             Place("campaigns:deliveries", _("Deliveries"), "send", "d"),
         ),
     ),

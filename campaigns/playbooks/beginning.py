@@ -70,7 +70,7 @@ def _joinings(playbook: Playbook, now: datetime) -> list[Begin]:
     drafts = []
     for membership, at in fresh:
         number, before = last[membership.pk]
-        if is_another_joining(membership, before, at):
+        if is_another_joining(membership=membership, before=before, at=at):
             key = f"member:{membership.pk}:{number + 1}"
             drafts.append(Begin(key, groups[membership.group_id], timezone.localdate(at), at, membership))
     return drafts

@@ -89,7 +89,7 @@ def joined_lately(*, group_ids: Collection[int], now: datetime) -> list[tuple[Me
     return [(memberships[pair], at) for pair, at in fresh.items() if pair in memberships]
 
 
-def is_another_joining(membership: Membership, before: datetime | None, at: datetime) -> bool:
+def is_another_joining(*, membership: Membership, before: datetime | None, at: datetime) -> bool:
     """Whether the joining at `at` is another than the one at `before`: a second event without a departure between is
     the same joining, told by another system."""
     left = membership.left_at
@@ -111,7 +111,7 @@ def newcomers_note(*, now: datetime) -> int:
     drafts = []
     for membership, at in fresh:
         before = last.get(membership.pk)
-        if is_another_joining(membership, before.joined_at if before else None, at):
+        if is_another_joining(membership=membership, before=before.joined_at if before else None, at=at):
             number = before.number + 1 if before else 1
             drafts.append(Newcomer(membership=membership, group_id=membership.group_id, number=number, joined_at=at))
     with transaction.atomic():
