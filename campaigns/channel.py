@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import StaffRequest, staff_required, writer_required
+from accounts.access import StaffRequest, next_address, staff_required, writer_required
 from campaigns.deliveries.services import delivery_test
 from community_ops.lib.forms import MarkedForm, add_errors
 from community_ops.lib.toasts import toast
@@ -99,7 +99,7 @@ def channel_enable(request: StaffRequest, pk: int) -> HttpResponse:
     group = _permitted(request, pk)
     if group_enable_channel(by=request.user, group=group):
         toast(request, _("The channel is switched on again."))
-    return redirect("campaigns:group_channel", group.pk)
+    return redirect(next_address(request, reverse("campaigns:group_channel", args=[group.pk])))
 
 
 @require_POST

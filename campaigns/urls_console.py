@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import channel, search, today
+from campaigns import channel, search
 from campaigns.content.urls import urlpatterns as content
 from campaigns.deliveries import views as deliveries
 from campaigns.orders.views import member_orders
 from campaigns.playbooks.urls import urlpatterns as playbooks
 from campaigns.posts import views as posts
+from campaigns.today import views as today
 
 app_name = "campaigns"
 urlpatterns: list[URLPattern | URLResolver] = [

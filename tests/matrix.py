@@ -359,6 +359,7 @@ ROUTES: dict[str, Route] = {
     "analytics:people": page(SEEN_BY_ALL),
     "analytics:group_options": part(SEEN_BY_ALL),
     "analytics:health": page(SEEN_BY_ALL),
+    "analytics:interactions_today": part(SEEN_BY_ALL),
     "analytics:group_health": page(SEEN_IN_BRANCH, pk="group"),
     "analytics:group_health_card": part(SEEN_IN_BRANCH, pk="group"),
     "analytics:group_merge": page(WRITERS_IN_BRANCH, done(200, elsewhere=404), pk="group"),

@@ -6,6 +6,7 @@ from analytics.health import views
 
 urlpatterns = [
     path("reports/health/", views.health, name="health"),
+    path("today/interactions/", views.interactions_today, name="interactions_today"),
     path("reports/branches/", views.branches, name="branches"),
     path("reports/branches/<int:pk>/people/", views.branch_people, name="branch_people"),
     path("settings/health/", views.health_policy, name="health_policy"),

@@ -41,6 +41,7 @@ from analytics.health.selectors import (
     stage_counts,
     voices_of,
 )
+from analytics.health.today import reached_today
 from analytics.health.warnings import CLOSED, warning_settle
 from analytics.pages.branches import FIGURES, LABELS, branch_rows, branch_table, members_behind
 from analytics.pages.parts import zone_words
@@ -50,7 +51,7 @@ from community_ops.lib.lists import Column, Filter, Listing, csv_response, xlsx_
 from community_ops.lib.toasts import toast, warn
 from delivery.models import Delivery
 from delivery.services import NOT_BEGUN
-from groups.models import CommunityType, Group, HealthStage, Motivation
+from groups.models import CommunityType, Group, HealthStage, Motivation, Permission
 from groups.services import group_archive
 from members.models import Member
 
@@ -379,6 +380,18 @@ def health_policy(request: StaffRequest) -> HttpResponse:
     elif form.is_bound:
         status = 422
     return render(request, "console/analytics/health/policy.html", context, status=status)
+
+
+@require_GET
+@staff_required
+def interactions_today(request: StaffRequest) -> HttpResponse:
+    """Groups that the brand has not reached often enough today: a part of the page of today."""
+    reached = reached_today(user=request.user, now=timezone.now())
+    permitted = Group.objects.permitted(request.user, Permission.POST).filter(
+        pk__in=[row.group.pk for row in reached.below]
+    )
+    context = {"reached": reached, "permitted": set(permitted.values_list("pk", flat=True)) if reached.below else set()}
+    return render(request, "console/analytics/health/today.html", context)
 
 
 @require_GET

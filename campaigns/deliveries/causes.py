@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 from django.utils.functional import Promise
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
@@ -15,8 +15,8 @@ from delivery.models import State
 from delivery.querysets import DeliveryQuerySet
 from delivery.reasons import REASONS, reason
 
-# Older ones are history: found in the list, not urged.
-URGENT_FOR = timedelta(days=7)
+# Older failures are history: found in the list, not urged. What waits for an answer is urged until it has one.
+URGENT_FOR = timedelta(days=3)
 CAUSES_SHOWN = 8
 
 # Causes that lie in the settings of the group's channel.
@@ -93,15 +93,20 @@ class Cause:
     @property
     def query(self) -> str:
         """The address of the list that shows exactly these."""
-        named = {"state": self.state, "reason": self.code, "detail": self.detail, "when": "urgent"}
+        urgent = "urgent" if self.state == State.FAILED else ""
+        named = {"state": self.state, "reason": self.code, "detail": self.detail, "when": urgent}
         return urlencode({key: value for key, value in named.items() if value})
+
+
+def urgent(deliveries: DeliveryQuerySet, now: datetime) -> DeliveryQuerySet:
+    """Those that a person is asked about."""
+    return deliveries.need_a_person().filter(Q(due_at__gt=now - URGENT_FOR) | ~Q(state=State.FAILED))
 
 
 def causes(deliveries: DeliveryQuerySet, now: datetime) -> list[Cause]:
     """The causes among the deliveries that need a person, most first. One query."""
     rows = (
-        deliveries.need_a_person()
-        .filter(due_at__gt=now - URGENT_FOR)
+        urgent(deliveries, now)
         .order_by()
         .values("state", "error_code", "error")
         .annotate(n=Count("pk"), groups=Count("group_id", distinct=True), since=Min("due_at"), one=Min("group_id"))

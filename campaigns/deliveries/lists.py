@@ -26,7 +26,7 @@ DAYS = [
     ("today", gettext_lazy("Today")),
     ("yesterday", gettext_lazy("Yesterday")),
     ("week", gettext_lazy("Last 7 days")),
-    ("urgent", gettext_lazy("The past 7 days, to the minute")),
+    ("urgent", gettext_lazy("The past 3 days, to the minute")),
     ("coming", gettext_lazy("Next 7 days")),
 ]
 LATE = [

@@ -13,8 +13,8 @@ from campaigns.deliveries.lists import late_by, midnight
 from campaigns.deliveries.services import OFFERED, Decision
 from campaigns.posts.selectors import deliveries_visible_to
 from delivery.models import Delivery, State
-from groups.models import Group, Permission
-from groups.roles.permissions import who_may
+from groups.models import Permission
+from groups.roles.permissions import Rights
 
 MARGIN = timedelta(minutes=1)
 
@@ -45,29 +45,14 @@ def standing(*, user: User, now: datetime) -> Standing:
     return Standing(**counted, next_due=coming.values_list("due_at", flat=True).first())
 
 
-def dress(*, rows: Iterable[Delivery], user: User) -> None:
-    """Hangs on each delivery what its row offers: `decisions`, or `up_to`, the people whose affair it is. At most four
-    queries, however many rows there are."""
-    rows = list(rows)
-    open_ones = [row for row in rows if OFFERED.get(row.state)]
-    groups = {row.group_id for row in open_ones}
-    permitted: set[int] = set()
-    others: dict[int, list[User]] = {}
-    if groups and user.may_write:
-        permitted = set(
-            Group.objects.visible_to(user)
-            .permitted(user, Permission.POST)
-            .filter(pk__in=groups)
-            .values_list("pk", flat=True)
-        )
-        if refused := groups - permitted:
-            others = who_may(Permission.POST, refused)
+def dress(*, rows: Iterable[Delivery], rights: Rights) -> None:
+    """Hangs on each delivery what its row offers: `decisions`, or `up_to`, the people whose affair it is."""
     for row in rows:
-        mine = row.group_id in permitted
-        offered: list[Decision] = OFFERED.get(row.state, []) if mine else []
-        row.decisions = offered  # type: ignore[attr-defined]
-        refused_here = user.may_write and not mine and row in open_ones
-        row.up_to = others.get(row.group_id, []) if refused_here else None  # type: ignore[attr-defined]
+        offered: list[Decision] = OFFERED.get(row.state, []) if rights.user.may_write else []
+        mine = rights.may(Permission.POST, row.group_id)
+        up_to = rights.who(Permission.POST, row.group_id) if offered and not mine else None
+        row.decisions = offered if mine else []  # type: ignore[attr-defined]
+        row.up_to = up_to  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

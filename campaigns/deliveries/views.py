@@ -23,7 +23,7 @@ from campaigns.posts.selectors import deliveries_visible_to
 from community_ops.lib.toasts import toast, warn
 from delivery.models import Delivery, State
 from groups.models import Group, Permission
-from groups.roles.permissions import may
+from groups.roles.permissions import may, rights_in
 
 FEED_PAGE = 20
 # How long a decision can be taken back from the note that it left.
@@ -37,7 +37,7 @@ def delivery_list(request: StaffRequest) -> HttpResponseBase:
     if listing.export:
         return listing.export_response("deliveries")
     now = timezone.now()
-    dress(rows=listing.rows, user=request.user)
+    dress(rows=listing.rows, rights=rights_in(request.user, {row.group_id for row in listing.rows}))
     context = {
         "listing": listing,
         "here": request.get_full_path(),
@@ -52,7 +52,7 @@ def delivery_list(request: StaffRequest) -> HttpResponseBase:
 def delivery_detail(request: StaffRequest, pk: int) -> HttpResponse:
     delivery = _visible(request, pk)
     group = get_object_or_404(Group, pk=delivery.group_id)
-    dress(rows=[delivery], user=request.user)
+    dress(rows=[delivery], rights=rights_in(request.user, [delivery.group_id]))
     context = {
         "delivery": delivery,
         "row": delivery,

@@ -8,13 +8,14 @@ at the next request: nothing is kept between requests.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
-from groups.roles.models import STAFF_ROLES, GroupRole, Permission, RolePermission, StaffRole
+from groups.roles.models import GroupRole, Permission, RolePermission, StaffRole
 
 if TYPE_CHECKING:
     from groups.models import Group
@@ -74,15 +75,35 @@ def may(user: User, permission: str, group: Group) -> bool:
     return groups.permitted(user, permission).exists()
 
 
-def who_may(permission: str, groups: Iterable[int]) -> dict[int, list[User]]:
-    """Who of the staff holds a role in each of these groups that allows `permission`; beside them administrators may.
-    For those who are told that it is not theirs to do. Two queries, however many groups there are."""
-    allowed = matrix()
-    granting = [role for role in STAFF_ROLES if permission in allowed[role]]
-    found: dict[int, list[User]] = {}
-    rows = StaffRole.objects.filter(group__in=list(groups), role__in=granting, user__is_active=True)
-    for row in rows.select_related("user").order_by("user__username", "user_id"):
-        people = found.setdefault(row.group_id, [])
-        if row.user not in people and row.user.may_write:
-            people.append(row.user)
-    return found
+@dataclass(frozen=True)
+class Rights:
+    """What a person may do in some groups that they see, and who else may: for lists whose rows say so."""
+
+    user: User
+    allowed: dict[str, frozenset[str]]
+    staff: dict[int, list[StaffRole]]
+
+    def may(self, permission: str, group_id: int) -> bool:
+        if self.user.is_admin or not self.user.may_write:
+            return self.user.is_admin
+        mine = [row.role for row in self.staff.get(group_id, []) if row.user_id == self.user.pk]
+        return any(permission in self.allowed[role] for role in mine or [OPERATOR])
+
+    def who(self, permission: str, group_id: int) -> list[User]:
+        """Those whose role in the group allows it; beside them administrators of the platform may."""
+        found: dict[int, User] = {}
+        for row in self.staff.get(group_id, []):
+            if permission in self.allowed[row.role] and row.user.is_active and row.user.may_write:
+                found[row.user_id] = row.user
+        return list(found.values())
+
+
+def rights_in(user: User, groups: Iterable[int]) -> Rights:
+    """Two queries, however many groups there are; none for those who may everything."""
+    if user.is_admin:
+        return Rights(user, {}, {})
+    staff: dict[int, list[StaffRole]] = {}
+    rows = StaffRole.objects.filter(group__in=set(groups)).select_related("user").order_by("user__username", "pk")
+    for row in rows:
+        staff.setdefault(row.group_id, []).append(row)
+    return Rights(user, matrix(), staff)

@@ -9,20 +9,22 @@ from datetime import datetime
 from django.db.models import Count, QuerySet
 
 from accounts.models import User
-from groups.roles.permissions import may
+from groups.roles.permissions import Rights, may, rights_in
 from members.work.kinds import Outcome, TaskKind, Text, all_kinds, kind_of
 from members.work.models import StaffTask, TaskState
 
 
 @dataclass(frozen=True)
 class TaskItem:
-    """A task as people read it. `address` is where it can be judged, if its kind knows; empty otherwise."""
+    """A task as people read it. `address` is where it can be judged, if its kind knows; empty otherwise. `up_to` are
+    those whose affair it is, where the reader's role in the group does not let them settle it; else None."""
 
     task: StaffTask
     kind: TaskKind
     sentence: Text
     address: str
     is_late: bool
+    up_to: list[User] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -50,8 +52,14 @@ def with_names(tasks: QuerySet[StaffTask]) -> QuerySet[StaffTask]:
     return tasks.select_related("group", "member", "branch", "assignee", "settled_by")
 
 
-def task_items(tasks: Iterable[StaffTask], now: datetime) -> list[TaskItem]:
-    return [task_item(task, now) for task in tasks]
+def task_items(tasks: Iterable[StaffTask], now: datetime, rights: Rights | None = None) -> list[TaskItem]:
+    """With `rights` in the groups of these tasks the items know what the reader may settle."""
+    return [task_item(task, now, rights) for task in tasks]
+
+
+def task_rights(tasks: Iterable[StaffTask], user: User) -> Rights:
+    """What a person may do in the groups of these tasks. At most two queries."""
+    return rights_in(user, {task.group_id for task in tasks if task.group_id})
 
 
 def kinds_counted(tasks: QuerySet[StaffTask]) -> list[tuple[TaskKind, int]]:
@@ -67,7 +75,11 @@ def task_may_settle(user: User, task: StaffTask) -> bool:
     return not permission or task.group is None or may(user, permission, task.group)
 
 
-def task_item(task: StaffTask, now: datetime) -> TaskItem:
+def task_item(task: StaffTask, now: datetime, rights: Rights | None = None) -> TaskItem:
     kind = kind_of(task)
     address = kind.link(task) if kind.link else ""
-    return TaskItem(task, kind, kind.sentence(task), address, task.state == TaskState.OPEN and task.due_at < now)
+    is_late = task.state == TaskState.OPEN and task.due_at < now
+    up_to = None
+    if rights and kind.permission and task.group_id and not rights.may(kind.permission, task.group_id):
+        up_to = rights.who(kind.permission, task.group_id)
+    return TaskItem(task, kind, kind.sentence(task), address, is_late, up_to)

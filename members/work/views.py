@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import StaffRequest, next_address, staff_required, writer_required
@@ -29,7 +29,7 @@ from members.work.forms import TaskForm, staff_for
 from members.work.kinds import Outcome, all_kinds, kind_of
 from members.work.models import StaffTask, TaskState
 from members.work.notes import task_write
-from members.work.selectors import task_item, task_items, with_names
+from members.work.selectors import TaskItem, task_item, task_items, task_may_settle, task_rights, with_names
 from members.work.services import task_assign, task_settle, tasks_reopen, tasks_settle
 
 PART_SHOWN = 5
@@ -163,16 +163,34 @@ def task_list(request: StaffRequest) -> HttpResponseBase:
     )
     if listing.export:
         return listing.export_response("tasks")
-    items = task_items(listing.rows, now)
+    items = task_items(listing.rows, now, task_rights(listing.rows, request.user))
     context = {
         "listing": listing,
         "items": items,
+        "lines": _with_headings(items, now) if listing.sort == "due" else [("", item) for item in items],
         "settled": settled,
         "here": request.get_full_path(),
         "outcomes": _common_outcomes(listing.rows),
         "people": staff_for(request.user) if request.user.may_write else [],
     }
     return render(request, "console/members/tasks.html", context)
+
+
+def _with_headings(items: Iterable[TaskItem], now: datetime) -> list[tuple[str, TaskItem]]:
+    """Each task, with the heading that stands above it where a new stretch of time begins."""
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    stretches = [
+        (now, pgettext("tasks", "Late")),
+        (midnight + timedelta(days=1), pgettext("tasks", "Today")),
+        (midnight + timedelta(days=2), pgettext("tasks", "Tomorrow")),
+        (midnight + timedelta(days=7), pgettext("tasks", "Within a week")),
+    ]
+    found, before = [], ""
+    for item in items:
+        heading = next((name for end, name in stretches if item.task.due_at < end), pgettext("tasks", "Later"))
+        found.append((heading if heading != before else "", item))
+        before = heading
+    return found
 
 
 def _common_outcomes(tasks: Iterable[StaffTask]) -> list[Outcome]:
@@ -194,7 +212,7 @@ def task_detail(request: StaffRequest, pk: int) -> HttpResponse:
 
 def _page(request: StaffRequest, task: StaffTask, *, note: str = "", error: str = "") -> HttpResponse:
     context = {
-        "item": task_item(task, timezone.now()),
+        "item": task_item(task, timezone.now(), task_rights([task], request.user)),
         "people": staff_for(request.user) if request.user.may_write else [],
         "note": note,
         "error": error,
@@ -236,6 +254,8 @@ def task_end(request: StaffRequest, pk: int) -> HttpResponse:
     """Settles a task with one of its outcomes, or as not needed. An outcome that wants a sentence gets the page where
     it can be written."""
     task = _visible(request, pk)
+    if not task_may_settle(request.user, task):
+        raise PermissionDenied
     asked, note = request.POST.get("outcome", ""), _note(request)
     outcome = next((choice for choice in kind_of(task).outcomes if choice.slug == asked), None)
     if outcome is None and asked != SKIP:
@@ -371,7 +391,7 @@ def _part(request: StaffRequest, tasks: QuerySet[StaffTask], query: dict[str, st
     rows = list(with_names(tasks).order_by("due_at", "pk")[: PART_SHOWN + 1])
     page = next_address(request, _page_of(query))
     context = {
-        "items": task_items(rows[:PART_SHOWN], timezone.now()),
+        "items": task_items(rows[:PART_SHOWN], timezone.now(), task_rights(rows, request.user)),
         "more": len(rows) > PART_SHOWN,
         "page": page,
         "here": f"{reverse('members:tasks_part')}?{urlencode({**query, 'next': page})}",
@@ -400,6 +420,10 @@ def _chosen(request: StaffRequest, asked: list[str]) -> list[StaffTask]:
 
 
 def _person(request: StaffRequest) -> User | None:
+    """Whom the form names: by number, or as the field with suggestions does, by user name."""
+    if name := request.POST.get("username", "").replace("\x00", "").strip():
+        named: User = get_object_or_404(staff_for(request.user), username=name)
+        return named
     asked = request.POST.get("assignee", "")
     known = asked.isascii() and asked.isdigit() and len(asked) < 19
     return get_object_or_404(staff_for(request.user), pk=int(asked)) if known else None

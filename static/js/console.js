@@ -43,7 +43,7 @@ if (box) {
 
 // Keys
 let goPressedAt = -Infinity;
-const rows = () => [...document.querySelectorAll(".row-link")].filter((link) => link.offsetParent !== null);
+const rows = () => [...document.querySelectorAll(".row-link")].filter((link) => link.checkVisibility());
 
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && box) {

@@ -1,12 +1,52 @@
-// After a task was settled in place, the one that took its place has the focus: the next is a key away.
-const forms = () => [...document.querySelectorAll("[data-task-acts]")].filter((form) => form.offsetParent !== null);
+// Work done in place. After an act the row that took the place of the one that is gone has the focus: the next is a key
+// away. Bundles that were opened stay open, x presses the first button of the row, and Undo leaves the page standing.
+const lines = () => [...document.querySelectorAll("li.task, tr")].filter((line) => line.querySelector(".row-link")?.checkVisibility());
+const lineOf = (element) => element?.closest?.("li.task, tr") ?? null;
+const opened = new Map();
 let place = -1;
+
+document.addEventListener("toggle", (event) => {
+  const key = event.target.dataset?.bundle;
+  if (key) opened.set(key, event.target.open);
+}, true);
+
 document.addEventListener("htmx:beforeRequest", (event) => {
-  place = forms().indexOf(event.detail.elt);
+  const act = event.detail.elt;
+  if (act.closest(".note")) place = Math.max(0, lines().indexOf(lineOf(document.activeElement)));
+  else if (act.matches("[data-task-acts], .give-form")) place = lines().indexOf(lineOf(act));
 });
+
 document.addEventListener("htmx:afterSettle", (event) => {
-  const all = forms();
-  if (place < 0 || !all.length || event.detail.elt.id === "toasts") return;
-  all[Math.min(place, all.length - 1)].closest("tr, li").querySelector(".row-link").focus();
+  for (const bundle of document.querySelectorAll("[data-bundle]")) {
+    if (opened.has(bundle.dataset.bundle)) bundle.open = opened.get(bundle.dataset.bundle);
+  }
+  undoInPlace();
+  if (place < 0 || event.detail.elt.id === "toasts") return;
+  const all = lines();
+  if (all.length) all[Math.min(place, all.length - 1)].querySelector(".row-link").focus();
   place = -1;
 });
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "x" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (!document.activeElement?.matches(".row-link") || document.querySelector("[data-bulk-bar]")) return;
+  const button = document.activeElement.closest("li.task")?.querySelector(".task-acts button");
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+});
+
+// Where the page says what can be drawn anew, an undo draws that and nothing else.
+const undoInPlace = () => {
+  const target = document.querySelector("[data-in-place]")?.dataset.inPlace;
+  if (!target) return;
+  for (const form of document.querySelectorAll("#toasts form:not([hx-post])")) {
+    form.setAttribute("hx-post", form.getAttribute("action"));
+    form.setAttribute("hx-target", target);
+    form.setAttribute("hx-select", target);
+    form.setAttribute("hx-swap", "outerHTML");
+    form.setAttribute("hx-select-oob", "#toasts");
+    window.htmx.process(form);
+  }
+};
+undoInPlace();

@@ -264,3 +264,27 @@ def test_tasks_whose_reason_is_gone_are_cancelled(cast, group):
     task.refresh_from_db()
     assert task.state == TaskState.CANCELLED
     assert not task_reopen(by=cast.lin, now=NOW, task=task)
+
+
+def test_a_task_that_is_not_mine_to_settle_says_whose_it_is(client, cast, group, monkeypatch):
+    kinds.register(TaskKind("test-guarded", "Guarded", "lock", lambda task: "Guarded", permission=Permission.MODERATE))
+    task = make_task(group, kind="test-guarded")
+    role_permission_set(by=cast.lin, role="operator", permission=Permission.MODERATE, allowed=False)
+    client.force_login(cast.mei)
+    for path in ("/tasks/", f"/tasks/{task.pk}/", f"/tasks/part/?group={group.pk}"):
+        page = client.get(path).content.decode()
+        assert "Up to an administrator" in page
+        assert f"/tasks/{task.pk}/settle/" not in page
+    assert client.post(f"/tasks/{task.pk}/settle/", {"outcome": "done"}).status_code == 403
+    staff_role_grant(by=cast.lin, now=NOW, group=group, user=cast.lin, role=GroupRole.OWNER)
+    assert "Up to:" in client.get("/tasks/").content.decode()
+
+
+def test_tasks_stand_under_the_day_on_which_they_are_due(client, cast, group):
+    for due in (-1, 1, 24, 72, 24 * 9):
+        make_task(group, due=timedelta(hours=due))
+    client.force_login(cast.mei)
+    assert [heading for heading, _item in client.get("/tasks/").context["lines"]] == [
+        "Late", "Today", "Tomorrow", "Within a week", "Later"
+    ]  # fmt: skip
+    assert [heading for heading, _item in client.get("/tasks/?sort=-due").context["lines"]] == [""] * 5

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -222,11 +223,17 @@ def violation_decide(request: StaffRequest, pk: int, decision: str) -> HttpRespo
         toast(
             request,
             words % {"name": violation.member.name},
-            undo_url=reverse("members:violation_reopen", args=[violation.pk]),
+            undo_url=_back(request, reverse("members:violation_reopen", args=[violation.pk])),
         )
         return redirect(_onwards(request, violation))
     warn(request, _("Somebody else has decided this already."))
-    return redirect("members:violation", violation.pk)
+    return redirect(next_address(request, reverse("members:violation", args=[violation.pk])))
+
+
+def _back(request: StaffRequest, url: str) -> str:
+    """The address of an undo that returns to the page from which was decided, where that is not the queue."""
+    target = next_address(request, "")
+    return f"{url}?{urlencode({'next': target})}" if target else url
 
 
 @require_POST
@@ -237,7 +244,7 @@ def violation_undo(request: StaffRequest, pk: int) -> HttpResponse:
         toast(request, _("It is to be checked again."))
     else:
         warn(request, _("This cannot be taken back any more."))
-    return redirect("members:violation", violation.pk)
+    return redirect(next_address(request, reverse("members:violation", args=[violation.pk])))
 
 
 @require_POST

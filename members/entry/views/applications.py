@@ -12,11 +12,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.access import StaffRequest, staff_required, writer_required
+from accounts.access import StaffRequest, next_address, staff_required, writer_required
 from accounts.models import User
 from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
@@ -180,7 +181,7 @@ def _next(user: User, found: Application) -> Application | None:
 def application_decide(request: StaffRequest, pk: int) -> HttpResponse:
     """Approves or rejects, and goes on to the next one."""
     found = _decided(request, pk)
-    now = timezone.now()
+    now, target = timezone.now(), next_address(request, "")
     if "reject" in request.POST:
         form = RejectForm(request.POST)
         if not form.is_valid():
@@ -196,10 +197,11 @@ def application_decide(request: StaffRequest, pk: int) -> HttpResponse:
             done = application_approve(by=request.user, now=now, application=found, member=_chosen(request, found))
         except GroupFull:
             warn(request, _("%(group)s is full. The application stays on the waiting list.") % {"group": found.group})
-            return redirect("members:application", found.pk)
+            return redirect(target or reverse("members:application", args=[found.pk]))
         text = _("%(name)s is approved. Inviting them is a task now.")
     if done:
         undo = reverse("members:application_reopen", args=[found.pk])
+        undo += f"?{urlencode({'next': target})}" if target else ""
         toast(request, text % {"name": found.name}, undo_url=undo)
     else:
         found.refresh_from_db()
@@ -207,6 +209,8 @@ def application_decide(request: StaffRequest, pk: int) -> HttpResponse:
             request,
             _("%(name)s was decided before: %(state)s.") % {"name": found.name, "state": found.get_state_display()},
         )
+    if target:
+        return redirect(target)
     following = _next(request.user, found)
     return redirect("members:application", following.pk) if following else redirect("members:applications")
 
@@ -227,7 +231,7 @@ def application_again(request: StaffRequest, pk: int) -> HttpResponse:
         toast(request, _("%(name)s waits for a decision again.") % {"name": found.name})
     else:
         warn(request, _("This cannot be taken back any more: somebody was invited, or has applied anew."))
-    return redirect("members:application", found.pk)
+    return redirect(next_address(request, reverse("members:application", args=[found.pk])))
 
 
 @require_POST

@@ -1,0 +1,411 @@
+"""What needs a person now: like things in bundles, in the order of their deadline. A constant number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Min, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from campaigns.deliveries.causes import Cause, causes, urgent
+from campaigns.deliveries.selectors import dress
+from campaigns.posts.selectors import deliveries_visible_to
+from community_ops.lib.lists import Text
+from delivery.models import Delivery
+from delivery.querysets import DeliveryQuerySet
+from groups.models import Group, GroupState, Permission
+from groups.querysets import GroupQuerySet
+from groups.roles.duties import MyDuty, my_duties
+from groups.roles.models import Rhythm, StaffRole
+from groups.roles.permissions import Rights, rights_in
+from members.conduct.models import Violation
+from members.entry.models import Application
+from members.entry.selectors import application_suggestions
+from members.models import ImportRun, ImportState, StaffTask
+from members.work.kinds import all_kinds
+from members.work.selectors import task_items, with_names
+
+# What is due later than this is shown as what comes next.
+AHEAD = timedelta(hours=24)
+# A violation or an application that lies longer has lost its sense: the group, or the applicant, has moved on.
+WITHIN = timedelta(hours=24)
+FAILURES_STAY = timedelta(days=3)
+SHOWN = 6
+MINE, ALL = "mine", "all"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Like things of one sort: the first few as `rows`, and how many there are in how many groups.
+
+    `sort` says which template draws the rows. `due_at` is the earliest deadline; without one it comes last. `why` says
+    why they are here, `advice` what to do about all of them.
+    """
+
+    key: str
+    sort: str
+    icon: str
+    label: Text
+    count: int
+    rows: list[Any] = field(hash=False)
+    due_at: datetime | None = None
+    groups: int = 0
+    late: int = 0
+    why: Text = ""
+    advice: Text = ""
+    all_url: str = ""
+
+    @property
+    def is_single(self) -> bool:
+        return self.count == 1 and self.sort not in ("group",)
+
+    @property
+    def more(self) -> int:
+        return self.count - len(self.rows)
+
+
+@dataclass(frozen=True)
+class Todo:
+    """`bundles` ask for something. `coming` goes out by itself; `later` counts tasks that are due later."""
+
+    bundles: list[Bundle]
+    coming: list[Delivery]
+    later: int
+    next_due: datetime | None
+
+    @property
+    def count(self) -> int:
+        """How many things have a deadline; what merely wants a look is not counted."""
+        return sum(bundle.count for bundle in self.bundles if bundle.due_at is not None)
+
+    @property
+    def late(self) -> int:
+        return sum(bundle.late for bundle in self.bundles)
+
+    def rows(self, sort: str) -> list[Any]:
+        return [row for bundle in self.bundles if bundle.sort == sort for row in bundle.rows]
+
+
+def groups_of(user: User, whose: str) -> GroupQuerySet:
+    """The groups that a person sees; of MINE those that they run, or that nobody runs."""
+    groups = Group.objects.visible_to(user)
+    if whose != MINE:
+        return groups
+    roles = StaffRole.objects.values("group_id")
+    return groups.filter(Q(pk__in=roles.filter(user=user)) | ~Q(pk__in=roles))
+
+
+def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
+    groups = groups_of(user, whose)
+    deliveries = deliveries_visible_to(user)
+    if whose == MINE:
+        deliveries = deliveries.in_groups(groups.order_by().values("pk"))
+    tasks = StaffTask.objects.visible_to(user).open()
+    if whose == MINE:
+        tasks = tasks.falling_to(user)
+
+    stuck = _stuck(deliveries, now)
+    coming = list(
+        deliveries.planned()
+        .filter(due_at__gt=now, due_at__lte=now + AHEAD)
+        .select_related("message")
+        .order_by("due_at", "pk")[:SHOWN]
+    )
+    task_rows = _first_tasks(tasks, now)
+    violations = Violation.objects.visible_to(user).waiting().filter(group__in=groups)
+    violation_rows = list(violations.select_related("member", "group", "rule").order_by("noted_at", "pk")[:SHOWN])
+    applications = Application.objects.visible_to(user).pending().filter(group__in=groups)
+    application_rows = list(applications.select_related("group").order_by("created_at", "pk")[:SHOWN])
+    off = groups.open().filter(destination__disabled_at__isnull=False)
+    off_rows = list(off.select_related("destination").order_by("destination__disabled_at", "pk")[:SHOWN])
+
+    numbers = {row.group_id for row in (*stuck, *coming)}
+    numbers |= {row.group_id for row in violation_rows} | {row.group_id for row in application_rows}
+    numbers |= {row.group_id for row in task_rows if row.group_id} | {group.pk for group in off_rows}
+    rights = rights_in(user, numbers)
+    named = Group.objects.visible_to(user).in_bulk({row.group_id for row in (*stuck, *coming)})
+    for row in (*stuck, *coming):
+        row.group = named[row.group_id]  # type: ignore[attr-defined]
+    dress(rows=stuck, rights=rights)
+    for violation in violation_rows:
+        _say_whose(violation, Permission.MODERATE, violation.group_id, rights)
+    for application in application_rows:
+        _say_whose(application, Permission.REVIEW, application.group_id, rights)
+    for group in off_rows:
+        _say_whose(group, Permission.POST, group.pk, rights)
+    known = application_suggestions(application_rows, user=user)
+    for application in application_rows:
+        application.may_be_known = bool(known[application.pk])  # type: ignore[attr-defined]
+
+    found = [
+        *_delivery_bundles(stuck, causes(deliveries, now)),
+        *_task_bundles(tasks, task_rows, rights, now, whose),
+        *_duty_bundles(my_duties(user=user, now=now), now),
+        *_waiting(violations, violation_rows, "noted_at", "violation", now),
+        *_waiting(applications, application_rows, "created_at", "application", now),
+        *_channels(off, off_rows),
+        *(_imports(user, now) if user.may_write else []),
+        *_groups_in_need(groups, now),
+    ]
+    found.sort(key=lambda bundle: (bundle.due_at is None, bundle.due_at or now))
+    later = tasks.filter(due_at__gt=now + AHEAD).aggregate(n=Count("pk"), first=Min("due_at"))
+    return Todo(found, coming, later["n"], later["first"])
+
+
+def _say_whose(thing: Any, permission: str, group_id: int, rights: Rights) -> None:
+    mine = rights.may(permission, group_id)
+    thing.may_act = mine
+    thing.up_to = rights.who(permission, group_id) if rights.user.may_write and not mine else None
+
+
+# Deliveries
+
+
+def _stuck(deliveries: DeliveryQuerySet, now: datetime) -> list[Delivery]:
+    """The first few of each cause."""
+    place = Window(RowNumber(), partition_by=[F("state"), F("error_code"), F("error")], order_by=[F("due_at"), F("pk")])
+    rows = urgent(deliveries, now).select_related("message").annotate(place=place).filter(place__lte=SHOWN)
+    return list(rows.order_by("due_at", "pk"))
+
+
+def _delivery_bundles(rows: list[Delivery], found: Iterable[Cause]) -> list[Bundle]:
+    held: dict[tuple[str, str, str], list[Delivery]] = {}
+    for row in rows:
+        held.setdefault((row.state, row.error_code, row.error), []).append(row)
+    page = reverse("campaigns:deliveries")
+    return [
+        Bundle(
+            key=f"delivery-{cause.state}-{cause.code}-{number}",
+            sort="delivery",
+            icon="send",
+            label=DELIVERY_LABELS.get(cause.state, cause.state_label),
+            count=cause.count,
+            groups=cause.groups,
+            rows=held.get((cause.state, cause.code, cause.detail), []),
+            due_at=cause.since,
+            late=cause.count,
+            why=cause.why,
+            advice=cause.advice,
+            all_url=f"{page}?{cause.query}",
+        )
+        for number, cause in enumerate(found)
+    ]
+
+
+DELIVERY_LABELS: dict[str, Text] = {
+    "waiting_for_owner": _("Posts wait for you"),
+    "unknown": _("Posts of which nobody knows whether they arrived"),
+    "failed": _("Posts that did not arrive"),
+}
+
+
+# Tasks and duties
+
+
+def _first_tasks(tasks: QuerySet[StaffTask], now: datetime) -> list[StaffTask]:
+    place = Window(RowNumber(), partition_by=[F("kind")], order_by=[F("due_at"), F("pk")])
+    ahead = tasks.filter(due_at__lte=now + AHEAD).annotate(place=place).filter(place__lte=SHOWN)
+    return list(with_names(ahead).order_by("due_at", "pk"))
+
+
+def _task_bundles(
+    tasks: QuerySet[StaffTask], rows: list[StaffTask], rights: Rights, now: datetime, whose: str
+) -> list[Bundle]:
+    counted = {
+        row["kind"]: row
+        for row in tasks.filter(due_at__lte=now + AHEAD)
+        .order_by()
+        .values("kind")
+        .annotate(
+            n=Count("pk"),
+            groups=Count("group_id", distinct=True),
+            first=Min("due_at"),
+            late=Count("pk", filter=Q(due_at__lt=now)),
+        )
+    }
+    held: dict[str, list[StaffTask]] = {}
+    for row in rows:
+        held.setdefault(row.kind, []).append(row)
+    page, mine = reverse("members:tasks"), {"whose": "mine"} if whose == MINE else {}
+    return [
+        Bundle(
+            key=f"task-{kind.slug}",
+            sort="task",
+            icon=kind.icon,
+            label=kind.label,
+            count=counted[kind.slug]["n"],
+            groups=counted[kind.slug]["groups"],
+            rows=task_items(held.get(kind.slug, []), now, rights),
+            due_at=counted[kind.slug]["first"],
+            late=counted[kind.slug]["late"],
+            all_url=f"{page}?{urlencode({**mine, 'kind': kind.slug})}",
+        )
+        for kind in all_kinds()
+        if kind.slug in counted
+    ]
+
+
+def _duty_bundles(duties: list[MyDuty], now: datetime) -> list[Bundle]:
+    """A bundle for each rhythm: done by the end of the day, of the week, or once before the group opens."""
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    ends: dict[str, datetime | None] = {
+        Rhythm.DAILY: midnight + timedelta(days=1),
+        Rhythm.WEEKLY: midnight + timedelta(days=7 - midnight.weekday()),
+    }
+    found = []
+    for rhythm in Rhythm:
+        rows = [duty for duty in duties if duty.duty.rhythm == rhythm and duty.left]
+        if rows:
+            found.append(
+                Bundle(
+                    key=f"duty-{rhythm}",
+                    sort="duty",
+                    icon="checklist",
+                    label=_("My duties"),
+                    count=len(rows),
+                    groups=len({group.pk for row in rows for group in row.left}),
+                    rows=rows,
+                    due_at=ends.get(rhythm),
+                    why=rhythm.label,
+                    all_url=reverse("groups:duties"),
+                )
+            )
+    return found
+
+
+# What people wait for
+
+
+def _waiting(waiting: QuerySet[Any], rows: list[Any], since: str, sort: str, now: datetime) -> list[Bundle]:
+    if not rows:
+        return []
+    counted = waiting.order_by().aggregate(
+        n=Count("pk"),
+        groups=Count("group_id", distinct=True),
+        first=Min(since),
+        late=Count("pk", filter=Q(**{f"{since}__lt": now - WITHIN})),
+    )
+    label, icon, page = {
+        "violation": (_("Violations to judge"), "flag", "members:violations"),
+        "application": (_("Applications to decide"), "user-question", "members:applications"),
+    }[sort]
+    for row in rows:
+        row.due_at = getattr(row, since) + WITHIN
+    return [
+        Bundle(
+            key=sort,
+            sort=sort,
+            icon=icon,
+            label=label,
+            count=counted["n"],
+            groups=counted["groups"],
+            rows=rows,
+            due_at=counted["first"] + WITHIN,
+            late=counted["late"],
+            why=_("To be decided within a day."),
+            all_url=reverse(page),
+        )
+    ]
+
+
+def _channels(off: QuerySet[Group], rows: list[Group]) -> list[Bundle]:
+    if not rows:
+        return []
+    counted = off.order_by().aggregate(n=Count("pk"), first=Min("destination__disabled_at"))
+    return [
+        Bundle(
+            key="channel",
+            sort="channel",
+            icon="bolt",
+            label=_("Channels that are switched off"),
+            count=counted["n"],
+            groups=counted["n"],
+            rows=rows,
+            due_at=counted["first"],
+            late=counted["n"],
+            why=_("Nothing planned for these groups can leave."),
+        )
+    ]
+
+
+def _imports(user: User, now: datetime) -> list[Bundle]:
+    """Imports that wait for their columns, or failed lately."""
+    failed = Q(state=ImportState.FAILED, created_at__gt=now - FAILURES_STAY)
+    needy = ImportRun.objects.visible_to(user).filter(Q(state=ImportState.MAPPING) | failed)
+    rows = list(needy.order_by("created_at", "pk")[:SHOWN])
+    if not rows:
+        return []
+    return [
+        Bundle(
+            key="import",
+            sort="import",
+            icon="file-import",
+            label=_("Imports"),
+            count=needy.count() if len(rows) == SHOWN else len(rows),
+            rows=rows,
+            due_at=rows[0].created_at,
+            late=sum(row.state == ImportState.FAILED for row in rows),
+            all_url=reverse("members:imports"),
+        )
+    ]
+
+
+# Groups that want a look
+
+
+def _groups_in_need(groups: QuerySet[Group], now: datetime) -> list[Bundle]:
+    needs: list[tuple[str, Text, Text, QuerySet[Group], str]] = [
+        (
+            "quiet",
+            _("Groups that went quiet"),
+            _(
+                "Active groups where nobody did anything for seven days. "
+                "Ask an easy question, or invite a member to share."
+            ),
+            groups.filter(pk__in=Group.objects.quiet(now).values("pk")).order_by("last_event_at", "pk"),
+            "need=quiet&sort=last",
+        ),
+        (
+            "forming",
+            _("Groups without a position"),
+            _("They lack a motivation or a purpose, so nothing can be posted to them."),
+            groups.filter(state=GroupState.FORMING).order_by("-member_count", "pk"),
+            "state=forming",
+        ),
+        (
+            "full",
+            _("Nearly full groups"),
+            _("Nine tenths of the places are taken. Prepare the next group before invitations fail."),
+            groups.filter(pk__in=Group.objects.nearly_full().values("pk")).order_by(
+                F("capacity") - F("member_count"), "pk"
+            ),
+            "need=full&sort=-members",
+        ),
+    ]
+    page, found = reverse("groups:list"), []
+    for key, label, why, chosen, query in needs:
+        rows = list(chosen[:SHOWN])
+        if rows:
+            count = chosen.count() if len(rows) == SHOWN else len(rows)
+            found.append(
+                Bundle(
+                    key=key,
+                    sort="group",
+                    icon="messages",
+                    label=label,
+                    count=count,
+                    groups=count,
+                    rows=rows,
+                    why=why,
+                    all_url=f"{page}?{query}",
+                )
+            )
+    return found
