@@ -45,6 +45,16 @@ class ChannelForm(MarkedForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
         help_text=gettext_lazy("Empty keeps the one there is, or makes one."),
     )
+    robot = forms.CharField(
+        label=gettext_lazy("Address of the robot"),
+        required=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy(
+            "Paste it as WeCom shows it, or its key alone. Whoever knows it can post, so it is kept encrypted and never"
+            " shown again. Empty keeps the one there is."
+        ),
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -55,9 +65,14 @@ def channel(request: StaffRequest, pk: int) -> HttpResponse:
         _hold_to_role(request, group)
     form = _form(group, request.POST or None)
     if form.is_valid():
+        is_robot = form.cleaned_data["kind"] == Kind.ROBOT
+        url = "" if is_robot else form.cleaned_data["url"]
+        secret = form.cleaned_data["robot" if is_robot else "secret"]
         try:
-            group_set_channel(by=request.user, group=group, **form.cleaned_data)
+            group_set_channel(by=request.user, group=group, kind=form.cleaned_data["kind"], url=url, secret=secret)
         except ValidationError as error:
+            if is_robot and "secret" in error.error_dict:
+                error.error_dict["robot"] = error.error_dict.pop("secret")
             add_errors(form, error)
         else:
             toast(request, _("The channel is saved. What is planned goes this way from now on."))
@@ -87,10 +102,11 @@ def _page(request: StaffRequest, group: Group, form: ChannelForm, *, secret: str
 @require_POST
 @writer_required
 def channel_secret(request: StaffRequest, pk: int) -> HttpResponse:
-    """Shows the signing secret, for the one who sets the receiver up."""
+    """Shows the signing secret, for the one who sets the receiver up. The key of a robot is known to WeCom, and needed
+    by nobody else."""
     group = _permitted(request, pk)
-    secret = group.destination.secret if group.destination and group.destination.secret_hint else ""
-    return _page(request, group, _form(group), secret=secret)
+    signs = group.destination and group.destination.kind == Kind.WEBHOOK and group.destination.secret_hint
+    return _page(request, group, _form(group), secret=group.destination.secret if group.destination and signs else "")
 
 
 @require_POST

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
+from campaigns.channel_off import channels_switched_off, channels_switched_on, register_kind
 from campaigns.posts.services import deliveries_settled
-from delivery.signals import settled
+from delivery.signals import settled, switched_off, switched_on
 
 
 def on_settled(sender: Any, ids: Iterable[int], **kwargs: Any) -> None:
     deliveries_settled(ids=ids)
 
 
+def on_switched_off(sender: Any, ids: Collection[int], code: str, now: datetime, **kwargs: Any) -> None:
+    channels_switched_off(destination_ids=ids, code=code, now=now)
+
+
+def on_switched_on(sender: Any, ids: Collection[int], **kwargs: Any) -> None:
+    channels_switched_on(destination_ids=ids, now=timezone.now())
+
+
 def connect() -> None:
     settled.connect(on_settled, dispatch_uid="campaigns.deliveries_settled")
+    register_kind()
+    switched_off.connect(on_switched_off, dispatch_uid="campaigns.channels_switched_off")
+    switched_on.connect(on_switched_on, dispatch_uid="campaigns.channels_switched_on")

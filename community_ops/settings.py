@@ -296,6 +296,9 @@ METRICS_TOKEN = env("METRICS_TOKEN", default="")
 # Outgoing calls may not reach private or loopback addresses unless the host is named here.
 OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[])
 
+# Where the robots of WeCom are called; ends in /cgi-bin/.
+WECOM_API_BASE = env("WECOM_API_BASE", default="https://qyapi.weixin.qq.com/cgi-bin/").rstrip("/") + "/"
+
 # Security
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
@@ -345,6 +348,8 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        # It would name the addresses of calls, and in that of a robot stands its key.
+        "urllib3": {"level": "WARNING"},
     },
 }
 structlog.configure(

@@ -20,21 +20,30 @@ class Kind(models.TextChoices):
 
     INAPP = "inapp", _("Member page")
     WEBHOOK = "webhook", _("Webhook")
+    ROBOT = "robot", _("WeCom group robot")
 
 
 class Destination(models.Model):
-    """Where a group's messages go. The secret is stored encrypted and shown by its last four characters."""
+    """Where a group's messages go. The secret is stored encrypted and shown by its last four characters.
+
+    The secret of a webhook signs, that of a robot is its key; `key_hash` tells which destinations share one robot.
+    """
 
     kind = models.CharField(_("channel"), max_length=20, choices=Kind, default=Kind.INAPP)
     url = models.CharField(_("address"), max_length=500, blank=True)
     secret_encrypted = models.TextField(blank=True)
+    key_hash = models.CharField(max_length=64, blank=True, help_text="of the key of a robot")
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_code = models.CharField(max_length=60, blank=True, help_text="why, see delivery/reasons.py")
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(kind__in=Kind.values), name="delivery_destination_kind_known"),
+            models.CheckConstraint(
+                condition=Q(key_hash="") | Q(kind="robot"), name="delivery_destination_only_robots_have_keys"
+            ),
         ]
+        indexes = [models.Index(fields=["key_hash"], name="delivery_destination_key", condition=~Q(key_hash=""))]
 
     def __str__(self) -> str:
         return str(self.get_kind_display())

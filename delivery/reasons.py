@@ -31,6 +31,26 @@ REASONS = {
     "receiver_fault": _("The receiver has a fault of its own (%(detail)s)."),
     "redirected": _("The address redirects elsewhere (%(detail)s). Enter the final address."),
     "refused": _("The receiver refused the message (%(detail)s)."),
+    "rate_limited": _("The robot takes 20 messages a minute. This one waits for its turn."),
+    "receiver_slow": _("The receiver answers slowly, so only a few messages go there at a time. This one waits."),
+    "limiter_away": _("The counter of the robot's messages cannot be asked. It is tried again in a moment."),
+    "no_key": _("The key of the robot cannot be read any more. Set it again for the group's channel."),
+    "too_long": _("The message is too long for this channel (%(detail)s bytes). Shorten it."),
+    "picture_lost": _("The file of the picture is gone. Choose the picture again."),
+    "robot_gone": _(
+        "WeCom does not know this robot: its address is wrong, or it was removed from the group. The channel was"
+        " switched off."
+    ),
+    "robot_forbidden": _("This chat does not allow robots to post. The channel was switched off."),
+    "robot_stopped": _("The robot was stopped in WeCom. The channel was switched off."),
+    "robot_not_in_group": _("The robot is not in the group any more. The channel was switched off."),
+    "robot_too_fast": _("WeCom takes no more messages of this robot for a minute. Then it goes on."),
+    "robot_busy": _("WeCom is busy (%(detail)s)."),
+    "robot_empty": _("WeCom refused the message as empty (%(detail)s)."),
+    "robot_picture": _("WeCom does not take the picture: it may be JPEG or PNG of 2 MB at most."),
+    "robot_bad_request": _("WeCom could not read the message (%(detail)s)."),
+    "robot_refused": _("WeCom refused the message (error %(detail)s)."),
+    "robot_half": _("The text arrived, the picture did not. Send the picture by hand."),
     **http.SENTENCES,
     "internal": _("Sending failed inside this program. The log says more."),
 }

@@ -26,14 +26,20 @@ from groups.services import AUDIENCE, POSITIONING, group_create, group_tags_set,
 
 class DestinationIn(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=Kind.choices, default=Kind.INAPP)
-    url = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+    url = serializers.CharField(
+        max_length=500,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Of a robot: its address as WeCom shows it. Only its key is kept, encrypted, and never given back.",
+    )
     secret = serializers.CharField(
         max_length=500,
         required=False,
         default="",
         allow_blank=True,
         write_only=True,
-        help_text="`whsec_` and base64; made when it is missing.",
+        help_text="Of a webhook: `whsec_` and base64; made when it is missing. Of a robot: its key.",
     )
 
 

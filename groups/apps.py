@@ -11,10 +11,10 @@ class GroupsConfig(AppConfig):
         from groups import words
         from groups.bulk import for_groups
         from groups.bulk import words as bulk_words
-        from groups.channel import refuse_closed_group
+        from groups.channel import refuse_closed_groups
         from groups.rules import history as rule_history
 
-        registry.guard(refuse_closed_group)
+        registry.guard(refuse_closed_groups)
         words.register()
         rule_history.register()
         for_groups.register()

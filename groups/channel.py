@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from django.db import transaction
 
 from accounts.audit import audit_record
@@ -55,7 +58,8 @@ def channel_kind(group: Group) -> str:
     return group.destination.kind if group.destination else Kind.INAPP
 
 
-def refuse_closed_group(delivery: Delivery) -> str:
+def refuse_closed_groups(deliveries: Sequence[Delivery], now: datetime) -> dict[int, str]:
     """The guard of groups: nothing is sent to a group that was closed since it was planned."""
-    state = Group.objects.filter(pk=delivery.group_id).values_list("state", flat=True).first()
-    return "" if state == GroupState.ACTIVE else "group_closed"
+    ids = {delivery.group_id for delivery in deliveries}
+    active = set(Group.objects.filter(pk__in=ids, state=GroupState.ACTIVE).values_list("pk", flat=True))
+    return {delivery.pk: "group_closed" for delivery in deliveries if delivery.group_id not in active}

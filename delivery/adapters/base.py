@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from django.conf import settings
+from django.urls import reverse
+
 if TYPE_CHECKING:
     from delivery.models import Picture
 
@@ -30,12 +33,19 @@ class Outgoing:
     url: str
     secret: str
 
+    @property
+    def picture_url(self) -> str:
+        """Where a receiver finds the picture; empty when there is none."""
+        return f"{settings.PUBLIC_URL}{reverse('member:picture', args=[self.picture.token])}" if self.picture else ""
+
 
 class SendError(Exception):
     """The message was not handed over.
 
     `code` and `detail` say why, see delivery/reasons.py; `permanent`: trying again cannot help; `retry_after`: the
-    receiver asked to wait so many seconds; `switch_off`: the destination wants nothing more.
+    receiver asked to wait so many seconds; `switch_off`: the destination wants nothing more; `tries`: after so many it
+    is given up, else after about a day; `costs_try`: whether this one counts among them; `uncertain`: it may have
+    arrived all the same, so only an adapter that is idempotent tries again.
     """
 
     def __init__(
@@ -46,6 +56,9 @@ class SendError(Exception):
         permanent: bool,
         retry_after: float | None = None,
         switch_off: bool = False,
+        tries: int | None = None,
+        costs_try: bool = True,
+        uncertain: bool = False,
     ):
         super().__init__(f"{code} {detail}".strip())
         self.code = code
@@ -53,6 +66,9 @@ class SendError(Exception):
         self.permanent = permanent
         self.retry_after = retry_after
         self.switch_off = switch_off
+        self.tries = tries
+        self.costs_try = costs_try
+        self.uncertain = uncertain
 
 
 class Adapter(Protocol):
@@ -63,4 +79,4 @@ class Adapter(Protocol):
     idempotent: bool
 
     def send(self, outgoing: Outgoing) -> None:
-        """Hands the message over, or raises SendError. Takes ten seconds at most, outside a transaction."""
+        """Hands the message over, or raises SendError. Takes 15 seconds at most, outside a transaction."""

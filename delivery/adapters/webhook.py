@@ -21,6 +21,9 @@ class Webhook:
                 "group": outgoing.group_ref,
                 "title": outgoing.title,
                 "text": outgoing.text,
+                "link": outgoing.link,
+                "link_title": outgoing.link_title,
+                "picture": outgoing.picture_url,
                 "post": outgoing.post_id,
                 "due_at": outgoing.due_at.isoformat(),
             },
@@ -32,7 +35,7 @@ class Webhook:
             **signing.headers(secret=outgoing.secret, message_id=outgoing.webhook_id, now=outgoing.now, body=body),
         }
         try:
-            answer = http.send("POST", outgoing.url, headers=headers, body=body)
+            answer = http.send("POST", outgoing.url, headers=headers, body=body, keep_alive=True)
         except http.OutboundError as error:
             raise SendError(error.code, error.host, permanent=error.permanent) from error
         if not 200 <= answer.status < 300:

@@ -40,7 +40,7 @@ def dispatch(*, now: datetime, clock: datetime) -> Dispatched:
     _take(stale_queued.filter(attempts=0, late_until__lt=now), state=State.PLANNED, queued_at=None)
     _decide_missed(now, done)
     queued: dict[str, Any] = {"state": State.QUEUED, "queued_at": clock, "retry_at": None}
-    done.queued += _take(Delivery.objects.due(now), **queued)
+    done.queued += _take(Delivery.objects.due(now), error_code="", **queued)
     done.queued += _take(Delivery.objects.to_retry(now), **queued)
     done.queued += _take(stale_queued, most=SWEPT_AT_ONCE, queued_at=clock)
     lost = Delivery.objects.filter(state=State.SENDING, claimed_at__lt=clock - SENDING_LOST)

@@ -1,178 +1,250 @@
-"""One delivery on its way out: claimed, handed to its adapter, settled."""
+"""Deliveries on their way out: claimed, handed to their adapters, settled.
+
+One thread does everything that touches the database, in batches; others wait for receivers, and do nothing else. So a
+slow receiver costs a thread, and none of them gets so many that the others would have to wait.
+"""
 
 from __future__ import annotations
 
-import random
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+import os
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime
 
+import redis
 import structlog
-from django.db import connections, transaction
-from django.db.models import F
 from django.utils import timezone
 
-from community_ops.lib.crypto import CannotDecryptError
-from delivery import registry, signals
+from delivery import registry
 from delivery.adapters.base import Outgoing, SendError
+from delivery.limiter import Limiter
 from delivery.models import Delivery, State
-from delivery.services.destinations import destination_disable
-from delivery.services.planning import message_create
+from delivery.services.claiming import calls_known, claim, fill, host_of, outgoing_of, queued
+from delivery.services.settling import Outcome, Try, outcome_of, put_off, settle, waiting
 
 logger = structlog.get_logger(__name__)
 
-# Seconds before the next try, about a day in all. The first are short because most faults of a receiver are.
-RETRY_WAITS = (1, 5, 15, 30, 60, 120, 240, 480, 960, 1920, 3840, 7200, 14400, 21600, 32400)
-LONGEST_WAIT = 86_400
-# A message that lay in the broker for longer than this was held up: whether it may still leave is decided anew.
-HELD_UP = timedelta(seconds=30)
+# Calls at once, besides those that have taken longer than SLOW: they do not keep others waiting.
+CALLS = 32
+THREADS = 96
+SLOW = 1.0  # seconds
+# A receiver that is known to be slow gets so many calls at once; the rest waits in the outbox.
+SLOW_CALLS = 8
+SLOW_FOR = 30.0
+SLOW_WAIT = 5.0
+# So many are claimed at once, and only when there are threads for them: what was not begun can still be called off.
+CLAIMED_AT_ONCE = 16
+SETTLED_EVERY = 0.05
+# A run takes on more for so long, that other tasks get their turn; longer while it waits for receivers anyway.
+TAKES_FOR = 5.0
+TAKES_WHILE_WAITING = 30.0
+LOOKS_EVERY = 0.25
+LIMITER_AWAY = 5.0
 
-
-def deliver_all(*, ids: list[int]) -> None:
-    """Sends several. Those that wait for other hosts go side by side, so that a slow one holds nobody up."""
-    remote = set(
-        Delivery.objects.filter(pk__in=ids).exclude(kind__in=registry.LOCAL_KINDS).values_list("pk", flat=True)
-    )
-    if len(remote) < 2:
-        for delivery_id in ids:
-            deliver(delivery_id=delivery_id)
-        return
-    with ThreadPoolExecutor(len(remote), thread_name_prefix="deliver") as pool:
-        running = [pool.submit(_deliver_in_thread, delivery_id) for delivery_id in ids if delivery_id in remote]
-        for delivery_id in ids:
-            if delivery_id not in remote:
-                deliver(delivery_id=delivery_id)
-        for each in running:
-            each.result()
-
-
-def _deliver_in_thread(delivery_id: int) -> None:
-    try:
-        deliver(delivery_id=delivery_id)
-    finally:
-        connections.close_all()
+LIMITERS = {kind: Limiter(rate) for kind, rate in registry.RATES.items()}
+# Hosts that were slow, and when last. Each process learns for itself.
+_slow: OrderedDict[str, float] = OrderedDict()
+MOST_SLOW = 1000
 
 
 def deliver(*, delivery_id: int) -> None:
-    """Sends one queued delivery. Does nothing when another worker took it, or it was called off.
+    """Sends one queued delivery. Does nothing when another worker took it, or it was called off."""
+    _Run([delivery_id], takes_more=False).run()
 
-    Both steps are UPDATEs that name the state and the number of the try before them: whoever comes second changes
+
+def deliver_all(*, ids: list[int]) -> bool:
+    """Sends these queued deliveries and what else is queued, for as long as a run may take. Whether some are left.
+
+    Both steps of a delivery are UPDATEs that name the state and the try before them: whoever comes second changes
     nothing. The adapter works between them, outside any transaction; a worker killed there leaves `sending` behind,
     which the dispatcher finds.
     """
-    delivery = _claim(delivery_id, timezone.now())
-    if delivery is None:
-        return
-    if delivery.destination and delivery.destination.disabled_at:
-        _settle(delivery, State.FAILED, "destination_disabled")
-        return
-    if code := registry.objection(delivery):
-        _settle(delivery, State.SKIPPED, code)
-        return
-    adapter = registry.ADAPTERS[delivery.kind]
-    try:
-        _fill(delivery)
-        adapter.send(_outgoing(delivery))
-    except SendError as error:
-        _refused(delivery, error)
-    except Exception:
-        logger.exception("adapter broke", delivery=delivery.pk, kind=delivery.kind)
-        if adapter.idempotent:
-            _refused(delivery, SendError("internal", permanent=False))
-        else:
-            _settle(delivery, State.UNKNOWN, "outcome_unknown")
-    else:
-        _settle(delivery, State.SENT, "")
+    return _Run(ids, takes_more=True).run()
 
 
-def _claim(delivery_id: int, now: datetime) -> Delivery | None:
-    delivery = (
-        Delivery.objects.select_related("message__picture", "destination")
-        .filter(pk=delivery_id, state=State.QUEUED)
-        .first()
-    )
-    if delivery is None:
-        return None
-    ours = Delivery.objects.filter(pk=delivery_id, state=State.QUEUED, attempts=delivery.attempts)
-    held_up = delivery.queued_at is None or now - delivery.queued_at > HELD_UP
-    if held_up and delivery.attempts == 0 and now > delivery.late_until:
-        ours.update(state=State.PLANNED, queued_at=None)
-        return None
-    if not ours.update(state=State.SENDING, attempts=F("attempts") + 1, claimed_at=now):
-        return None
-    delivery.state = State.SENDING
-    delivery.attempts += 1
-    return delivery
+class _Run:
+    """The deliveries that one task sends side by side."""
 
+    def __init__(self, ids: Iterable[int], *, takes_more: bool):
+        self.left = deque(dict.fromkeys(ids))
+        self.takes_more = takes_more
+        self.running: dict[Future[SendError | None], Try] = {}
+        self.done: list[tuple[Try, Outcome]] = []
+        self.begun = time.monotonic()
+        self.settled_at = self.looked_at = 0.0
 
-def _fill(delivery: Delivery) -> None:
-    """Fills in the variables once and for all: every further try says the same, and the row knows what it said."""
-    if not delivery.message.has_variables:
-        return
-    content = registry.filled(delivery, timezone.now())
-    with transaction.atomic():
-        message = message_create(content=content, filled_from=delivery.message)
-        Delivery.objects.filter(pk=delivery.pk, attempts=delivery.attempts).update(message=message)
-    delivery.message = message
-
-
-def _outgoing(delivery: Delivery) -> Outgoing:
-    secret = url = ""
-    if delivery.destination:
-        url = delivery.destination.url
+    def run(self) -> bool:
         try:
-            secret = delivery.destination.secret
-        except CannotDecryptError as error:
-            raise SendError("no_secret", permanent=True) from error
-    return Outgoing(
-        delivery_id=delivery.pk,
-        webhook_id=delivery.webhook_id,
-        group_id=delivery.group_id,
-        group_ref=delivery.group_ref,
-        post_id=delivery.post_id,
-        message_id=delivery.message_id,
-        title=delivery.message.title,
-        text=delivery.message.text,
-        link=delivery.message.link,
-        link_title=delivery.message.link_title,
-        picture=delivery.message.picture,
-        due_at=delivery.due_at,
-        now=timezone.now(),
-        url=url,
-        secret=secret,
-    )
+            while self._begin() or self.running:
+                self._collect()
+                self._settle()
+        finally:
+            # Also where something broke: what became of the others is written down.
+            while self.running:
+                self._collect()
+            self._settle(at_once=True)
+        return self.takes_more and queued().exists()
+
+    def _begin(self) -> bool:
+        """Claims some and sends them on their way; False when there is nothing more to begin with."""
+        if not self._has_room():
+            return True
+        found = self._next()
+        if found is None:
+            return False
+        now = timezone.now()
+        against = registry.objections(found, now) if found else {}
+        ready: list[Delivery] = []
+        for delivery in found:
+            if delivery.destination and delivery.destination.disabled_at:
+                self.done.append((Try(delivery), Outcome(State.FAILED, "destination_disabled")))
+            elif code := against.get(delivery.pk):
+                self.done.append((Try(delivery), Outcome(State.SKIPPED, code)))
+            else:
+                ready.append(delivery)
+        broken = fill(deliveries=ready, now=now)
+        for delivery in ready:
+            self._send(Try(delivery), broken.get(delivery.pk), now)
+        return True
+
+    def _has_room(self) -> bool:
+        now = time.monotonic()
+        slow = [one for one in self.running.values() if now - one.began > SLOW]
+        for one in slow:
+            _remember_slow(one.host)
+        room = min(CALLS - len(self.running) + len(slow), THREADS - len(self.running))
+        return room >= CLAIMED_AT_ONCE
+
+    def _next(self) -> list[Delivery] | None:
+        """The next that are claimed, maybe none of those looked at; None when there are no more to look at."""
+        if self.left:
+            ids = [self.left.popleft() for _number in range(min(CLAIMED_AT_ONCE, len(self.left)))]
+            rows = queued(ids)
+        elif self._may_look():
+            rows = queued()
+        else:
+            return None
+        now = timezone.now()
+        claimed = claim(rows=rows, most=CLAIMED_AT_ONCE, now=now, is_busy=self._is_busy)
+        if claimed.busy:
+            put_off(ids=claimed.busy, code="receiver_slow", seconds=SLOW_WAIT, now=now)
+        self.left.extendleft(claimed.later)
+        if not claimed.seen:
+            self.looked_at = time.monotonic()
+        return claimed.ours if claimed.seen or self.left else None
+
+    def _may_look(self) -> bool:
+        """Whether to ask for more than what was named."""
+        now = time.monotonic()
+        age = now - self.begun
+        over = age > (TAKES_WHILE_WAITING if self.running else TAKES_FOR)
+        return self.takes_more and not over and now - self.looked_at > LOOKS_EVERY
+
+    def _is_busy(self, taken: Sequence[Delivery], host: str) -> bool:
+        if time.monotonic() - _slow.get(host, -SLOW_FOR) >= SLOW_FOR:
+            return False
+        running = sum(one.host == host for one in self.running.values())
+        return running + sum(host_of(delivery) == host for delivery in taken) >= SLOW_CALLS
+
+    def _send(self, one: Try, broken: SendError | None, now: datetime) -> None:
+        """Hands it to a thread, or does it here where nobody has to be waited for."""
+        delivery = one.delivery
+        try:
+            if broken:
+                raise broken
+            outgoing = outgoing_of(delivery=delivery, now=now)
+            if seconds := self._places(one, outgoing, now):
+                self.done.append((one, waiting(code="rate_limited", seconds=seconds, now=now)))
+                return
+        except SendError as error:
+            self._over(one, error)
+            return
+        if delivery.kind in registry.LOCAL_KINDS:
+            self._over(one, _handed_over(delivery.kind, outgoing))
+            return
+        one.host, one.began = host_of(delivery), time.monotonic()
+        self.running[_pool().submit(_handed_over, delivery.kind, outgoing)] = one
+
+    def _places(self, one: Try, outgoing: Outgoing, now: datetime) -> float:
+        """Takes places for its calls where its receiver counts them; returns the seconds until its turn comes."""
+        delivery = one.delivery
+        calls = registry.calls(delivery.kind, outgoing)
+        key = delivery.destination.key_hash if delivery.destination else ""
+        if not calls or not key:
+            return 0.0
+        places = [f"{delivery.pk}:{delivery.attempts}:{number}" for number in range(calls)]
+        limiter = LIMITERS[delivery.kind]
+        try:
+            seconds = limiter.take(key, places, lambda: calls_known(key_hash=key, rate=limiter.rate, now=now))
+        except redis.RedisError:
+            raise SendError("limiter_away", permanent=False, retry_after=LIMITER_AWAY, costs_try=False) from None
+        if not seconds:
+            one.places = places
+        return seconds
+
+    def _collect(self) -> None:
+        if self.running:
+            wait(self.running, timeout=LOOKS_EVERY, return_when=FIRST_COMPLETED)
+        for future in [future for future in self.running if future.done()]:
+            one = self.running.pop(future)
+            if time.monotonic() - one.began > SLOW:
+                _remember_slow(one.host)
+            else:
+                _slow.pop(one.host, None)
+            self._over(one, future.result())
+
+    def _over(self, one: Try, error: SendError | None) -> None:
+        if one.places:
+            _tell_limiter(one, error)
+        self.done.append((one, outcome_of(delivery=one.delivery, error=error, now=timezone.now())))
+
+    def _settle(self, *, at_once: bool = False) -> None:
+        now = time.monotonic()
+        if self.done and (at_once or not self.running or now - self.settled_at > SETTLED_EVERY):
+            done, self.done, self.settled_at = self.done, [], now
+            settle(done)
 
 
-def _refused(delivery: Delivery, error: SendError) -> None:
-    now = timezone.now()
-    if error.switch_off and delivery.destination:
-        destination_disable(destination=delivery.destination, code=error.code, now=now)
-    if error.permanent or delivery.attempts > len(RETRY_WAITS):
-        _settle(delivery, State.FAILED, error.code, error.detail)
-        return
-    # A little chance keeps a receiver that comes back from being asked by all groups in one instant.
-    wait = RETRY_WAITS[delivery.attempts - 1] * random.uniform(1, 1.1)
-    wait = max(wait, min(error.retry_after or 0, LONGEST_WAIT))
-    _settle(delivery, State.FAILED, error.code, error.detail, retry_at=now + timedelta(seconds=wait))
+def _handed_over(kind: str, outgoing: Outgoing) -> SendError | None:
+    """Calls the adapter; returns why it failed. Runs in a thread that has no database."""
+    adapter = registry.ADAPTERS[kind]
+    try:
+        adapter.send(outgoing)
+    except SendError as error:
+        return error
+    except Exception:
+        logger.exception("adapter broke", delivery=outgoing.delivery_id, kind=kind)
+        return SendError("internal", permanent=False, uncertain=True)
+    return None
 
 
-def _settle(delivery: Delivery, state: State, code: str, detail: str = "", *, retry_at: datetime | None = None) -> None:
-    # Also from `queued` and `unknown`: where the dispatcher gave this very try up for lost, its outcome is known now.
-    settled = Delivery.objects.filter(
-        pk=delivery.pk, attempts=delivery.attempts, state__in=[State.SENDING, State.QUEUED, State.UNKNOWN]
-    ).update(
-        state=state,
-        error_code=code,
-        error=detail[:500],
-        retry_at=retry_at,
-        settled_at=None if retry_at or state == State.UNKNOWN else timezone.now(),
-    )
-    logger.info(
-        "delivery settled" if settled else "delivery taken over meanwhile",
-        delivery=delivery.pk,
-        state=str(state),
-        attempt=delivery.attempts,
-        code=code,
-        detail=detail,
-    )
-    if settled and retry_at is None and state != State.UNKNOWN:
-        signals.settled.send(sender=Delivery, ids=[delivery.pk])
+def _tell_limiter(one: Try, error: SendError | None) -> None:
+    assert one.delivery.destination is not None
+    key, limiter = one.delivery.destination.key_hash, LIMITERS[one.delivery.kind]
+    try:
+        limiter.end(key, one.places)
+        if error and error.code == "robot_too_fast":
+            limiter.shut(key)
+    except redis.RedisError:
+        # Its places are held until they count as forgotten, which is longer: nobody calls too often by that.
+        logger.warning("limiter away", delivery=one.delivery.pk)
+
+
+def _remember_slow(host: str) -> None:
+    _slow[host] = time.monotonic()
+    _slow.move_to_end(host)
+    while len(_slow) > MOST_SLOW:
+        _slow.popitem(last=False)
+
+
+_pools: dict[int, ThreadPoolExecutor] = {}
+
+
+def _pool() -> ThreadPoolExecutor:
+    """The threads of this process: they outlive a run, and with them the connections they keep open."""
+    if os.getpid() not in _pools:
+        _pools.clear()
+        _pools[os.getpid()] = ThreadPoolExecutor(THREADS, thread_name_prefix="deliver")
+    return _pools[os.getpid()]

@@ -18,6 +18,7 @@ class Received:
     headers: dict[str, str]
     raw: bytes
     at: float
+    path: str = ""
 
     @property
     def id(self) -> str:
@@ -30,11 +31,12 @@ class Received:
 
 @dataclass
 class Recorder:
-    """`answer` gives (status, headers) for a request; it may sleep, or raise to break the connection off."""
+    """`answer` gives (status, headers) for a request, or (status, headers, body); it may sleep, or raise to break the
+    connection off."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
-    answer: Callable[[Received], tuple[int, dict[str, str]]] = lambda request: (204, {})
+    answer: Callable[[Received], tuple[Any, ...]] = lambda request: (204, {})
 
     def by_id(self) -> dict[str, list[Received]]:
         found: dict[str, list[Received]] = defaultdict(list)
@@ -51,23 +53,30 @@ def recording() -> Iterator[Recorder]:
     recorder = Recorder()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            request = Received({name.lower(): value for name, value in self.headers.items()}, raw, time.time())
+            request = Received(
+                {name.lower(): value for name, value in self.headers.items()}, raw, time.time(), self.path
+            )
             recorder.received.append(request)
             try:
-                status, headers = recorder.answer(request)
+                status, headers, *body = recorder.answer(request)
             except ConnectionError:
-                self.connection.close()
+                self.close_connection = True
                 return
             try:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", "0")
+                content = body[0] if body else b""
+                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
+                self.wfile.write(content)
             except OSError:
-                return  # the caller has hung up
+                self.close_connection = True  # the caller has hung up
 
         def log_message(self, *args: Any) -> None:
             pass
