@@ -36,7 +36,7 @@ from groups.channel import group_set_channel
 from groups.models import Group
 from tests.builders import NOW, make_group
 from tests.campaigns.content.things import picture_bytes
-from tests.campaigns.recorder import recording
+from tests.campaigns.recorder import Received, recording
 from tests.delivery.wecom import KEY, wecom
 
 pytestmark = pytest.mark.django_db
@@ -67,10 +67,14 @@ TROUBLE: dict[str, dict[str, Any]] = {
 def webhook_way(monkeypatch: Any, settings: Any) -> Any:
     with recording() as recorder:
 
+        def late(request: Received) -> tuple[int, dict[str, str]]:
+            time.sleep(0.8)
+            return 204, {}
+
         def says(trouble: str) -> None:
             recorder.answer = lambda request: TROUBLE["webhook"][trouble]
             if trouble == "timeout":
-                recorder.answer = lambda request: (time.sleep(0.8), (204, {}))[1]
+                recorder.answer = late
 
         def pictures(delivery: Delivery) -> list[bytes]:
             urls = [request.body["picture"] for request in recorder.received if request.body["picture"]]
@@ -149,7 +153,7 @@ def clock():
 def fetched(path: str) -> bytes:
     response = Client().get(path)
     assert response.status_code == 200
-    return b"".join(response.streaming_content)
+    return response.getvalue()
 
 
 def planned(way: Way, **content: Any) -> Delivery:

@@ -29,6 +29,7 @@ from tests.delivery.wecom import KEY, MOST, wecom
 pytestmark = pytest.mark.django_db
 ADDRESS = f"https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key={KEY}"
 ROBOT = Way("robot", {"secret": ADDRESS}, lambda _row: [], lambda _row: [], lambda _trouble: None)
+PAGE = Way("inapp", {}, lambda _row: [], lambda _row: [], lambda _trouble: None)
 LINK = {"link": "https://h5.example.cn/l/9", "link_title": "直播入口"}
 
 
@@ -216,7 +217,7 @@ def test_a_robot_may_not_call_inside(fake, settings):
 
 def test_what_is_too_much_waits_in_the_outbox_and_holds_nobody_up(fake, clock):
     rows = [planned(ROBOT, text=f"{number}") for number in range(MOST + 5)]
-    page = planned(Way("inapp", {}, *[lambda _row: []] * 2, lambda _trouble: None))
+    page = planned(PAGE)
     queued = dispatch(now=NOW, clock=NOW).queued
 
     for pk in queued:
