@@ -89,6 +89,7 @@ MENU = (
     Section(
         _("Campaigns"),
         (
+            Place("campaigns:calendar", _("Calendar"), "calendar", "k"),
             Place("campaigns:posts", _("Posts"), "calendar-event", "p"),
             Place("campaigns:pieces", _("Content"), "file-text", "l"),
             Place("campaigns:playbooks", _("Playbooks"), "list-check", "y"),

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import channel, search
+from campaigns import channel, search, today
+from campaigns.calendar import urls as calendar
 from campaigns.content.urls import urlpatterns as content
 from campaigns.deliveries import views as deliveries
 from campaigns.orders.views import member_orders
@@ -24,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("posts/<int:pk>/pause/", posts.post_hold, name="post_pause"),
     path("posts/<int:pk>/resume/", posts.post_continue, name="post_resume"),
     path("posts/<int:pk>/stop/", posts.post_end, name="post_stop"),
+    *calendar.urlpatterns,
     *content,
     *playbooks,
     path("deliveries/", deliveries.delivery_list, name="deliveries"),

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.history import Subject, actions, labels, subjects
+from campaigns.calendar import words as calendar
 from campaigns.posts.models import Post
 from campaigns.posts.selectors import deliveries_visible_to
 
@@ -34,3 +35,4 @@ def register() -> None:
             "late_minutes": _("how late it may go out (minutes)"),
         }
     )
+    calendar.register()

@@ -336,6 +336,17 @@ ROUTES: dict[str, Route] = {
     "campaigns:group_plan_run": act(done(404), pk="group"),
     "campaigns:group_playbook_switch": act(done(302, elsewhere=404), pk="group", playbook_pk="playbook"),
     "campaigns:member_playbooks": part(SEEN_IN_BRANCH, pk="member"),
+    # Calendar
+    "campaigns:calendar": page(SEEN_BY_ALL, query="?view=week&by=group"),
+    "campaigns:calendar_entry": page(SEEN_IN_BRANCH, pk="occurrence"),
+    "campaigns:calendar_move": page(
+        WRITERS_IN_BRANCH, done(302, elsewhere=404), pk="occurrence", query="?to=2199-01-01T09:00"
+    ),
+    "campaigns:calendar_edit": page(WRITERS_IN_BRANCH, done(200, elsewhere=404), pk="occurrence"),
+    "campaigns:calendar_send": page(WRITERS_IN_BRANCH, done(302, elsewhere=404), pk="occurrence"),
+    "campaigns:calendar_call_off": act(done(302, elsewhere=404), pk="occurrence"),
+    "campaigns:calendar_restore": act(done(302, elsewhere=404), pk="occurrence"),
+    "campaigns:calendar_put_back": act(done(404), pk="occurrence", token="undo_token"),
     "campaigns:deliveries": page(SEEN_BY_ALL),
     "campaigns:delivery": page(SEEN_IN_BRANCH, pk="delivery"),
     "campaigns:delivery_decide": act(done(302, elsewhere=404), pk="delivery"),

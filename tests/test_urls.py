@@ -105,6 +105,7 @@ def make_world(cast: Cast) -> World:
     schedule = Schedule(timezone="Asia/Shanghai", rrule="FREQ=DAILY", start="2026-03-01T09:00")
     post = post_create(by=cast.mei, now=now, title="早安", body="今日书单", groups=[group], schedule=schedule)
     world.objects |= {"post": post.pk, "delivery": Delivery.objects.filter(post_id=post.pk).earliest("due_at").pk}
+    world.objects |= {"occurrence": post.occurrences.latest("due_at").pk, "undo_token": "made-up"}
     world.objects |= {
         "page_token": group.page_token,
         "test": delivery_test(by=cast.mei, now=now, group=group, title="试发", text="试发").pk,

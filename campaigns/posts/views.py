@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
+from urllib.parse import quote
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Min, Prefetch, Q, QuerySet
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import StaffRequest, staff_required, writer_required
+from accounts.access import StaffRequest, next_address, staff_required, writer_required
 from accounts.models import User
 from campaigns.deliveries.lists import delivery_listing
 from campaigns.posts.forms import PostForm, ScheduleForm
@@ -275,10 +276,11 @@ def post_hold(request: StaffRequest, pk: int) -> HttpResponse:
     post = _changeable(request, pk)
     if post_pause(by=request.user, now=timezone.now(), post=post):
         text = _("“%(title)s” is paused: nothing of it goes out.") % {"title": post.title}
-        toast(request, text, undo_url=reverse("campaigns:post_resume", args=[post.pk]))
+        undo_url = f"{reverse('campaigns:post_resume', args=[post.pk])}?next={quote(_back(request, post))}"
+        toast(request, text, undo_url=undo_url)
     else:
         warn(request, _("This post is not running."))
-    return redirect("campaigns:post", post.pk)
+    return redirect(_back(request, post))
 
 
 @require_POST
@@ -292,7 +294,7 @@ def post_continue(request: StaffRequest, pk: int) -> HttpResponse:
             warn(request, _("This post is not paused."))
     except ValidationError as error:
         warn(request, " ".join(error.messages))
-    return redirect("campaigns:post", post.pk)
+    return redirect(_back(request, post))
 
 
 @require_http_methods(["GET", "POST"])
@@ -305,7 +307,7 @@ def post_end(request: StaffRequest, pk: int) -> HttpResponse:
             toast(request, _("“%(title)s” is stopped.") % {"title": post.title})
         else:
             warn(request, _("This post is over already."))
-        return redirect("campaigns:post", post.pk)
+        return redirect(_back(request, post))
     affected = deliveries_visible_to(request.user).filter(NOT_BEGUN, post_id=post.pk).order_by("due_at", "pk")
     names = dict(Group.objects.visible_to(request.user).filter(posts=post).values_list("pk", "name"))
     context = {
@@ -313,8 +315,14 @@ def post_end(request: StaffRequest, pk: int) -> HttpResponse:
         "count": affected.count(),
         "groups_count": len(names),
         "first": [(names.get(row.group_id, row.group_ref), row.due_at) for row in affected[:PREVIEWED]],
+        "back": _back(request, post),
     }
     return render(request, "console/campaigns/post_stop.html", context)
+
+
+def _back(request: StaffRequest, post: Post) -> str:
+    """Where a person goes on after pausing or stopping: where they came from, else the page of the post."""
+    return next_address(request, reverse("campaigns:post", args=[post.pk]))
 
 
 def _visible(request: StaffRequest, pk: int) -> Post:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Branch, User
 from accounts.services import token_issue
-from campaigns.models import PlaybookRun, Post
+from campaigns.models import Occurrence, PlaybookRun, Post
 from delivery.models import Delivery, State
 from groups.models import BulkRun, Duty, Group, RuleSet
 from groups.rules.services import draft_open
@@ -52,6 +52,8 @@ def tell() -> None:
         "page_token": group.page_token,
         "member": buyer.pk,
         "post": Post.objects.filter(created_by=mei, state="active").earliest("pk").pk,
+        "occurrence": Occurrence.objects.filter(post__created_by=mei, post__state="active").latest("due_at").pk,
+        "undo_token": "made-up",
         "delivery": Delivery.objects.filter(state=State.WAITING, group_id__in=Group.objects.visible_to(mei))
         .latest("pk")
         .pk,
