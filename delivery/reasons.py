@@ -14,7 +14,6 @@ REASONS = {
     "too_late": _("Its time passed while nothing could be sent, and it would have come too late."),
     "paused": _("The post was paused."),
     "stopped": _("The post was stopped."),
-    "called_off": _("This time of the post was called off."),
     "skipped_by_person": _("Skipped by hand."),
     "sent_by_person": _("Marked as sent by hand."),
     "group_closed": _("The group was closed before its time."),

@@ -75,7 +75,6 @@ def occurrence_move(
         _check_not_begun(occurrence)
         before = occurrence.due_at
         _shift(post, occurrence, at)
-        occurrence.by_hand = True
         occurrence.save()
         audit_record(
             by=by, action="occurrence.moved", subject=occurrence, before={"due_at": before}, after={"due_at": at}
@@ -95,7 +94,6 @@ def occurrence_send_now(*, by: User | None, now: datetime, occurrence: Occurrenc
         before = occurrence.due_at
         _shift(post, occurrence, now)
         _deliveries(occurrence).planned().update(missed=Missed.LATE, late_until=now + ORDERED_BY_HAND)
-        occurrence.by_hand = True
         occurrence.save()
         audit_record(
             by=by, action="occurrence.sent_now", subject=occurrence, before={"due_at": before}, after={"due_at": now}
@@ -117,7 +115,8 @@ def occurrence_reword(
     """Gives this occurrence words of its own; picture and value stay those of its post.
 
     `seen_message_id` is the message that the person began from. Raises ValidationError, by field where it is about
-    one, else `has_begun`, `called_off`, `post_over`, `changed_meanwhile`.
+    one, else `has_begun`, `called_off`, `post_over`, `changed_meanwhile`, and `goes_out_once` for a post that has no
+    other time.
     """
     _check_words(title, text, link, link_title)
     with transaction.atomic():
@@ -126,6 +125,8 @@ def occurrence_reword(
         if seen_message_id is not None and old.pk != seen_message_id:
             raise _changed_meanwhile()
         _check_goes_out(post, occurrence)
+        if post.at is not None:
+            raise ValidationError(_("This post goes out once: edit the post itself."), code="goes_out_once")
         _check_not_begun(occurrence, queued_too=True)
         content = Content(
             title=title,
@@ -278,9 +279,13 @@ def _shift(post: Post, occurrence: Occurrence, at: datetime) -> None:
         local = at.astimezone(zone_named(post.timezone)).replace(tzinfo=None).isoformat(timespec="seconds")
         rows.update(dedupe_key=Replace(F("dedupe_key"), Value(f":{occurrence.local}:"), Value(f":{local}:")))
         occurrence.local = local
-        Post.objects.filter(pk=post.pk).update(at=at)
+        post.at, post.version = at, post.version + 1
+        post.save(update_fields=["at", "version"])
+    else:
+        occurrence.by_hand = True
     occurrence.due_at = at
-    occurrence.resolved_at = None
+    if post.audience is not None:
+        occurrence.resolved_at = None  # it is asked again when the new time has come
 
 
 def _say(occurrence: Occurrence, message: Message | None) -> None:

@@ -40,8 +40,8 @@ def make_post(*groups: Group, title="Read", zone="Asia/Shanghai", start="2026-03
     return post_create(by=None, now=NOW, title=title, body="Ten minutes.", groups=groups, schedule=schedule)
 
 
-def shown(client: Client, query: str = "") -> list[str]:
-    """The entries on the page, as "day time title"."""
+def shown(client: Client, query: str = "") -> list[tuple[str, str]]:
+    """The entries on the page: when, and their title."""
     page = client.get(f"/calendar/?day=2026-03-02{query}").content.decode()
     return re.findall(r'id="e\d+".*?data-at="([^"]+)".*?class="cal-name"[^>]*>([^<]*)', page)
 

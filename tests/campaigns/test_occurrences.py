@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,7 @@ from campaigns.posts.occurrences import (
     occurrence_send_now,
     standing,
 )
-from campaigns.posts.services import Schedule, post_create, post_pause, post_stop, post_update, schedule_of
+from campaigns.posts.services import Schedule, post_create, post_pause, post_resume, post_stop, post_update, schedule_of
 from delivery.models import Delivery, State
 from delivery.services import dispatch
 from tests.base import Cast
@@ -115,12 +116,15 @@ def test_a_post_of_one_time_is_moved_itself_and_planned_once(cast: Cast):
         post=post,
         title="Once",
         body="Ten minutes.",
-        schedule=schedule_of(post),
+        schedule=replace(schedule_of(post), at=NOW + 6 * HOUR),
         missed=post.missed,
         late_minutes=post.late_minutes,
     )
-    assert Occurrence.objects.get().local == moved.local == "2026-03-02T17:00:00"
-    assert Delivery.objects.get().due_at == NOW + 5 * HOUR
+    assert moved.local == "2026-03-02T17:00:00"
+    assert Occurrence.objects.get().local == "2026-03-02T18:00:00"
+    assert Delivery.objects.get().due_at == NOW + 6 * HOUR
+    with refused("goes_out_once"):
+        occurrence_reword(by=cast.mei, now=NOW, occurrence=post.occurrences.get(), title="Other", text="Words")
 
 
 def test_other_words_are_for_this_time_alone(cast: Cast, post: Post):
@@ -188,3 +192,31 @@ def test_a_change_is_put_back_as_long_as_nobody_changed_it_again(cast: Cast, pos
 
     assert standing(back) == before
     assert {(row.due_at, row.message.title) for row in rows(first)} == {(before.due_at, "Read")}
+
+
+def test_what_was_changed_by_hand_survives_a_new_planning_of_its_post(cast: Cast, post: Post):
+    moved, reworded, off = post.occurrences.order_by("due_at")[1:4]
+    at = moved.due_at + 2 * HOUR
+    occurrence_move(by=cast.mei, now=NOW, occurrence=moved, at=at)
+    occurrence_reword(by=cast.mei, now=NOW, occurrence=reworded, title="Mine", text="Words")
+    occurrence_cancel(by=cast.mei, now=NOW, occurrence=off)
+
+    schedule = replace(schedule_of(post), start="2026-03-02T19:00")
+    post_update(
+        by=cast.mei,
+        now=NOW,
+        post=post,
+        title="Read",
+        body="Anew.",
+        schedule=schedule,
+        missed=post.missed,
+        late_minutes=post.late_minutes,
+    )
+    post_pause(by=cast.mei, now=NOW, post=post)
+    post_resume(by=cast.mei, now=NOW, post=post)
+
+    assert [(row.state, row.due_at) for row in rows(moved)] == [(State.PLANNED, at)] * 2
+    assert {(row.state, row.message.title) for row in rows(reworded)} == {(State.PLANNED, "Mine")}
+    assert {row.state for row in rows(off)} == {State.CANCELLED}
+    others = post.occurrences.filter(by_hand=False)
+    assert {occurrence.local[11:] for occurrence in others} == {"19:00:00"}
