@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import channel, search, today
+from campaigns import channel, search
 from campaigns.calendar import urls as calendar
 from campaigns.content.urls import urlpatterns as content
 from campaigns.deliveries import views as deliveries
