@@ -17,12 +17,17 @@ from rest_framework.response import Response
 
 from accounts.api_auth import Scope, token_of
 from accounts.idempotency import idempotent
-from campaigns.posts.models import Post, PostState
+from accounts.models import User
+from campaigns.content.models import Piece, Series
+from campaigns.posts.models import Holidays, Post, PostState
+from campaigns.posts.recurrence import MOST_SLOTS
+from campaigns.posts.schedules import FURTHEST_OFF
 from campaigns.posts.selectors import deliveries_visible_to
 from campaigns.posts.services import (
     LONGEST_BODY,
     LONGEST_GRACE,
     Schedule,
+    Source,
     not_permitted,
     post_create,
     post_pause,
@@ -30,11 +35,11 @@ from campaigns.posts.services import (
     post_stop,
 )
 from community_ops.lib.problems import FieldError, Problem, from_django
-from delivery.models import Delivery, Missed, State
+from delivery.models import Delivery, Missed, Picture, State, Value
 from groups.models import Group
 
 MOST_GROUPS = 10_000
-OF_SCHEDULE = {"at", "rrule", "start", "timezone"}
+OF_SCHEDULE = {"at", "rrule", "start", "timezone", "slots", "scene", "scene_days", "holidays"}
 
 
 class InstantField(serializers.CharField):
@@ -66,25 +71,61 @@ class ScheduleIn(serializers.Serializer[Any]):
     timezone = serializers.CharField(
         required=False, max_length=60, help_text="IANA name; the installation's zone when missing."
     )
+    slots = serializers.ListField(
+        child=serializers.CharField(max_length=5),
+        required=False,
+        max_length=MOST_SLOTS,
+        help_text="Times of day like 09:00, in place of that of start; the rule then gives days.",
+    )
+    scene = serializers.CharField(required=False, max_length=40, help_text="A festival, like mid-autumn, with start.")
+    scene_days = serializers.IntegerField(
+        required=False,
+        min_value=-FURTHEST_OFF,
+        max_value=FURTHEST_OFF,
+        help_text="Days after the festival; negative: before.",
+    )
+    holidays = serializers.ChoiceField(
+        choices=Holidays.choices, required=False, help_text="What a rule does on a day off: send, skip, or next."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("at" in attrs) == ("rrule" in attrs):
+        if len(attrs.keys() & {"at", "rrule", "scene"}) != 1:
             raise serializers.ValidationError(_("Give either at, or rrule with start."), code="one_schedule")
-        if "rrule" in attrs and "start" not in attrs:
+        if "at" not in attrs and "start" not in attrs:
             raise serializers.ValidationError(
                 {"start": serializers.ErrorDetail(str(_("A rule needs its first local time.")), code="required")}
             )
         return attrs
 
 
+REQUIRED = {
+    "title": _("Give it a title."),
+    "body": _("Write what members are to read."),
+    "groups": _("Give either groups or an audience."),
+}
+
+
 class PostIn(serializers.Serializer[Any]):
-    title = serializers.CharField(max_length=200)
-    body = serializers.CharField(max_length=LONGEST_BODY)
+    title = serializers.CharField(max_length=200, required=False, help_text="Not with a piece or a series.")
+    body = serializers.CharField(max_length=LONGEST_BODY, required=False, help_text="Not with a piece or a series.")
+    link = serializers.CharField(max_length=500, required=False)
+    link_title = serializers.CharField(max_length=100, required=False)
+    picture = serializers.CharField(max_length=22, required=False, help_text="Token of a picture of the library.")
+    value = serializers.ChoiceField(choices=Value.choices, required=False)
+    piece = serializers.IntegerField(required=False, help_text="Id of a piece of the library, sent as it stands.")
+    series = serializers.IntegerField(required=False, help_text="Id of a series; each time sends its next piece.")
     groups = serializers.ListField(
         child=serializers.CharField(max_length=120),
         min_length=1,
         max_length=MOST_GROUPS,
+        required=False,
         help_text="External ids of active groups.",
+    )
+    audience = serializers.JSONField(
+        required=False, help_text="In place of groups: a filter, asked anew each time, like {motivations: [growth]}."
+    )
+    keeps_limits = serializers.BooleanField(
+        default=False, help_text="Whether quiet hours and the daily limit of a group hold it back."
     )
     schedule = ScheduleIn()
     missed = serializers.ChoiceField(
@@ -94,23 +135,41 @@ class PostIn(serializers.Serializer[Any]):
         default=30, min_value=0, max_value=LONGEST_GRACE, help_text="How late it may still be sent, with missed=late."
     )
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        taken = attrs.keys() & {"piece", "series"}
+        missing = [] if taken else [name for name in ("title", "body") if name not in attrs]
+        if ("groups" in attrs) == ("audience" in attrs):
+            missing.append("groups")
+        if missing:
+            raise serializers.ValidationError(
+                {name: serializers.ErrorDetail(str(REQUIRED[name]), code="required") for name in missing}
+            )
+        return attrs
+
 
 class ScheduleOut(serializers.Serializer[Post]):
     at = serializers.DateTimeField(allow_null=True)
     rrule = serializers.CharField()
     start = serializers.CharField(source="start_local")
     timezone = serializers.CharField()
+    slots = serializers.ListField(child=serializers.CharField())
+    scene = serializers.CharField()
+    scene_days = serializers.IntegerField()
+    holidays = serializers.CharField()
 
 
 class PostOut(serializers.ModelSerializer[Post]):
     groups = serializers.SerializerMethodField(help_text="External ids of the groups within reach.")
     schedule = ScheduleOut(source="*", read_only=True)
     next_at = serializers.DateTimeField(allow_null=True, read_only=True, help_text="When it goes out next.")
+    audience = serializers.JSONField(read_only=True, help_text="The filter of groups; null: the groups listed.")
+    picture = serializers.CharField(source="picture.token", read_only=True, default=None, allow_null=True)
 
     class Meta:
         model = Post
         fields = [
-            "id", "title", "body", "groups", "schedule", "missed", "late_minutes", "state", "next_at", "created_at",
+            "id", "title", "body", "link", "link_title", "picture", "value", "piece", "series", "groups", "audience",
+            "schedule", "missed", "late_minutes", "keeps_limits", "state", "next_at", "created_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -129,6 +188,7 @@ class PostsInReach(generics.GenericAPIView[Post]):
         within_reach = Group.objects.visible_to(user).only("external_id").order_by("pk")
         return (
             Post.objects.visible_to(user)
+            .select_related("picture")
             .annotate(next_at=Min("occurrences__due_at", filter=coming))
             .prefetch_related(Prefetch("groups", queryset=within_reach))
             .order_by("pk")
@@ -150,18 +210,43 @@ class PostList(PostsInReach, generics.ListAPIView[Post]):
         fields = dict(form.validated_data)
         user = token_of(request).user
         schedule = fields.pop("schedule")
-        groups = _groups(fields.pop("groups"), user)
+        groups = _groups(fields.pop("groups", []), user)
+        schedule["slots"] = tuple(schedule.get("slots", ()))
+        source = _source(fields, user)
         try:
             post = post_create(
                 by=user,
                 now=timezone.now(),
+                title=fields.pop("title", ""),
+                body=fields.pop("body", ""),
                 groups=groups,
                 schedule=Schedule(**{"timezone": settings.TIME_ZONE, **schedule}),
+                source=source,
                 **fields,
             )
         except DjangoValidationError as error:
             raise _as_problem(error) from error
         return self.answer(post, 201)
+
+
+def _source(fields: dict[str, Any], user: User) -> Source:
+    """Takes what is said beside title and text out of `fields`. What is out of reach is as unknown as anything."""
+    pictures = Picture.objects.all()
+    if user.branch_id is not None:
+        pictures = pictures.filter(Q(branch_id=None) | Q(branch_id=user.branch_id))
+    wanted: list[tuple[str, str, QuerySet[Any]]] = [
+        ("piece", "pk", Piece.objects.visible_to(user)),
+        ("series", "pk", Series.objects.visible_to(user)),
+        ("picture", "token", pictures),
+    ]
+    said: dict[str, Any] = {name: fields.pop(name) for name in ("link", "link_title", "value") if name in fields}
+    for name, column, rows in wanted:
+        if name in fields:
+            said[name] = rows.filter(**{column: fields.pop(name)}).first()
+            if said[name] is None:
+                unknown = str(_("No such thing within reach."))
+                raise Problem(f"unknown_{name}", unknown, errors=[FieldError(f"/{name}", "unknown", unknown)])
+    return Source(**said)
 
 
 def _groups(external_ids: list[str], user: Any) -> list[Group]:

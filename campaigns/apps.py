@@ -16,12 +16,14 @@ class CampaignsConfig(AppConfig):
         from campaigns.orders.importer import OrdersImporter
         from campaigns.playbooks import kinds as playbook_kinds
         from campaigns.playbooks import words as playbook_words
+        from campaigns.posts.guards import hold_to_limits
         from delivery import registry
         from members.imports.importers import register
         from members.privacy.treatments import Fate, Treatment, treat
 
         receivers.connect()
         registry.set_filler(fill_for_group)
+        registry.guard(hold_to_limits)
         register(OrdersImporter())
         words.register()
         content_words.register()

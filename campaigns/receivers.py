@@ -10,10 +10,14 @@ from django.utils import timezone
 
 from campaigns.channel_off import channels_switched_off, channels_switched_on, register_kind
 from campaigns.posts.services import deliveries_settled
+from delivery.services import quota_release
 from delivery.signals import settled, switched_off, switched_on
 
 
 def on_settled(sender: Any, ids: Iterable[int], **kwargs: Any) -> None:
+    ids = list(ids)
+    for start in range(0, len(ids), 500):
+        quota_release(ids=ids[start : start + 500])
     deliveries_settled(ids=ids)
 
 

@@ -21,6 +21,7 @@ from delivery.services.planning import (
     delivery_skip,
     message_create,
 )
+from delivery.services.quota import quota_release, quota_take
 from delivery.services.sending import deliver, deliver_all
 
 __all__ = [
@@ -48,4 +49,6 @@ __all__ = [
     "picture_create",
     "picture_keep",
     "pictures_sweep",
+    "quota_release",
+    "quota_take",
 ]

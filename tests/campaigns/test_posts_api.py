@@ -43,6 +43,10 @@ def test_a_daily_post_is_planned_two_weeks_ahead(cast: Cast):
         "rrule": "FREQ=DAILY",
         "start": "2026-03-01T09:00:00",
         "timezone": "Asia/Shanghai",
+        "slots": [],
+        "scene": "",
+        "scene_days": 0,
+        "holidays": "send",
     }
     assert (post["state"], post["missed"], post["late_minutes"]) == ("active", "late", 30)
     assert post["next_at"] == "2026-03-03T09:00:00+08:00"
