@@ -125,7 +125,7 @@ class PostIn(serializers.Serializer[Any]):
         required=False, help_text="In place of groups: a filter, asked anew each time, like {motivations: [growth]}."
     )
     keeps_limits = serializers.BooleanField(
-        default=False, help_text="Whether quiet hours and the daily limit of a group hold it back."
+        default=True, help_text="Whether quiet hours and the daily limit of a group hold it back."
     )
     schedule = ScheduleIn()
     missed = serializers.ChoiceField(

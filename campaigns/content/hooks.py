@@ -15,7 +15,7 @@ _hooks: list[Hook] = []
 
 
 def on_piece_changed(hook: Hook) -> Hook:
-    """Adds a hook for pieces whose words, link, picture or value were changed; adding it again changes nothing."""
+    """Adds a hook for pieces whose words, link, picture, value or state changed; adding it again changes nothing."""
     if hook not in _hooks:
         _hooks.append(hook)
     return hook

@@ -139,6 +139,7 @@ def piece_set_state(*, by: User, now: datetime, piece: Piece, state: str) -> boo
         current.save(update_fields=["state", "version", "updated_at"])
         action = "piece.retired" if state == PieceState.RETIRED else "piece.restored"
         audit_record(by=by, action=action, subject=current, before={"state": before}, after={"state": state})
+        piece_changed(current, now)
     piece.state, piece.version = current.state, current.version
     return True
 

@@ -25,7 +25,9 @@ def hold_to_limits(delivery: Delivery) -> str:
     now = timezone.now()
     limits = limits_of([delivery.group_id])[delivery.group_id]
     quota: int | None = None
-    if not delivery.by_hand:
+    # A try whose outcome was lost, not refused, may have arrived: what is under way comes to its end.
+    under_way = delivery.attempts > 1 and not delivery.error_code
+    if not delivery.by_hand and not under_way:
         if refused := _refused(post, delivery):
             return refused
         if post.keeps_limits and limits.is_quiet(now):

@@ -27,7 +27,8 @@ RACERS = 16
 
 
 @pytest.fixture
-def clock():
+def clock(cast: Cast):
+    policy_save(by=cast.lin, now=NOW, values=SendingPolicy(daily_quota=8, quiet_from="22:30", quiet_until="07:00"))
     with time_machine.travel(NOW, tick=False) as travel:
         yield travel
 
