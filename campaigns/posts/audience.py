@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -26,6 +26,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from accounts.models import Branch, User
 from delivery.models import Kind
 from groups.models import CommunityType, Grade, Group, GroupTag, HealthStage, Motivation, Permission, Tier
+from groups.querysets import GroupQuerySet
 
 Audience = dict[str, Any]
 Choices = list[tuple[str, str | Promise]]
@@ -153,7 +154,7 @@ def _wrong(text: str) -> ValidationError:
     return ValidationError({"audience": ValidationError(text, code="invalid_audience")})
 
 
-def may_be_reached_by(author: User | None) -> QuerySet[Group]:
+def may_be_reached_by(author: User | None) -> GroupQuerySet:
     """The active groups to which a person may post now; None stands for the product itself, which reaches all."""
     groups = Group.objects.postable()
     if author is None:
@@ -163,7 +164,7 @@ def may_be_reached_by(author: User | None) -> QuerySet[Group]:
     return groups.visible_to(author).permitted(author, Permission.POST)
 
 
-def audience_groups(audience: Mapping[str, Any], author: User | None) -> QuerySet[Group]:
+def audience_groups(audience: Mapping[str, Any], author: User | None) -> GroupQuerySet:
     """The groups that an audience means now, within what its author may post to."""
     groups = may_be_reached_by(author)
     for condition in CONDITIONS:

@@ -168,7 +168,7 @@ def test_stopping_in_the_middle_of_a_run_lets_nothing_more_begin(clock):
 
 def test_a_retry_does_not_leave_after_the_stop(clock):
     post = make_post(make_group())
-    Delivery.objects.update(state="failed", attempts=1, retry_at=NOW)
+    Delivery.objects.update(state="failed", attempts=1, retry_at=NOW, error_code="receiver_fault")
     Post.objects.update(state="stopped")
 
     run(NOW + timedelta(seconds=2), clock)
