@@ -11,6 +11,7 @@ class CampaignsConfig(AppConfig):
         from campaigns import receivers, words
         from campaigns.content import bulk as content_bulk
         from campaigns.content import words as content_words
+        from campaigns.content.importer import PiecesImporter
         from campaigns.content.variables import fill_for_group
         from campaigns.deliveries import bulk as deliveries_bulk
         from campaigns.orders.importer import OrdersImporter
@@ -25,6 +26,7 @@ class CampaignsConfig(AppConfig):
         registry.set_filler(fill_for_group)
         registry.guard(hold_to_limits)
         register(OrdersImporter())
+        register(PiecesImporter())
         words.register()
         content_words.register()
         content_bulk.register()

@@ -16,6 +16,7 @@ from accounts.api import AuditList
 from analytics.api import ActivityView, FunnelView, RetentionView
 from analytics.health.api import GroupHealthDetail, HealthList
 from campaigns.api import DeliveryList, PostDetail, PostList, PostPause, PostResume, PostStop
+from campaigns.content.api import ContentDetail, ContentList
 from community_ops.lib.problems import problem_json
 from groups.api import GroupDetail, GroupList
 from groups.rules.api import RuleSetCheck, RuleSetDetail, RuleSetDraft, RuleSetList, RuleSetPublish
@@ -125,6 +126,8 @@ urlpatterns = [
     path("posts/<int:pk>/pause/", PostPause.as_view(), name="post-pause"),
     path("posts/<int:pk>/resume/", PostResume.as_view(), name="post-resume"),
     path("posts/<int:pk>/stop/", PostStop.as_view(), name="post-stop"),
+    path("content/", ContentList.as_view(), name="content"),
+    path("content/<int:pk>/", ContentDetail.as_view(), name="content-piece"),
     path("deliveries/", DeliveryList.as_view(), name="deliveries"),
     # Last: a problem document instead of a page.
     re_path(r"^.*$", no_such_address, name="no-such-address"),

@@ -157,6 +157,15 @@ class Series(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def source_words(self) -> str:
+        """What it draws from while no pieces are listed."""
+        parts = [str(self.get_kind_display() or _("Texts and questions"))]
+        parts += [str(words) for words in (self.get_value_display(), self.get_level_display()) if words]
+        if tags := [tag.name for tag in self.with_tags.all()]:
+            parts.append(", ".join(tags))
+        return " · ".join(parts)
+
     def may_be_changed_by(self, user: User) -> bool:
         """Headquarters changes every series, a branch its own."""
         return user.may_write and (user.branch_id is None or user.branch_id == self.branch_id)

@@ -19,6 +19,7 @@ from campaigns.content.forms import PieceForm
 from campaigns.content.lengths import lengths
 from campaigns.content.listing import TAGS_OFFERED, piece_listing
 from campaigns.content.models import ContentTag, Level, Piece, PieceKind, PieceState
+from campaigns.content.series_views import may_set_up_questions
 from campaigns.content.services import StalePiece, piece_create, piece_set_state, piece_update
 from campaigns.content.usage import deliveries_of, usage_of
 from campaigns.content.variables import PERSONAL_VARIABLES, group_values, personal_values
@@ -63,7 +64,12 @@ def questions(request: StaffRequest) -> HttpResponseBase:
         return listing.export_response("questions")
     ready = Piece.objects.visible_to(request.user).ready().filter(kind=PieceKind.QUESTION)
     levels = [(level, ready.filter(level=level).count()) for level in Level]
-    context = {"listing": listing, "tab": "questions", "levels": levels}
+    context = {
+        "listing": listing,
+        "tab": "questions",
+        "levels": levels,
+        "may_set_up": may_set_up_questions(request.user),
+    }
     return render(request, "console/campaigns/content/questions.html", context)
 
 

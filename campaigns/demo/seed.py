@@ -19,6 +19,7 @@ from activity.models import Event
 from activity.services import event_key
 from campaigns.demo.brand import BRANCHES, CHANNELS, DAYS, GROUPS, PRODUCTS, STAFF, GroupPlan
 from campaigns.demo.conduct import conduct_write
+from campaigns.demo.content import content_write
 from campaigns.demo.entry import entry_write
 from campaigns.demo.health import caretakers_write, told
 from campaigns.demo.people import people_write
@@ -90,6 +91,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
         for group, plan in zip(groups, GROUPS, strict=True):
             if plan.health == "archived":
                 group_archive(by=staff["lin"], group=group)
+        content_write(staff=staff, now=now)
         posts = posts_write(staff=staff, groups=groups, now=now)
         team_write(staff=staff, groups=groups, now=now)
         positioning_write(staff=staff, groups=groups, now=now)

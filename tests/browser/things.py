@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Branch, User
 from accounts.services import token_issue
-from campaigns.models import Occurrence, PlaybookRun, Post
+from campaigns.models import Occurrence, Piece, PlaybookRun, Post, Series
 from delivery.models import Delivery, State
 from groups.models import BulkRun, Duty, Group, RuleSet
 from groups.rules.services import draft_open
@@ -57,6 +57,10 @@ def tell() -> None:
         "delivery": Delivery.objects.filter(state=State.WAITING, group_id__in=Group.objects.visible_to(mei))
         .latest("pk")
         .pk,
+    }
+    things |= {
+        "piece": Piece.objects.filter(branch=mei.branch).earliest("pk").pk,
+        "series": Series.objects.filter(branch=mei.branch).earliest("pk").pk,
     }
     things |= _seed_things(group)
     rule_set = RuleSet.objects.get(name="杭州家长群群规")

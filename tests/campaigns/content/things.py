@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from accounts.models import User
+from campaigns.content.series_services import series_create
 from campaigns.content.services import piece_create
 from delivery.services import picture_create
 from groups.models import Group
@@ -28,4 +29,5 @@ def content_things(*, by: User, group: Group, now: datetime) -> dict[str, Any]:
     piece = piece_create(
         by=by, now=now, title="晨读十分钟", text="{group}的家长们，早", value="learning", picture=picture, tags=["晨读"]
     )
-    return {"picture": picture.token, "piece": piece.pk}
+    series = series_create(by=by, now=now, name="晨读", header_style="bar", header_color="#1f7a4d", pieces=[piece])
+    return {"picture": picture.token, "piece": piece.pk, "series": series.pk}
