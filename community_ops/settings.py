@@ -283,6 +283,7 @@ CELERY_BEAT_SCHEDULE = {
     "count-segments": {"task": "members.count_segments", "schedule": 21_600.0, "options": {"expires": 3600}},
     "resume-exports": {"task": "members.resume_exports", "schedule": 60.0, "options": {"expires": 60}},
     "apply-retention": {"task": "members.apply_retention", "schedule": 86_400.0, "options": {"expires": 3600}},
+    "sweep-pictures": {"task": "campaigns.sweep_pictures", "schedule": 86_400.0, "options": {"expires": 3600}},
     "forget-idempotent-requests": {
         "task": "accounts.forget_idempotent_requests",
         "schedule": 86_400.0,

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Branch, User
 from campaigns.content.models import Level, Piece, PieceKind, PieceState
@@ -58,7 +59,9 @@ class PieceForm(MarkedForm):
     picture_token = forms.CharField(required=False, max_length=22, widget=forms.HiddenInput)
     picture_remove = forms.BooleanField(label=_("Without the picture"), required=False)
     value = forms.ChoiceField(
-        label=_("Value"), choices=[("", "–"), *Value.choices], help_text=_("What it gives its readers.")
+        label=pgettext_lazy("content", "Value"),
+        choices=[("", "–"), *Value.choices],
+        help_text=_("What it gives its readers."),
     )
     level = forms.ChoiceField(label=_("Level"), choices=[("", "–"), *Level.choices], required=False)
     tags = forms.CharField(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import User
 from campaigns.content.forms import names_in
@@ -63,7 +63,9 @@ class PiecesImporter:
     label = gettext_lazy("Content")
     fields = (
         ImportField("text", gettext_lazy("Text"), True, ("content", "body", "正文", "内容", "文案", "问题")),
-        ImportField("value", gettext_lazy("Value"), True, ("type of value", "价值", "价值类型", "分类", "类别")),
+        ImportField(
+            "value", pgettext_lazy("content", "Value"), True, ("type of value", "价值", "价值类型", "分类", "类别")
+        ),
         ImportField("title", gettext_lazy("Title"), False, ("headline", "subject", "标题", "题目", "主题")),
         ImportField("kind", gettext_lazy("Kind"), False, ("type", "类型", "形式")),
         ImportField("level", gettext_lazy("Level"), False, ("difficulty", "难度", "级别", "等级")),

@@ -37,7 +37,13 @@ def piece_columns(user: User, *, questions: bool = False) -> list[Column[Any]]:
             wide="xl",
             shown=not questions,
         ),
-        Column("value", gettext_lazy("Value"), order="value", value=lambda piece: piece.get_value_display(), wide="sm"),
+        Column(
+            "value",
+            pgettext_lazy("content", "Value"),
+            order="value",
+            value=lambda piece: piece.get_value_display(),
+            wide="sm",
+        ),
         Column(
             "level",
             gettext_lazy("Level"),
@@ -119,7 +125,7 @@ def _filters(user: User, *, questions: bool) -> list[Filter[Any]]:
     )
     return [
         *([] if questions else [kind]),
-        Filter("value", gettext_lazy("Value"), Value.choices, lambda rows, value: rows.filter(value=value)),
+        Filter("value", pgettext_lazy("content", "Value"), Value.choices, lambda rows, value: rows.filter(value=value)),
         Filter(
             "level",
             gettext_lazy("Level"),

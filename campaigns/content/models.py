@@ -66,7 +66,7 @@ class Piece(models.Model):
     picture = models.ForeignKey(
         Picture, verbose_name=_("picture"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
-    value = models.CharField(_("value"), max_length=12, choices=Value)
+    value = models.CharField(pgettext_lazy("content", "value"), max_length=12, choices=Value)
     level = models.CharField(_("level"), max_length=6, choices=Level, blank=True)
     tags = models.ManyToManyField(ContentTag, verbose_name=_("tags"), blank=True, related_name="pieces")
     branch = models.ForeignKey(

@@ -36,7 +36,7 @@ class SeriesForm(MarkedForm):
         help_text=_("So long no piece comes again, as long as there are others."),
     )
     kind = forms.ChoiceField(label=_("Kind"), choices=[*ANY, *PieceKind.choices], required=False)
-    value = forms.ChoiceField(label=_("Value"), choices=[*ANY, *Value.choices], required=False)
+    value = forms.ChoiceField(label=pgettext_lazy("content", "Value"), choices=[*ANY, *Value.choices], required=False)
     level = forms.ChoiceField(label=_("Level"), choices=[*ANY, *Level.choices], required=False)
     tags = forms.CharField(
         label=_("With one of these tags"),

@@ -34,7 +34,8 @@ from campaigns.content.series_services import (
     series_update,
     usable_pieces,
 )
-from campaigns.content.supply import drawn_lately, matching_pieces, supply_of
+from campaigns.content.supply import drawn_lately, supply_of
+from campaigns.posts.drawing import matching_pieces
 from campaigns.posts.models import PostState
 from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing

@@ -109,6 +109,8 @@ def piece_update(
         for name, value in after.items():
             setattr(current, name, value)
         _check(current)
+        if current.is_to_one_person and not piece.is_to_one_person:
+            _check_for_groups(current)
         if after.get("branch_id") is not None:
             _check_narrowing(current)
         held = list(current.tags.all())
@@ -122,7 +124,7 @@ def piece_update(
         current.updated_at = now
         current.save()
         audit_record(by=by, action="piece.updated", subject=current, before=before, after=after)
-        if SENT & after.keys():
+        if (SENT | {"state"}) & after.keys():
             piece_changed(current, now)
     return current
 
@@ -223,6 +225,13 @@ def _check(piece: Piece) -> None:
         )
     if errors:
         raise ValidationError(errors)
+
+
+def _check_for_groups(piece: Piece) -> None:
+    """What is sent to whole groups cannot begin to name one member."""
+    if piece.listed_in.exists() or piece.posts.open().exists():
+        text = _("Series or running posts send this piece to whole groups, so it cannot say {name}.")
+        raise ValidationError({"text": ValidationError(text, code="in_use")})
 
 
 def _check_narrowing(piece: Piece) -> None:

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from campaigns.content.models import Piece, Series
-from campaigns.content.series_services import usable_pieces
+from campaigns.posts.drawing import pieces_of
 from campaigns.posts.models import Occurrence, Post, PostState
 
 WEEK = timedelta(days=7)
@@ -41,24 +41,6 @@ class Supply:
     until: datetime | None
 
 
-def pieces_drawn_from(series: Series) -> QuerySet[Piece]:
-    """The ready pieces listed in a series, in their order, or, where none are listed, those that match."""
-    if series.listed.exists():
-        listed = usable_pieces(series).filter(listed_in__series=series)
-        return listed.order_by("listed_in__position", "listed_in__pk")
-    return matching_pieces(series)
-
-
-def matching_pieces(series: Series) -> QuerySet[Piece]:
-    """The ready pieces that meet the conditions of a series."""
-    pieces = usable_pieces(series)
-    for name in ("kind", "value", "level"):
-        if wanted := getattr(series, name):
-            pieces = pieces.filter(**{name: wanted})
-    tags = [tag.pk for tag in series.with_tags.all()]
-    return pieces.filter(pk__in=Piece.objects.filter(tags__in=tags).values("pk")) if tags else pieces
-
-
 def drawn_lately(series: Series, user: User, now: datetime) -> QuerySet[Occurrence]:
     """What was drawn for times that are over, in posts within reach, latest first."""
     posts = Post.objects.visible_to(user).filter(series=series)
@@ -68,7 +50,7 @@ def drawn_lately(series: Series, user: User, now: datetime) -> QuerySet[Occurren
 
 def supply_of(series: Series, now: datetime) -> Supply:
     apart = timedelta(days=series.no_repeat_days)
-    pieces = set(pieces_drawn_from(series).order_by().values_list("pk", flat=True))
+    pieces = {piece.pk for piece in pieces_of(series)}
     planned = Occurrence.objects.filter(post__series=series, cancelled_at=None)
     lately = planned.filter(due_at__gt=now - apart, due_at__lte=now, piece__in=pieces)
     used = dict(lately.order_by("due_at").values_list("piece_id", "due_at"))

@@ -28,7 +28,7 @@ from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
 from community_ops.lib.variables import filled
 from delivery.models import State
-from delivery.services import picture_create
+from delivery.services import Content, picture_create
 from groups.bulk.lists import selectable
 from groups.models import Group
 from members.models import Member
@@ -220,7 +220,7 @@ def _preview(request: StaffRequest, values: dict[str, str]) -> dict[str, Any]:
         "as_group": group,
         "as_member": member,
         "to_one_person": "{name}" in text,
-        "lengths": lengths(said),
+        "lengths": lengths(Content(said["title"], said["text"], said["link"], said["link_title"])),
     }
 
 

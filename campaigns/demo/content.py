@@ -6,16 +6,44 @@ import csv
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from accounts.models import User
 from campaigns.content.models import DrawOrder, Level, Piece, PieceKind
 from campaigns.content.series_services import series_create
 from campaigns.content.services import piece_create
+from campaigns.demo.brand import FANS, MATHS, READING, Purpose
+from delivery.models import Value
 
 LIBRARY = Path(__file__).with_name("library.csv")
 WRITTEN = timedelta(days=40)
 # Written by Mei for her branch.
 OWN = ("打印好的字帖", "生日月小礼物")
+# What the posts of brand.py give their readers.
+POST_VALUES = {
+    "早安·今日书单": Value.LEARNING,
+    "每日一题": Value.LEARNING,
+    "晚间打卡提醒": Value.LINK,
+    "磨耳朵音频": Value.LEARNING,
+}
+
+
+class Section(NamedTuple):
+    """A post that draws from a series: to the groups of which positionings, of which branch (empty: all)."""
+
+    series: str
+    rrule: str
+    time: str
+    purposes: tuple[Purpose, ...]
+    branch: str
+    author: str
+
+
+SECTIONS = (
+    Section("晨读十分钟", "FREQ=WEEKLY;BYDAY=MO,WE,FR", "07:30", (READING,), "", "lin"),
+    Section("轻松一问", "FREQ=DAILY", "18:00", (FANS,), "", "lin"),
+    Section("深度一问", "FREQ=WEEKLY;BYDAY=TU,SA", "20:00", (READING, MATHS), "hangzhou", "mei"),
+)
 
 
 def content_write(*, staff: Mapping[str, User], now: datetime) -> dict[str, Piece]:

@@ -10,11 +10,15 @@ from django.conf import settings
 from django.db.models import F, OuterRef, Subquery
 
 from accounts.models import User
+from campaigns.content.models import Series
 from campaigns.demo.brand import AGENTS, GROUPS, NOTICES, POSTS, Purpose
+from campaigns.demo.content import POST_VALUES, SECTIONS
 from campaigns.posts.models import Post
 from campaigns.posts.services import Schedule, deliveries_settled, plan_ahead, post_create, post_pause
+from campaigns.posts.sources import Source
+from delivery import registry
 from delivery.models import Delivery, FeedItem, Missed, State
-from delivery.services import destination_update
+from delivery.services import destination_update, message_create
 from delivery.services.destinations import destination_disable
 from groups.models import Group
 
@@ -43,6 +47,18 @@ def posts_write(*, staff: Mapping[str, User], groups: Sequence[Group], now: date
             body=plan.body,
             groups=_groups_of(groups, plan.purposes, plan.branch),
             schedule=schedule,
+            source=Source(value=POST_VALUES.get(plan.title, "")),
+        )
+    for section in SECTIONS:
+        start = f"{begun.astimezone(zone):%Y-%m-%d}T{section.time}"
+        posts[section.series] = post_create(
+            by=staff[section.author],
+            now=begun,
+            title="",
+            body="",
+            groups=_groups_of(groups, section.purposes, section.branch),
+            schedule=Schedule(timezone=settings.TIME_ZONE, rrule=section.rrule, start=start),
+            source=Source(series=Series.objects.get(name=section.series)),
         )
     today = now.astimezone(zone).date()
     for notice in NOTICES:
@@ -100,6 +116,9 @@ def _settle(groups: Sequence[Group], now: datetime) -> None:
         refused.filter(pk=latest.pk).update(error_code="gone", error="")
         destination_disable(destination=latest.destination, code="gone", now=latest.due_at)
     sent = due.filter(state=State.SENT)
+    for delivery in sent.filter(message__has_variables=True).select_related("message"):
+        filled = message_create(content=registry.filled(delivery, delivery.due_at), filled_from=delivery.message)
+        Delivery.objects.filter(pk=delivery.pk).update(message=filled)
     FeedItem.objects.bulk_create(
         [
             FeedItem(delivery_id=pk, group_id=group, message_id=message, published_at=at + SENDING)

@@ -14,9 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from campaigns.content.models import DrawOrder, Piece, Series
+from campaigns.content.series_services import usable_pieces
 from campaigns.posts.models import Occurrence
 
 NEVER = timedelta.max
@@ -33,20 +34,16 @@ class Drawn:
 def pieces_of(series: Series) -> list[Piece]:
     """What a series draws from, in its order: the ready pieces listed in it, or all that match its conditions."""
     if series.listed.exists():
-        return list(Piece.objects.ready().filter(listed_in__series=series).order_by("listed_in__position", "pk"))
+        return list(usable_pieces(series).filter(listed_in__series=series).order_by("listed_in__position", "pk"))
     return list(matching_pieces(series).order_by("pk"))
 
 
 def matching_pieces(series: Series) -> QuerySet[Piece]:
-    """The ready pieces that match the conditions of a series and that its branch may use."""
-    pieces = Piece.objects.ready()
+    """The pieces that match the conditions of a series and that it may use."""
+    pieces = usable_pieces(series)
     for name in ("kind", "value", "level"):
         if wanted := getattr(series, name):
             pieces = pieces.filter(**{name: wanted})
-    if series.branch_id is not None:
-        pieces = pieces.filter(Q(branch=None) | Q(branch_id=series.branch_id))
-    else:
-        pieces = pieces.filter(branch=None)
     if tags := list(series.with_tags.values_list("pk", flat=True)):
         pieces = pieces.filter(pk__in=Piece.objects.filter(tags__in=tags).values("pk"))
     return pieces

@@ -58,7 +58,7 @@ def source_checked(source: Source, title: str, body: str, user: User | None) -> 
     if source.piece is not None and source.series is not None:
         raise ValidationError({"series": ValidationError(_("Choose a piece or a series, not both."), code="invalid")})
     if source.piece is not None:
-        visible = Piece.objects.all() if user is None else Piece.objects.visible_to(user)
+        visible = Piece.objects.for_groups() if user is None else Piece.objects.for_groups().visible_to(user)
         if source.piece.state != PieceState.READY or not visible.filter(pk=source.piece.pk).exists():
             text = _("This piece cannot be sent: choose one that is ready.")
             raise ValidationError({"piece": ValidationError(text, code="invalid_choice")})

@@ -23,6 +23,7 @@ COLOURS = {
     "active": "green",
     "sent": "green",
     "done": "green",
+    "ready": "green",
     "forming": "yellow",
     "waiting_for_owner": "yellow",
     "mapping": "yellow",

@@ -292,4 +292,11 @@ def test_the_preview_fills_in_for_a_group_and_a_member(mei, cast):
     assert "王子涵妈妈，早" in page
     # What a value holds is never read as a variable again.
     assert "欢迎来到杭州·{slogan}读书群：每天十分钟。{nobody}" in page
+    # A Chinese character is three bytes to a robot, and a title with an empty line goes before the text.
+    long = mei.post(preview, {"title": "早", "text": "读" * 700, "as_group": "读书群"})
+    assert [(item.used, item.most, item.fits) for item in long.context["lengths"]] == [
+        (700, 5000, True),
+        (2105, 2048, False),
+    ]
+    assert "too long" in long.content.decode()
     assert "No group of this name" in mei.post(preview, {"as_group": "成都"}).content.decode()

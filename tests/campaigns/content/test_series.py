@@ -26,8 +26,9 @@ from campaigns.content.series_services import (
     series_update,
 )
 from campaigns.content.services import piece_create, piece_set_state
-from campaigns.content.supply import first_shortage, matching_pieces, supply_of
+from campaigns.content.supply import first_shortage, supply_of
 from campaigns.models import Occurrence, Post
+from campaigns.posts.drawing import matching_pieces
 from delivery.services import Content, message_create
 from tests.builders import NOW
 
