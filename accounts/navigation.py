@@ -93,6 +93,7 @@ MENU = (
             Place("campaigns:posts", _("Posts"), "calendar-event", "p"),
             Place("campaigns:pieces", _("Content"), "file-text", "l"),
             Place("campaigns:playbooks", _("Playbooks"), "list-check", "y"),
+            Place("campaigns:stories", _("Benchmarks"), "star", "z"),
             Place("campaigns:deliveries", _("Deliveries"), "send", "d"),
         ),
     ),

@@ -18,6 +18,7 @@ class CampaignsConfig(AppConfig):
         from campaigns.playbooks import kinds as playbook_kinds
         from campaigns.playbooks import words as playbook_words
         from campaigns.posts.guards import hold_to_limits
+        from campaigns.stories import words as story_words
         from delivery import registry
         from members.imports.importers import register
         from members.privacy.treatments import Fate, Treatment, treat
@@ -28,9 +29,11 @@ class CampaignsConfig(AppConfig):
         register(OrdersImporter())
         register(PiecesImporter())
         words.register()
+        story_words.register()
         content_words.register()
         content_bulk.register()
         deliveries_bulk.register_actions()
         playbook_words.register()
         playbook_kinds.register_kinds()
+        treat("campaigns.playbookrun", Treatment(_("runs of playbooks"), Fate.STAYS))
         treat("campaigns.order", Treatment(_("orders"), Fate.STAYS, blank={"order_id": ""}))

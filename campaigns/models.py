@@ -23,8 +23,11 @@ from campaigns.posts.models import (
     SceneCalendar,
     SpecialDay,
 )
+from campaigns.stories.models import Benchmark, BenchmarkState
 
 __all__ = [
+    "Benchmark",
+    "BenchmarkState",
     "ContentTag",
     "DayKind",
     "DrawOrder",

@@ -9,6 +9,7 @@ from campaigns.deliveries import views as deliveries
 from campaigns.orders.views import member_orders
 from campaigns.playbooks.urls import urlpatterns as playbooks
 from campaigns.posts import views as posts
+from campaigns.stories.urls import urlpatterns as stories
 from campaigns.today import views as today
 
 app_name = "campaigns"
@@ -27,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("posts/<int:pk>/stop/", posts.post_end, name="post_stop"),
     *calendar.urlpatterns,
     *content,
+    *stories,
     *playbooks,
     path("deliveries/", deliveries.delivery_list, name="deliveries"),
     path("deliveries/undo/", deliveries.delivery_undo, name="delivery_undo"),

@@ -21,6 +21,7 @@ from accounts.services import token_issue
 from analytics.health.services import health_walk
 from campaigns.deliveries.services import delivery_test
 from campaigns.posts.services import Schedule, post_create
+from campaigns.stories.services import benchmark_nominate
 from delivery.models import Delivery
 from groups.bulk.actions import action_named
 from groups.bulk.services import bulk_start, bulk_work
@@ -134,6 +135,7 @@ def make_world(cast: Cast) -> World:
     world.objects |= make_seed_things(by=cast.mei, group=group, member=member)
     world.objects |= people_things(by=cast.mei, admin=cast.lin, group=group, member=member, now=now)
     world.objects |= entry_things(by=cast.mei, group=group, member=member, now=now)
+    world.objects["benchmark"] = benchmark_nominate(by=cast.mei, now=now, group=group, member=member).pk
     world.objects |= content_things(by=cast.mei, group=group, now=now)
     world.objects |= playbook_things(by=cast.mei, member=member, now=now)
     for who, user in world.people.items():

@@ -28,6 +28,7 @@ from campaigns.demo.positioning import positioning_write
 from campaigns.demo.posts import posts_write
 from campaigns.demo.rules import rules_write
 from campaigns.demo.seeds import seeds_write
+from campaigns.demo.stories import stories_write
 from campaigns.demo.story import DAY, KINDS, ORDERED, Story, tell
 from campaigns.demo.team import team_write
 from campaigns.models import Order
@@ -92,6 +93,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
             if plan.health == "archived":
                 group_archive(by=staff["lin"], group=group)
         content_write(staff=staff, now=now)
+        stories_write(staff=staff, groups=groups, now=now)
         posts = posts_write(staff=staff, groups=groups, now=now)
         team_write(staff=staff, groups=groups, now=now)
         positioning_write(staff=staff, groups=groups, now=now)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Branch, User
 from accounts.services import token_issue
-from campaigns.models import Occurrence, Piece, PlaybookRun, Post, Series
+from campaigns.models import Benchmark, Occurrence, Piece, PlaybookRun, Post, Series
 from delivery.models import Delivery, State
 from groups.models import BulkRun, Duty, Group, RuleSet
 from groups.rules.services import draft_open
@@ -78,6 +78,7 @@ def tell() -> None:
     }
     things |= _entry_things(group)
     things |= _people_things(mei)
+    things["benchmark"] = Benchmark.objects.filter(group__branch=mei.branch).latest("nominated_at").pk
     things |= _playbook_things(mei)
     things |= {"import": waiting.pk, "import_done": running.pk}
     violation = Violation.objects.filter(group__branch=mei.branch).earliest("pk")

@@ -1,0 +1,1 @@
+"""Benchmarks: members of a group whose story shows the others what is possible."""
