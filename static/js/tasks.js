@@ -4,6 +4,7 @@ const lines = () => [...document.querySelectorAll("li.task, tr")].filter((line) 
 const lineOf = (element) => element?.closest?.("li.task, tr") ?? null;
 const opened = new Map();
 let place = -1;
+let actor = null;
 
 document.addEventListener("toggle", (event) => {
   const key = event.target.dataset?.bundle;
@@ -12,8 +13,11 @@ document.addEventListener("toggle", (event) => {
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   const act = event.detail.elt;
+  if (!act.matches("[data-task-acts], .give-form, .note form")) return;
+  // Other parts of the page may settle while the answer is awaited: only its own counts.
+  actor = act;
   if (act.closest(".note")) place = Math.max(0, lines().indexOf(lineOf(document.activeElement)));
-  else if (act.matches("[data-task-acts], .give-form")) place = lines().indexOf(lineOf(act));
+  else place = lines().indexOf(lineOf(act));
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
@@ -21,7 +25,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
     if (opened.has(bundle.dataset.bundle)) bundle.open = opened.get(bundle.dataset.bundle);
   }
   undoInPlace();
-  if (place < 0 || event.detail.elt.id === "toasts") return;
+  if (place < 0 || event.detail.requestConfig?.elt !== actor || event.detail.elt.id === "toasts") return;
   const all = lines();
   if (all.length) all[Math.min(place, all.length - 1)].querySelector(".row-link").focus();
   place = -1;
