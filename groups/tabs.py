@@ -22,6 +22,7 @@ TABS = (
     Tab("team", _("Team"), "members:team"),
     Tab("rules", _("Rules"), "members:group_rules"),
     Tab("entry", _("Entry"), "members:group_entry"),
+    Tab("coming", _("Coming"), "campaigns:group_coming"),
     Tab("feed", _("Feed"), "groups:feed"),
     Tab("deliveries", _("Deliveries"), "groups:deliveries"),
     Tab("channel", _("Channel and page"), "campaigns:group_channel"),

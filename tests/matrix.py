@@ -350,6 +350,7 @@ ROUTES: dict[str, Route] = {
     "campaigns:member_playbooks": part(SEEN_IN_BRANCH, pk="member"),
     # Calendar
     "campaigns:calendar": page(SEEN_BY_ALL, query="?view=week&by=group"),
+    "campaigns:group_coming": page(SEEN_IN_BRANCH, pk="group"),
     "campaigns:calendar_entry": page(SEEN_IN_BRANCH, pk="occurrence"),
     "campaigns:calendar_move": page(
         WRITERS_IN_BRANCH, done(302, elsewhere=404), pk="occurrence", query="?to=2199-01-01T09:00"

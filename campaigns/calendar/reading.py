@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
 
 from accounts.models import User
 from campaigns.calendar.selectors import deliveries_of
+from campaigns.content.variables import as_group_reads
 from campaigns.models import Occurrence
 from campaigns.posts.occurrences import words_of
-from delivery import registry
 from delivery.models import Delivery, Message, Picture
 from groups.models import Group
 
@@ -28,6 +31,10 @@ class Reading:
     picture: Picture | None
     value: str
     filled: bool
+
+    @property
+    def picture_url(self) -> str:
+        return reverse("member:picture", args=[self.picture.token]) if self.picture else ""
 
 
 @dataclass(frozen=True)
@@ -63,13 +70,14 @@ def as_read(occurrence: Occurrence, group: Group | None) -> Reading:
             .filter(post_id=occurrence.post_id, occurrence_id=occurrence.pk, group_id=group.pk)
             .first()
         )
-    return reading_of(delivery.message if delivery else words_of(occurrence), delivery, occurrence)
+    return reading_of(delivery.message if delivery else words_of(occurrence), group, occurrence.due_at)
 
 
-def reading_of(message: Message, delivery: Delivery | None, occurrence: Occurrence) -> Reading:
-    if delivery is None or not message.has_variables:
+def reading_of(message: Message, group: Group | None, at: datetime) -> Reading:
+    """`message` as `group` reads it at `at`. What was sent has no variables any more."""
+    if group is None or not message.has_variables:
         return Reading(
             message.title, message.text, message.link, message.link_title, message.picture, message.value, False
         )
-    content = registry.filled(delivery, occurrence.due_at)
+    content = as_group_reads(message, group, at)
     return Reading(content.title, content.text, content.link, content.link_title, message.picture, content.value, True)

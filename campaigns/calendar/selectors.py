@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import models
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -18,19 +18,23 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
 from campaigns.calendar.days import Window
-from campaigns.posts.models import Occurrence, Post, PostGroup, PostState, SpecialDay
+from campaigns.posts.conflicts import Draft, conflicts
+from campaigns.posts.models import Holidays, Occurrence, Post, PostGroup, PostState, SpecialDay
 from campaigns.posts.querysets import OccurrenceQuerySet
+from campaigns.posts.scenes import scene_days
 from campaigns.posts.selectors import deliveries_visible_to
 from delivery.models import Delivery, State
 from groups.models import Group, Permission
 
 # A delivery may lie beside the time of its occurrence, where quiet hours held it back.
 BESIDE = timedelta(days=1)
+MOST_CONFLICTS = 6
 
 
 class Look(models.TextChoices):
     """How an occurrence stands as a whole."""
 
+    EXPECTED = "expected", pgettext_lazy("occurrence", "Expected")
     PLANNED = "planned", _("Planned")
     SENDING = "sending", _("Sending")
     SENT = "sent", _("Sent")
@@ -47,6 +51,7 @@ class Look(models.TextChoices):
 
 
 ICONS = {
+    Look.EXPECTED: "repeat",
     Look.PLANNED: "clock",
     Look.SENDING: "send",
     Look.SENT: "check",
@@ -74,9 +79,12 @@ NOTHING = dict.fromkeys(COUNTS, 0)
 
 @dataclass(frozen=True)
 class Entry:
-    """An occurrence as the calendar shows it. `at` is local time of the installation; `zone` is that of its post."""
+    """An occurrence as the calendar shows it. `at` is local time of the installation; `zone` is that of its post.
 
-    pk: int
+    Without `pk` it is what a post that repeats will do by its rule, and is not planned yet.
+    """
+
+    pk: int | None
     post_id: int
     title: str
     at: datetime
@@ -102,7 +110,7 @@ class Entry:
     def hover(self) -> str:
         """What does not fit: the whole title, the state, and the time in the zone of its post where that is another."""
         own = f" · {self.at.astimezone(ZoneInfo(self.zone)):%Y-%m-%d %H:%M} {self.zone}" if self.zone_is_other else ""
-        return f"{self.at:%H:%M} {self.title} · {self.state}{own}"
+        return " · ".join([f"{self.at:%H:%M} {self.title}", str(self.state), *self.conflicts[:3]]) + own
 
     @property
     def state(self) -> str | Promise:
@@ -137,21 +145,24 @@ def calendar_entries(
     if series is not None:
         within = within.filter(post__series_id=series)
     counts = _counts(user, window, within, groups)
-    rows = [
-        row
-        for row in within.select_related("post", "message", "post__series").order_by("due_at", "pk").iterator()
-        if groups is None or row.pk in counts
-    ]
-    changeable = posts_changeable(user, {row.post_id for row in rows})
-    return [entry_of(row, counts.get(row.pk, NOTHING), row.post_id in changeable) for row in rows]
+    # Few posts, many times of each: read once, not once for each time.
+    posts = Post.objects.select_related("series").in_bulk(set(within.order_by().values_list("post_id", flat=True)))
+    changeable = posts_changeable(user, posts)
+    found = []
+    rows: Iterable[Any] = within.annotate(own_title=F("message__title")).order_by("due_at", "pk").iterator()
+    for row in rows:
+        if groups is None or row.pk in counts:
+            row.post = posts[row.post_id]
+            found.append(entry_of(row, row.own_title, counts.get(row.pk, NOTHING), row.post_id in changeable))
+    return found
 
 
-def entry_of(row: Occurrence, counts: dict[str, int], changeable: bool) -> Entry:
-    """`row` comes with its post, the series of that, and its message."""
+def entry_of(row: Occurrence, own_title: str | None, counts: dict[str, int], changeable: bool) -> Entry:
+    """`row` comes with its post and the series of that; `own_title` is that of its own message, if it has one."""
     return Entry(
         pk=row.pk,
         post_id=row.post_id,
-        title=title_of(row),
+        title=own_title or (row.post.series.name if row.post.series else row.post.title),
         at=timezone.localtime(row.due_at),
         zone=row.post.timezone,
         look=look_of(row, counts),
@@ -162,12 +173,6 @@ def entry_of(row: Occurrence, counts: dict[str, int], changeable: bool) -> Entry
         reworded=row.by_hand and row.message_id is not None,
         may_move=changeable and row.post.is_open and row.cancelled_at is None and not counts["begun"],
     )
-
-
-def title_of(row: Occurrence) -> str:
-    if row.message:
-        return row.message.title
-    return row.post.series.name if row.post.series else row.post.title
 
 
 def look_of(row: Occurrence, counts: dict[str, int]) -> Look:
@@ -252,6 +257,21 @@ def _local(row: Occurrence) -> str:
     return row.due_at.astimezone(ZoneInfo(row.post.timezone)).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
+def conflicts_of_move(*, user: User, occurrence: Occurrence, at: datetime) -> list[str]:
+    """What is worth a look about another time for an occurrence, in words."""
+    post = occurrence.post
+    groups = deliveries_of(user, occurrence).values_list("group_id", flat=True)
+    draft = Draft(
+        times=[at],
+        groups=list(groups),
+        keeps_limits=post.keeps_limits,
+        keeps_holidays=post.holidays != Holidays.SEND,
+        post_id=post.pk,
+    )
+    found = conflicts(user=user, start=at - BESIDE, end=at + BESIDE, draft=draft)
+    return [conflict.text for conflict in found][:MOST_CONFLICTS]
+
+
 @dataclass(frozen=True)
 class Note:
     """What a day is: a day off, a moved working day, a festival."""
@@ -268,7 +288,24 @@ def notes_by_day(user: User, window: Window) -> dict[date, list[Note]]:
         days = days.filter(Q(branch=None) | Q(branch_id=user.branch_id))
     for special in days.order_by("day", "pk"):
         found[special.day].append(Note(special.name, special.kind))
+    for day, festival in scene_days(window.first, window.last, user.branch_id):
+        if all(note.text != str(festival.name) for note in found[day]):
+            found[day].append(Note(str(festival.name), "scene"))
     return found
+
+
+def conflicts_by_occurrence(
+    *, user: User, window: Window, now: datetime, groups: QuerySet[Group] | None = None
+) -> dict[int, tuple[str, ...]]:
+    """What is worth a look about the occurrences of the window that are still to come, in words."""
+    if window.end <= now:
+        return {}
+    ids = None if groups is None else list(groups.order_by().values_list("pk", flat=True))
+    found: dict[int, list[str]] = defaultdict(list)
+    for conflict in conflicts(user=user, start=max(now, window.start), end=window.end, now=now, groups=ids):
+        for pk in conflict.occurrences:
+            found[pk].append(conflict.text)
+    return {pk: tuple(texts) for pk, texts in found.items()}
 
 
 def states_counted(entries: Iterable[Entry]) -> list[tuple[Look, int]]:

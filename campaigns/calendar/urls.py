@@ -6,6 +6,7 @@ from campaigns.calendar.views import entries, pages
 
 urlpatterns = [
     path("calendar/", pages.calendar, name="calendar"),
+    path("groups/<int:pk>/coming/", pages.coming, name="group_coming"),
     path("calendar/<int:pk>/", entries.entry, name="calendar_entry"),
     path("calendar/<int:pk>/move/", entries.entry_move, name="calendar_move"),
     path("calendar/<int:pk>/edit/", entries.entry_edit, name="calendar_edit"),

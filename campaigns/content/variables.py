@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, pgettext
 
 from community_ops.lib.languages import language_of
 from community_ops.lib.variables import filled
-from delivery.models import Delivery
+from delivery.models import Delivery, Message
 from delivery.services import Content
 from groups.models import Group
 from members.models import Member
@@ -52,8 +52,12 @@ def personal_values(member: Member, group: Group, now: datetime, text: str = "")
 
 def fill_for_group(delivery: Delivery, now: datetime) -> Content:
     """The filler of campaigns: the message of a delivery as its group reads it."""
-    message = delivery.message
-    values = group_values(Group.objects.get(pk=delivery.group_id), now, message.title + message.text)
+    return as_group_reads(delivery.message, Group.objects.get(pk=delivery.group_id), now)
+
+
+def as_group_reads(message: Message, group: Group, now: datetime) -> Content:
+    """A message with its variables filled in for a group."""
+    values = group_values(group, now, message.title + message.text)
     return Content(
         title=filled(message.title, values)[:200],
         text=filled(message.text, values),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -21,11 +21,20 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import StaffRequest, next_address, staff_required, writer_required
 from accounts.models import User
-from campaigns.calendar.days import instant_from
+from campaigns.calendar.days import By, View, Window, instant_from
 from campaigns.calendar.forms import WordsForm
 from campaigns.calendar.reading import as_read, groups_of
-from campaigns.calendar.selectors import COUNTS, deliveries_of, entry_of, occurrences_visible_to
+from campaigns.calendar.selectors import (
+    COUNTS,
+    Entry,
+    conflicts_by_occurrence,
+    conflicts_of_move,
+    deliveries_of,
+    entry_of,
+    occurrences_visible_to,
+)
 from campaigns.models import Occurrence
+from campaigns.posts.following import schedule_from_here, schedule_moved
 from campaigns.posts.occurrences import (
     Standing,
     occurrence_cancel,
@@ -38,10 +47,12 @@ from campaigns.posts.occurrences import (
     words_of,
 )
 from campaigns.posts.recurrence import localize
+from campaigns.posts.services import Schedule, Source, StalePost, post_split
 from community_ops.lib.forms import add_errors
 from community_ops.lib.toasts import toast, warn
 from delivery.models import State
 
+FOLLOWING = "following"
 SALT = "campaigns.calendar.put_back"
 # Whoever reloads a page a day later finds no Undo on it; the address of one is worth nothing then.
 UNDO_FOR = 24 * 3600
@@ -55,7 +66,7 @@ def entry(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def _panel(request: StaffRequest, occurrence: Occurrence, **more: Any) -> HttpResponse:
-    counts = deliveries_of(request.user, occurrence).aggregate(**COUNTS)
+    counts = _counts(request.user, occurrence)
     may_change = occurrence.post.may_be_changed_by(request.user)
     groups = groups_of(request.user, occurrence)
     asked = request.GET.get("group", "")
@@ -63,7 +74,7 @@ def _panel(request: StaffRequest, occurrence: Occurrence, **more: Any) -> HttpRe
     context = {
         "occurrence": occurrence,
         "post": occurrence.post,
-        "entry": entry_of(occurrence, counts, may_change),
+        "entry": replace(_entry(occurrence, counts, may_change), conflicts=_conflicts(request.user, occurrence)),
         "zone": timezone.get_default_timezone_name(),
         "was": _by_schedule(occurrence),
         "states": _states(request.user, occurrence),
@@ -95,13 +106,17 @@ def entry_move(request: StaffRequest, pk: int) -> HttpResponse:
             "occurrence": occurrence,
             "post": occurrence.post,
             "zone": timezone.get_default_timezone_name(),
-            "entry": entry_of(occurrence, deliveries_of(request.user, occurrence).aggregate(**COUNTS), True),
+            "entry": _entry(occurrence, _counts(request.user, occurrence), True),
             "to": timezone.localtime(at),
             "is_past": at <= timezone.now(),
+            "may_follow": schedule_moved(occurrence, at) is not None,
+            "conflicts": conflicts_of_move(user=request.user, occurrence=occurrence, at=at),
             "back": _back(request, occurrence),
         }
         part = "move_part" if request.htmx else "move"
         return render(request, f"console/campaigns/calendar/{part}.html", context)
+    if asked.get("scope") == FOLLOWING:
+        return _split(request, occurrence, schedule_moved(occurrence, at))
     before = standing(occurrence)
     try:
         moved = occurrence_move(
@@ -134,6 +149,11 @@ def entry_edit(request: StaffRequest, pk: int) -> HttpResponse:
             "seen": words.pk,
         },
     )
+    may_follow = schedule_from_here(occurrence) is not None and occurrence.post.series_id is None
+    if form.is_valid() and may_follow and request.POST.get("scope") == FOLLOWING:
+        data = form.cleaned_data
+        said = {"title": data["title"], "body": data["text"], "source": _own_source(occurrence, data)}
+        return _split(request, occurrence, schedule_from_here(occurrence), **said)
     if form.is_valid():
         before = standing(occurrence)
         data = form.cleaned_data
@@ -159,6 +179,7 @@ def entry_edit(request: StaffRequest, pk: int) -> HttpResponse:
             return redirect(_back(request, reworded))
     context = {
         "form": form,
+        "may_follow": may_follow,
         "occurrence": occurrence,
         "post": occurrence.post,
         "zone": timezone.get_default_timezone_name(),
@@ -180,11 +201,11 @@ def entry_send(request: StaffRequest, pk: int) -> HttpResponse:
             return _refused(request, occurrence, error)
         toast(request, _("It is on its way."))
         return redirect(_back(request, occurrence))
-    counts = deliveries_of(request.user, occurrence).aggregate(**COUNTS)
+    counts = _counts(request.user, occurrence)
     context = {
         "occurrence": occurrence,
         "post": occurrence.post,
-        "entry": entry_of(occurrence, counts, True),
+        "entry": _entry(occurrence, counts, True),
         "groups": groups_of(request.user, occurrence),
         "back": _back(request, occurrence),
     }
@@ -246,6 +267,20 @@ def entry_put_back(request: StaffRequest, pk: int, token: str) -> HttpResponse:
     return redirect(_back(request, occurrence))
 
 
+def _conflicts(user: User, occurrence: Occurrence) -> tuple[str, ...]:
+    day = timezone.localdate(occurrence.due_at)
+    found = conflicts_by_occurrence(user=user, window=Window(View.DAY, By.HOURS, day, day, day), now=timezone.now())
+    return found.get(occurrence.pk, ())
+
+
+def _entry(occurrence: Occurrence, counts: dict[str, int], may_change: bool) -> Entry:
+    return entry_of(occurrence, occurrence.message.title if occurrence.message else None, counts, may_change)
+
+
+def _counts(user: User, occurrence: Occurrence) -> dict[str, int]:
+    return deliveries_of(user, occurrence).aggregate(**COUNTS)
+
+
 def _states(user: User, occurrence: Occurrence) -> list[tuple[Any, int]]:
     """How many of its deliveries are in which state."""
     rows = deliveries_of(user, occurrence).order_by().values_list("state").annotate(n=Count("pk"))
@@ -263,6 +298,37 @@ def local_words(at: datetime) -> str:
     """A time of the calendar in words: "Tue 3 Mar 2026 09:00"."""
     local = timezone.localtime(at)
     return f"{formats.date_format(local, pgettext('date format with weekday', 'D j M Y'))} {local:%H:%M}"
+
+
+def _split(request: StaffRequest, occurrence: Occurrence, schedule: Schedule | None, **words: Any) -> HttpResponse:
+    """Changes this one and all that follow: from here on another post takes over."""
+    post = occurrence.post
+    if schedule is None:
+        warn(request, _("The rule of this post cannot be changed like that from one time on. Edit the post."))
+        return redirect(_back(request, occurrence))
+    changes = {"title": post.title, "body": post.body, "version": post.version, **words}
+    try:
+        made = post_split(
+            by=request.user,
+            now=timezone.now(),
+            occurrence=occurrence,
+            schedule=schedule,
+            missed=post.missed,
+            late_minutes=post.late_minutes,
+            **changes,
+        )
+    except StalePost:
+        warn(request, _("Somebody changed it meanwhile. Nothing was done: look at it as it is now."))
+    except ValidationError as error:
+        return _refused(request, occurrence, error)
+    else:
+        toast(request, _("“%(title)s” goes out as you chose from here on.") % {"title": made.title})
+    return redirect(_back(request, occurrence, gone=True))
+
+
+def _own_source(occurrence: Occurrence, data: dict[str, Any]) -> Source:
+    words = words_of(occurrence)
+    return Source(link=data["link"], link_title=data["link_title"], picture=words.picture, value=words.value)
 
 
 def _undo_url(request: StaffRequest, occurrence: Occurrence, before: Standing) -> str:
@@ -292,10 +358,14 @@ def _refused(request: StaffRequest, occurrence: Occurrence, error: ValidationErr
     return redirect(_back(request, occurrence))
 
 
-def _back(request: StaffRequest, occurrence: Occurrence) -> str:
-    """Where to go on: the calendar that the person came from, or the page of this occurrence."""
+def _back(request: StaffRequest, occurrence: Occurrence, *, gone: bool = False) -> str:
+    """Where to go on: the calendar that the person came from, or the page of this occurrence unless it is gone."""
     here = request.htmx.current_url_abs_path if request.htmx else ""
-    return next_address(request, here or reverse("campaigns:calendar_entry", args=[occurrence.pk]))
+    page = reverse("campaigns:calendar_entry", args=[occurrence.pk])
+    if gone:
+        page = f"{reverse('campaigns:calendar')}?day={timezone.localdate(occurrence.due_at)}"
+    address = next_address(request, here or page)
+    return page if gone and f"/calendar/{occurrence.pk}/" in address else address
 
 
 def _visible(request: StaffRequest, pk: int) -> Occurrence:
