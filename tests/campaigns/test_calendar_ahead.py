@@ -1,4 +1,4 @@
-"""What the calendar knows ahead: expected times, conflicts, festivals, a group's coming days, changes from one time on."""
+"""What the calendar knows ahead: expected times, conflicts, festivals, a group's coming days, all that follow."""
 
 from __future__ import annotations
 
