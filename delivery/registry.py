@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from delivery.adapters.base import Adapter, Outgoing
+from delivery.adapters.base import Adapter, Counted, Outgoing
 from delivery.adapters.inapp import InApp
 from delivery.adapters.robot import Robot
 from delivery.adapters.webhook import Webhook
@@ -29,7 +29,7 @@ RATES: dict[str, Rate] = {Kind.ROBOT: Rate(most=20, seconds=60.0)}
 def calls(kind: str, outgoing: Outgoing) -> int:
     """How many calls of its receiver's rate a message takes; 0 where there is none."""
     adapter = ADAPTERS[kind]
-    return adapter.calls(outgoing) if kind in RATES and isinstance(adapter, Robot) else 0
+    return adapter.calls(outgoing) if kind in RATES and isinstance(adapter, Counted) else 0
 
 
 # A guard looks at deliveries in the moment before they are sent and names, by id, the reason against one (see

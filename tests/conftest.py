@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -36,9 +36,24 @@ __all__ = ["cast"]
 @pytest.fixture(scope="session", autouse=True)
 def valkey() -> Iterator[Valkey]:
     """The Valkey that `settings.REDIS_URL` names."""
-    with process(VALKEY.command(), "valkey"):
-        assert VALKEY.wait(), VALKEY.last_words()
+    with _running:
+        _start_valkey()
         yield VALKEY
+
+
+_running = ExitStack()
+
+
+def _start_valkey() -> None:
+    _running.enter_context(process(VALKEY.command(), "valkey"))
+    assert VALKEY.wait(), VALKEY.last_words()
+
+
+def restart_valkey() -> None:
+    """As `kill -9` and a new start."""
+    with broker() as client:
+        os.kill(int(client.info("server")["process_id"]), signal.SIGKILL)
+    _start_valkey()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from django.conf import settings
 from django.urls import reverse
@@ -69,6 +69,14 @@ class SendError(Exception):
         self.tries = tries
         self.costs_try = costs_try
         self.uncertain = uncertain
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """An adapter whose receiver counts calls, see RATES in delivery/registry.py."""
+
+    def calls(self, outgoing: Outgoing) -> int:
+        """How many calls of its receiver's rate the message takes."""
 
 
 class Adapter(Protocol):

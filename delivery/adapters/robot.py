@@ -59,7 +59,7 @@ class Robot:
                 raise SendError("robot_half", error.code, permanent=True) from None
 
     def calls(self, outgoing: Outgoing) -> int:
-        """How many calls the message takes, of the few that a robot has."""
+        """Two with a picture that is no part of a card."""
         return 1 + (outgoing.picture is not None and not _is_card(outgoing))
 
     def _bodies(self, outgoing: Outgoing) -> list[dict[str, Any]]:

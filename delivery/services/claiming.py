@@ -50,8 +50,6 @@ def claim(
     The rows are locked for the moment in which they change; what another worker is just taking is passed by.
     """
     done = Claimed()
-    if not rows.exists():
-        return done
     with transaction.atomic():
         locked = rows.select_related("message__picture", "destination").select_for_update(
             skip_locked=True, of=("self",)

@@ -27,15 +27,15 @@ from delivery.services.settling import Outcome, Try, outcome_of, put_off, settle
 logger = structlog.get_logger(__name__)
 
 # Calls at once, besides those that have taken longer than SLOW: they do not keep others waiting.
-CALLS = 32
-THREADS = 96
+CALLS = 64
+THREADS = 128
 SLOW = 1.0  # seconds
 # A receiver that is known to be slow gets so many calls at once; the rest waits in the outbox.
 SLOW_CALLS = 8
 SLOW_FOR = 30.0
 SLOW_WAIT = 5.0
 # So many are claimed at once, and only when there are threads for them: what was not begun can still be called off.
-CLAIMED_AT_ONCE = 16
+CLAIMED_AT_ONCE = 32
 SETTLED_EVERY = 0.05
 # A run takes on more for so long, that other tasks get their turn; longer while it waits for receivers anyway.
 TAKES_FOR = 5.0
@@ -68,7 +68,8 @@ class _Run:
     """The deliveries that one task sends side by side."""
 
     def __init__(self, ids: Iterable[int], *, takes_more: bool):
-        self.left = deque(dict.fromkeys(ids))
+        # Looking first keeps a task that comes twice, which finds nothing, from asking for the write lock.
+        self.left = deque(queued(list(ids)).values_list("pk", flat=True))
         self.takes_more = takes_more
         self.running: dict[Future[SendError | None], Try] = {}
         self.done: list[tuple[Try, Outcome]] = []
@@ -122,7 +123,7 @@ class _Run:
         if self.left:
             ids = [self.left.popleft() for _number in range(min(CLAIMED_AT_ONCE, len(self.left)))]
             rows = queued(ids)
-        elif self._may_look():
+        elif self._may_look() and (not self.looked_at or queued().exists()):
             rows = queued()
         else:
             return None
@@ -131,8 +132,7 @@ class _Run:
         if claimed.busy:
             put_off(ids=claimed.busy, code="receiver_slow", seconds=SLOW_WAIT, now=now)
         self.left.extendleft(claimed.later)
-        if not claimed.seen:
-            self.looked_at = time.monotonic()
+        self.looked_at = 0.0 if claimed.seen else time.monotonic()
         return claimed.ours if claimed.seen or self.left else None
 
     def _may_look(self) -> bool:

@@ -117,16 +117,11 @@ def _written(outcome: Outcome, attempts: int, deliveries: Sequence[Delivery]) ->
         after = attempts - (not outcome.costs_try)
         kept = Delivery.objects.filter(pk__in=ids, attempts=after, state=outcome.state, settled_at=values["settled_at"])
         taken = set(kept.values_list("pk", flat=True))
-    settled = "delivery settled" if outcome.costs_try else "delivery waits for its turn"
-    for delivery in deliveries:
-        logger.info(
-            settled if delivery.pk in taken else "delivery taken over meanwhile",
-            delivery=delivery.pk,
-            state=str(outcome.state),
-            attempt=attempts,
-            code=outcome.code,
-            detail=outcome.detail,
-        )
+    about = {"state": str(outcome.state), "attempt": attempts, "code": outcome.code, "detail": outcome.detail}
+    if taken:
+        logger.info("deliveries settled" if outcome.costs_try else "deliveries wait", ids=sorted(taken), **about)
+    if lost := set(ids) - taken:
+        logger.info("deliveries taken over meanwhile", ids=sorted(lost), **about)
     return [pk for pk in ids if pk in taken] if outcome.is_final else []
 
 

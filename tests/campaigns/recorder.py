@@ -19,6 +19,7 @@ class Received:
     raw: bytes
     at: float
     path: str = ""
+    peer: tuple[str, int] = ("", 0)
 
     @property
     def id(self) -> str:
@@ -32,7 +33,7 @@ class Received:
 @dataclass
 class Recorder:
     """`answer` gives (status, headers) for a request, or (status, headers, body); it may sleep, or raise to break the
-    connection off."""
+    connection off. With the header "Keep-Alive: closes" the connection is closed after the answer without a word."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
@@ -58,9 +59,8 @@ def recording() -> Iterator[Recorder]:
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            request = Received(
-                {name.lower(): value for name, value in self.headers.items()}, raw, time.time(), self.path
-            )
+            given = {name.lower(): value for name, value in self.headers.items()}
+            request = Received(given, raw, time.time(), self.path, self.client_address)
             recorder.received.append(request)
             try:
                 status, headers, *body = recorder.answer(request)
@@ -75,6 +75,7 @@ def recording() -> Iterator[Recorder]:
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
+                self.close_connection |= headers.get("Keep-Alive") == "closes"
             except OSError:
                 self.close_connection = True  # the caller has hung up
 

@@ -129,3 +129,78 @@ class _raw_server:
 
     def __exit__(self, *args: object) -> None:
         self.listener.close()
+
+
+# --- Names with several addresses, redirects, connections that are kept ---
+
+
+def resolving(monkeypatch, **names: list[str]) -> list[str]:
+    """Lets names resolve to these addresses; returns the list of those that are connected to."""
+    connected: list[str] = []
+    real = socket.create_connection
+
+    def getaddrinfo(host, port, *args, **options):
+        found = names.get(host.partition(".")[0], [host])
+        return [
+            (socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in found
+        ]
+
+    def create_connection(address, *args, **options):
+        connected.append(address[0])
+        return real(("127.0.0.1", address[1]), timeout=2)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr("urllib3.util.connection.create_connection", create_connection)
+    return connected
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::a00:1", "fd00::1"])
+def test_of_several_addresses_only_the_public_ones_are_tried(receiver, settings, monkeypatch, address):
+    settings.OUTBOUND_ALLOWED_HOSTS = []
+    connected = resolving(monkeypatch, mixed=[address, "93.184.215.14"], inside=[address])
+
+    port = receiver.url.split(":")[2].split("/")[0]
+    assert http.send("POST", f"http://mixed.example:{port}/", headers={"webhook-id": "x"}, body=b"{}").status == 204
+    assert connected == ["93.184.215.14"]
+    with pytest.raises(http.OutboundError) as refused:
+        http.send("POST", f"http://inside.example:{port}/", headers={"webhook-id": "x"}, body=b"{}")
+    assert refused.value.code == "address_refused"
+    assert connected == ["93.184.215.14"]
+
+
+def test_a_kept_connection_is_used_again_and_given_up_with_the_exception_that_allowed_it(receiver, settings):
+    def ask() -> int:
+        return http.send("POST", receiver.url, headers={"webhook-id": "x"}, body=b"{}", keep_alive=True).status
+
+    assert [ask(), ask(), ask()] == [204] * 3
+    assert len({request.peer for request in receiver.received}) == 1
+    settings.OUTBOUND_ALLOWED_HOSTS = []
+    with pytest.raises(http.OutboundError, match="private address"):
+        ask()
+
+
+def test_a_kept_connection_that_the_other_side_has_closed_is_opened_anew(receiver):
+    headers = {"webhook-id": "x"}
+    receiver.answer = lambda request: (204, {"Keep-Alive": "closes"})
+    assert http.send("POST", receiver.url, headers=headers, body=b"{}", keep_alive=True).status == 204
+    assert http.send("POST", receiver.url, headers=headers, body=b"{}", keep_alive=True).status == 204
+    assert len({request.peer for request in receiver.received}) == 2
+
+
+def test_without_being_told_so_no_connection_is_kept(receiver):
+    for _time in range(2):
+        http.send("POST", receiver.url, headers={"webhook-id": "x"}, body=b"{}")
+    assert len({request.peer for request in receiver.received}) == 2
+
+
+def test_it_is_known_whether_the_request_may_have_arrived(receiver):
+    def break_off(request):
+        raise ConnectionError
+
+    receiver.answer = break_off
+    with pytest.raises(http.OutboundError) as broken:
+        http.send("POST", receiver.url, headers={"webhook-id": "x"}, body=b"{}")
+    assert broken.value.reached
+    with pytest.raises(http.OutboundError) as never:
+        http.send("POST", "http://127.0.0.1:1/")
+    assert not never.value.reached

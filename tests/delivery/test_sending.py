@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.db import connections
 
 from campaigns.dispatching import dispatch_due
-from campaigns.posts.services import Schedule, post_create
-from community_ops.lib import signing
+from campaigns.posts.services import Schedule, post_create, post_stop
+from community_ops.lib import http, signing
 from delivery import registry
+from delivery.adapters import robot
 from delivery.adapters.base import SendError
 from delivery.models import Delivery, Destination, FeedItem
-from delivery.services import deliver, deliver_all, destination_create, dispatch
+from delivery.services import deliver, deliver_all, destination_create, dispatch, dispatching, sending
 from delivery.services.settling import RETRY_WAITS
 from groups.models import Group
 from groups.services import group_archive
@@ -34,7 +38,7 @@ def clock():
 
 @pytest.fixture
 def receiver(settings):
-    settings.OUTBOUND_ALLOWED_HOSTS = ["127.0.0.1"]
+    settings.OUTBOUND_ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
     with recording() as recorder:
         yield recorder
 
@@ -396,6 +400,99 @@ def test_a_slow_receiver_holds_nobody_up(transactional_db, receiver):
 
     assert max(request.at for request in receiver.received) < min(ended)
     assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def test_what_a_killed_worker_held_is_taken_up_again_within_a_minute(settings):
+    """By the constants: what is lost is seen as such after the longest send, and found by the next ticks."""
+    tick = timedelta(seconds=settings.CELERY_BEAT_SCHEDULE["dispatch-due"]["schedule"])
+    longest_send = timedelta(seconds=http.TIMEOUT + robot.SECOND_CALL)
+    settled_within = timedelta(seconds=1)
+    restored = timedelta(seconds=settings.CELERY_BROKER_TRANSPORT_OPTIONS["unacked_restore_interval"])
+
+    assert longest_send + settled_within < dispatching.SENDING_LOST
+    for lost in (dispatching.SENDING_LOST, dispatching.QUEUED_LOST):
+        assert lost + 2 * tick + restored < timedelta(seconds=60)
+
+
+def test_a_clock_that_jumps_over_a_change_of_time_and_back_sends_each_time_once(clock):
+    """In New York 1:30 comes twice on November 1st; the installation's clock is set forward past it, and back."""
+    group = make_group()
+    post_create(
+        by=None,
+        now=NOW,
+        title="Good night",
+        body="x",
+        groups=[group],
+        schedule=Schedule(timezone="America/New_York", rrule="FREQ=DAILY;COUNT=3", start="2026-10-31T01:30"),
+    )
+    begun = datetime(2026, 10, 31, 5, 0, tzinfo=UTC)
+    for minutes in [0, 30, 60, 24 * 60 + 30, 24 * 60 + 90, 24 * 60 + 30, 30, 24 * 60 + 35, 48 * 60 + 90, 48 * 60 + 30]:
+        now = begun + timedelta(minutes=minutes)
+        clock.move_to(now)
+        for pk in dispatch_due(now=now).queued:
+            deliver(delivery_id=pk)
+
+    times = Delivery.objects.order_by("due_at").values_list("due_at", "state")
+    assert [(at.isoformat(), state) for at, state in times] == [
+        ("2026-10-31T05:30:00+00:00", "sent"),
+        ("2026-11-01T05:30:00+00:00", "sent"),
+        ("2026-11-02T06:30:00+00:00", "sent"),
+    ]
+    assert FeedItem.objects.count() == 3
+
+
+def test_a_stop_reaches_what_a_run_has_not_begun(transactional_db, cast: Cast, receiver, monkeypatch):
+    """The person stops the post when the first message has arrived: of fifty, those that are claimed still go."""
+    monkeypatch.setattr(sending, "CALLS", 4)
+    monkeypatch.setattr(sending, "CLAIMED_AT_ONCE", 4)
+    groups = [make_group(destination=destination_create(kind="webhook", url=receiver.url)) for _number in range(50)]
+    schedule = Schedule(timezone="Asia/Shanghai", at=datetime.now(UTC))
+    post = post_create(by=None, now=datetime.now(UTC), title="x", body="y", groups=groups, schedule=schedule)
+    stopped: list[str] = []
+
+    def answer(request):
+        if not stopped:
+            stopped.append(request.id)
+            post_stop(by=cast.lin, now=datetime.now(UTC), post=post)
+            connections.close_all()
+        return 204, {}
+
+    receiver.answer = answer
+    now = datetime.now(UTC)
+    deliver_all(ids=dispatch(now=now, clock=now).queued)
+
+    counts = Counter(Delivery.objects.values_list("state", flat=True))
+    assert counts["sent"] == len(receiver.received) <= 8
+    assert counts["sent"] + counts["cancelled"] == 50
+
+
+def test_a_host_that_hangs_gets_a_few_calls_and_keeps_no_other_waiting(transactional_db, receiver, monkeypatch):
+    monkeypatch.setattr(sending, "SLOW", 0.2)
+    monkeypatch.setattr(sending, "CALLS", 8)
+    monkeypatch.setattr(sending, "CLAIMED_AT_ONCE", 4)
+    monkeypatch.setattr(sending, "SLOW_CALLS", 2)
+    over = threading.Event()
+    slow = {plan(url=receiver.url).webhook_id for _number in range(20)}
+    quick = {plan(url=receiver.url.replace("127.0.0.1", "localhost")).webhook_id for _number in range(20)}
+    Delivery.objects.update(due_at=datetime.now(UTC), late_until=datetime.now(UTC) + timedelta(hours=1))
+    slow_first = list(Delivery.objects.order_by("pk").values_list("pk", flat=True))
+
+    def answer(request):
+        if request.id in slow:
+            over.wait(timeout=20)
+        elif quick <= {other.id for other in receiver.received}:
+            over.set()  # all the others have come while this host hangs
+        return 204, {}
+
+    receiver.answer = answer
+    now = datetime.now(UTC)
+    dispatch(now=now, clock=now)
+    deliver_all(ids=slow_first)
+
+    assert over.is_set()
+    waiting = Delivery.objects.filter(error_code="receiver_slow", state="planned", attempts=0)
+    assert waiting.exists()
+    assert waiting.count() + Delivery.objects.filter(state="sent").count() == 40
 
 
 def test_errors_are_told_apart_by_code():

@@ -1,9 +1,7 @@
-"""Sending with the real parts: a broker that forgets, workers that are killed, dispatchers side by side."""
+"""Sending with the real parts: a worker, a broker that says a thing three times, dispatchers side by side."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import threading
 import time
@@ -93,48 +91,6 @@ def test_a_post_goes_out_at_its_time(receiver):
     assert {request.body["group"] for request in receiver.received} == set(
         Delivery.objects.values_list("group_ref", flat=True)
     )
-
-
-def test_a_worker_killed_in_the_middle_of_sending_is_made_up_for(receiver):
-    asked = threading.Event()
-
-    def hang(request):
-        asked.set()
-        time.sleep(30 if len(receiver.received) == 1 else 0)
-        return 204, {}
-
-    receiver.answer = hang
-    plan(receiver.url, at=datetime.now(UTC))
-    with worker() as first:
-        tick_until(asked.is_set)
-        _kill(first.pid)
-        assert states() == {"sending"}
-        with worker():
-            tick_until(lambda: states() == {"sent"})
-
-    delivery = Delivery.objects.get()
-    assert delivery.attempts == 2
-    assert set(receiver.by_id()) == {delivery.webhook_id}
-    assert {request.headers["idempotency-key"] for request in receiver.received} == {delivery.webhook_id}
-
-
-def _kill(pid: int) -> None:
-    """As `kill -9` of the worker and its children would."""
-    listed = os.popen(f"ps -o pid= --ppid {pid}").read().split()
-    for child in [pid, *map(int, listed)]:
-        os.kill(child, signal.SIGKILL)
-
-
-def test_a_broker_that_lost_everything_is_made_up_for(receiver):
-    plan(receiver.url, at=datetime.now(UTC), groups=3)
-    assert len(dispatch_due(now=datetime.now(UTC)).queued) == 3
-    with broker() as client:
-        client.flushall()
-
-    with worker():
-        tick_until(lambda: states() == {"sent"})
-
-    assert [len(requests) for requests in receiver.by_id().values()] == [1, 1, 1]
 
 
 def test_the_member_page_has_it_once_though_the_task_came_three_times():
