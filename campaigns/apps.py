@@ -14,6 +14,8 @@ class CampaignsConfig(AppConfig):
         from campaigns.content.importer import PiecesImporter
         from campaigns.content.variables import fill_for_group
         from campaigns.deliveries import bulk as deliveries_bulk
+        from campaigns.moments import kinds as moment_kinds
+        from campaigns.moments import words as moment_words
         from campaigns.orders.importer import OrdersImporter
         from campaigns.playbooks import kinds as playbook_kinds
         from campaigns.playbooks import words as playbook_words
@@ -36,4 +38,6 @@ class CampaignsConfig(AppConfig):
         playbook_words.register()
         playbook_kinds.register_kinds()
         treat("campaigns.playbookrun", Treatment(_("runs of playbooks"), Fate.STAYS))
+        moment_words.register()
+        moment_kinds.register_kinds()
         treat("campaigns.order", Treatment(_("orders"), Fate.STAYS, blank={"order_id": ""}))

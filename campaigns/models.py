@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from campaigns.content.models import ContentTag, DrawOrder, Level, Piece, PieceKind, PieceState, Series, SeriesPiece
+from campaigns.moments.models import MomentsPlan, MomentsPost, MomentsSlot
 from campaigns.orders.models import Order
 from campaigns.playbooks.models import (
     Playbook,
@@ -34,6 +35,9 @@ __all__ = [
     "GroupSending",
     "Holidays",
     "Level",
+    "MomentsPlan",
+    "MomentsPost",
+    "MomentsSlot",
     "Occurrence",
     "Order",
     "Piece",

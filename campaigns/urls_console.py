@@ -6,6 +6,7 @@ from campaigns import channel, search
 from campaigns.calendar import urls as calendar
 from campaigns.content.urls import urlpatterns as content
 from campaigns.deliveries import views as deliveries
+from campaigns.moments.urls import urlpatterns as moments
 from campaigns.orders.views import member_orders
 from campaigns.playbooks.urls import urlpatterns as playbooks
 from campaigns.posts import views as posts
@@ -29,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *calendar.urlpatterns,
     *content,
     *stories,
+    *moments,
     *playbooks,
     path("deliveries/", deliveries.delivery_list, name="deliveries"),
     path("deliveries/undo/", deliveries.delivery_undo, name="delivery_undo"),

@@ -17,6 +17,7 @@ from analytics.api import ActivityView, FunnelView, RetentionView
 from analytics.health.api import GroupHealthDetail, HealthList
 from campaigns.api import DeliveryList, PostDetail, PostList, PostPause, PostResume, PostStop
 from campaigns.content.api import ContentDetail, ContentList
+from campaigns.playbooks.api import PlaybookDetail, PlaybookList
 from community_ops.lib.problems import problem_json
 from groups.api import GroupDetail, GroupList
 from groups.rules.api import RuleSetCheck, RuleSetDetail, RuleSetDraft, RuleSetList, RuleSetPublish
@@ -128,6 +129,8 @@ urlpatterns = [
     path("posts/<int:pk>/stop/", PostStop.as_view(), name="post-stop"),
     path("content/", ContentList.as_view(), name="content"),
     path("content/<int:pk>/", ContentDetail.as_view(), name="content-piece"),
+    path("playbooks/", PlaybookList.as_view(), name="playbooks"),
+    path("playbooks/<int:pk>/", PlaybookDetail.as_view(), name="playbook"),
     path("deliveries/", DeliveryList.as_view(), name="deliveries"),
     # Last: a problem document instead of a page.
     re_path(r"^.*$", no_such_address, name="no-such-address"),

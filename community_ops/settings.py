@@ -276,6 +276,7 @@ CELERY_BEAT_SCHEDULE = {
     "welcome-newcomers": {"task": "members.welcome_newcomers", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-applications": {"task": "members.sweep_applications", "schedule": 600.0, "options": {"expires": 600}},
     "run-playbooks": {"task": "campaigns.run_playbooks", "schedule": 60.0, "options": {"expires": 60}},
+    "ask-for-moments": {"task": "campaigns.ask_for_moments", "schedule": 60.0, "options": {"expires": 60}},
     "catch-up-group-stats": {"task": "analytics.catch_up_group_stats", "schedule": 600.0, "options": {"expires": 600}},
     # Judges once a night; every ten minutes it sees that it has, or goes on where it was killed.
     "walk-group-health": {"task": "analytics.walk_group_health", "schedule": 600.0, "options": {"expires": 600}},

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from campaigns.content.models import Piece, PieceState
+from campaigns.playbooks.drawing import KEY, piece_next
 from campaigns.playbooks.models import (
     Late,
     PlaybookStep,
@@ -19,6 +22,7 @@ from campaigns.playbooks.models import (
     Why,
 )
 from campaigns.playbooks.texts import said_by_hand, said_to_group
+from campaigns.posts.sources import content_of_piece
 from delivery.models import Delivery, Missed
 from delivery.services import Content, NewDelivery, deliveries_plan, message_create
 from groups.channel import channel_kind
@@ -47,11 +51,11 @@ def message_say(*, step_id: int, group_id: int, due_at: datetime, now: datetime)
         step, group = rows[0].step, rows[0].run.group
         about = [row.run.membership for row in rows if row.run.membership]
         present = [membership for membership in about if membership.is_present]
-        key = f"playbook:{step.pk}:{group.pk}:{due_at:%Y%m%dT%H%M}"
+        key = f"{KEY}{step.pk}:{group.pk}:{due_at:%Y%m%dT%H%M}"
         why = _against(step, rows, about, present, key, now)
         delivery_id = None
         if not why:
-            content = _content(step, group, present, now)
+            content = _content(step, group, present, due_at, now)
             if content is None:
                 why = Why.NO_CONTENT
             else:
@@ -82,23 +86,33 @@ def _against(
     return Why.SAID if Delivery.objects.filter(dedupe_key=key).exists() else ""
 
 
-def _content(step: PlaybookStep, group: Group, about: Sequence[Membership], now: datetime) -> Content | None:
+def _content(
+    step: PlaybookStep, group: Group, about: Sequence[Membership], due_at: datetime, now: datetime
+) -> Content | None:
     """What the step says in this group, with its variables filled in; nothing where the library has nothing for it."""
-    title = said_to_group(step.title, group, about, now)[:200]
     if step.text:
-        return Content(title=title, text=said_to_group(step.text, group, about, now))
-    piece = step.piece
-    if piece is None or piece.state != "ready":
-        return None
-    return Content(
-        title=said_to_group(piece.title, group, about, now)[:200],
-        text=said_to_group(piece.text, group, about, now),
-        link=piece.link,
-        link_title=piece.link_title,
-        picture_id=piece.picture_id,
-        value=piece.value,
-        piece_id=piece.pk,
+        content = Content(title=step.title, text=step.text)
+    else:
+        piece = step.piece if step.piece_id else _drawn(step, due_at)
+        if piece is None or piece.state != PieceState.READY:
+            return None
+        content = content_of_piece(piece, step.series)
+    return replace(
+        content,
+        title=said_to_group(content.title, group, about, now)[:200],
+        text=said_to_group(content.text, group, about, now),
+        has_variables=False,
     )
+
+
+def _drawn(step: PlaybookStep, due_at: datetime) -> Piece | None:
+    """The next piece of the step's series; all groups in which it is due at one time get the same."""
+    assert step.series_id is not None
+    others = Delivery.objects.filter(dedupe_key__startswith=f"{KEY}{step.pk}:", due_at=due_at)
+    same = others.exclude(message__piece_id=None).values_list("message__piece_id", flat=True).first()
+    if same is not None:
+        return Piece.objects.filter(pk=same).first()
+    return piece_next(series_id=step.series_id, at=due_at)
 
 
 def _deliver(content: Content, step: PlaybookStep, group: Group, key: str, due_at: datetime) -> int:

@@ -21,6 +21,7 @@ from campaigns.playbooks.models import (
     Starts,
     StepRun,
     StepState,
+    Why,
 )
 from groups.models import Group
 from groups.querysets import GroupQuerySet
@@ -46,7 +47,8 @@ def playbook_groups(playbook: Playbook) -> GroupQuerySet:
 @dataclass(frozen=True)
 class StepShown:
     """A step on the time line with what became of it over all runs. `here` counts the runs that are at it now, `late`
-    those of them that should have done it; `share` is done of all that came to it."""
+    those of them that should have done it; `elsewhere` those where
+    the entry of the group sees to it. What had passed before a run began is not counted."""
 
     step: PlaybookStep
     when: str
@@ -56,6 +58,7 @@ class StepShown:
     done: int
     skipped: int
     coming: int
+    elsewhere: int
 
     @property
     def reached(self) -> int:
@@ -78,11 +81,12 @@ def time_line(*, playbook: Playbook, user: User, now: datetime) -> list[StepShow
     late = Q(state__in=["planned", "waiting"], deadline__lt=now, run__state=RunState.RUNNING)
     counted = rows.annotate(
         done=Count("pk", filter=Q(state=StepState.DONE)),
-        skipped=Count("pk", filter=Q(state=StepState.SKIPPED)),
+        skipped=Count("pk", filter=Q(state=StepState.SKIPPED) & ~Q(why__in=[Why.ENTRY, Why.BEFORE])),
+        elsewhere=Count("pk", filter=Q(state=StepState.SKIPPED, why=Why.ENTRY)),
         coming=Count("pk", filter=Q(state=StepState.PLANNED, run__state=RunState.RUNNING)),
         late=Count("pk", filter=late),
     )
-    names = ("done", "skipped", "coming", "late")
+    names = ("done", "skipped", "coming", "late", "elsewhere")
     figures = {step: dict(zip(names, counts, strict=True)) for step, *counts in counted.values_list("step_id", *names)}
     at_now: Any = runs.running().with_step().order_by()
     here = dict(at_now.values("at_step").annotate(n=Count("pk")).values_list("at_step", "n"))

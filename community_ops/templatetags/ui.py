@@ -40,6 +40,8 @@ COLOURS = {
     "changed": "green",
     "undoing": "blue",
     "kept": "orange",
+    "posted": "green",
+    "missed": "red",
 }
 AVATAR_COLOURS = 8
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Branch, User
 from accounts.services import token_issue
-from campaigns.models import Benchmark, Occurrence, Piece, PlaybookRun, Post, Series
+from campaigns.models import Benchmark, MomentsPlan, Occurrence, Piece, PlaybookRun, Post, Series
 from delivery.models import Delivery, State
 from groups.models import BulkRun, Duty, Group, RuleSet
 from groups.rules.services import draft_open
@@ -118,7 +118,8 @@ def _people_things(mei: User) -> dict[str, int]:
 def _playbook_things(mei: User) -> dict[str, int]:
     """A playbook of Mei's branch and a run of it that is under way."""
     run = PlaybookRun.objects.running().filter(playbook__branch=mei.branch).earliest("pk")
-    return {"playbook": run.playbook_id, "playbook_run": run.pk}
+    plan = MomentsPlan.objects.filter(branch=mei.branch).earliest("pk")
+    return {"playbook": run.playbook_id, "playbook_run": run.pk, "moments_plan": plan.pk}
 
 
 def _upload(by: User, group: Group) -> ImportRun:

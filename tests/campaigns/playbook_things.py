@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from accounts.models import Branch, User
 from activity.services import event_key
 from campaigns.models import Playbook
+from campaigns.moments.services import SlotDraft, moments_save
 from campaigns.playbooks.content import content_parse
 from campaigns.playbooks.engine import playbooks_tick
 from campaigns.playbooks.services import playbook_create, playbook_run, run_begin
@@ -56,4 +57,20 @@ def playbook_things(*, by: User, member: Member, now: datetime) -> dict[str, Any
     playbooks_tick(now=now)
     step = run.steps.order_by("due_at").last()
     assert step is not None
-    return {"playbook": playbook.pk, "playbook_run": run.pk, "playbook_step": step.pk}
+    plan = moments_save(
+        by=by,
+        now=now,
+        plan=None,
+        account="青禾小美",
+        persona="两个孩子的妈妈",
+        user=by,
+        is_active=True,
+        slots=[SlotDraft(time(11, 30), "今天陪孩子读了一本好书")],
+        branch=by.branch,
+    )
+    return {
+        "playbook": playbook.pk,
+        "playbook_run": run.pk,
+        "playbook_step": step.pk,
+        "moments_plan": plan.pk,
+    }

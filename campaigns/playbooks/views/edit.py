@@ -230,7 +230,8 @@ def _numbers(values: dict[str, Any]) -> dict[str, Any]:
             row["key"] = next(key for n in range(1, 200) if (key := f"step-{n}") not in taken)
             taken.add(row["key"])
         steps.append(row)
-    return {**{name: value for name, value in values.items() if value not in ("", [])}, "steps": steps}
+    kept = {name: value for name, value in values.items() if value not in ("", []) or name == "name"}
+    return {**kept, "steps": steps}
 
 
 def _form_page(

@@ -61,7 +61,7 @@ COLUMNS: list[Column[Any]] = [
 RUN_COLUMNS: list[Column[Any]] = [
     Column(
         "who",
-        gettext_lazy("Who"),
+        pgettext_lazy("playbook", "Who"),
         order="group__name",
         value=lambda run: str(run.membership.member if run.membership else run.group),
     ),

@@ -1,0 +1,1 @@
+"""What a staff account posts to its Moments through the day, as a living person would."""
