@@ -24,21 +24,23 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 # So far back the playbooks have run.
 SINCE = 8 * DAY
 CLOCKS = [
-    time(hour, minute)
-    for hour, minute in (
-        (3, 0),
-        (6, 0),
-        (8, 10),
-        (9, 5),
-        (9, 35),
-        (10, 5),
-        (12, 5),
-        (12, 35),
-        (15, 0),
-        (17, 0),
-        (18, 30),
-    )
-    + ((20, 20), (20, 35), (21, 5))
+    time.fromisoformat(clock)
+    for clock in [
+        "03:00",
+        "06:00",
+        "08:10",
+        "09:05",
+        "09:35",
+        "10:05",
+        "12:05",
+        "12:35",
+        "15:00",
+        "17:00",
+        "18:30",
+        "20:20",
+        "20:35",
+        "21:05",
+    ]
 ]
 PERSONA = "37 岁，两个孩子的妈妈，做了十年阅读老师。说话温和，爱发生活小事，从不刷屏卖课，也不转发鸡汤。"
 MOMENTS = (
