@@ -141,6 +141,18 @@ SETTINGS = (
         ),
     ),
     Section(
+        _("Campaigns"),
+        (
+            Setting(
+                "campaigns:sending",
+                _("Limits and days off"),
+                "send",
+                _("Quiet hours, daily limit, days off and occasions"),
+                True,
+            ),
+        ),
+    ),
+    Section(
         _("Members"),
         (
             Setting("members:classes", _("Classes"), "sitemap", _("Tiers, school grades and the yearly move up"), True),

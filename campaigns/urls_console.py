@@ -9,6 +9,7 @@ from campaigns.deliveries import views as deliveries
 from campaigns.moments.urls import urlpatterns as moments
 from campaigns.orders.views import member_orders
 from campaigns.playbooks.urls import urlpatterns as playbooks
+from campaigns.posts import sending
 from campaigns.posts import views as posts
 from campaigns.stories.urls import urlpatterns as stories
 from campaigns.today import views as today
@@ -22,6 +23,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("posts/new/", posts.post_new, name="post_new"),
     path("posts/groups/", posts.post_groups, name="post_groups"),
     path("posts/times/", posts.post_times, name="post_times"),
+    path("settings/sending/", sending.sending, name="sending"),
+    path("settings/sending/days/", sending.days_add, name="sending_days"),
+    path("settings/sending/days/<int:pk>/remove/", sending.day_remove, name="sending_day_remove"),
+    path("settings/sending/occasions/", sending.occasion_add, name="sending_occasions"),
+    path("settings/sending/occasions/<int:pk>/remove/", sending.occasion_remove, name="sending_occasion_remove"),
+    path("groups/<int:pk>/limits/", sending.group_limits, name="group_limits"),
+    path("posts/check/", posts.post_check, name="post_check"),
     path("posts/<int:pk>/", posts.post_detail, name="post"),
     path("posts/<int:pk>/edit/", posts.post_edit, name="post_edit"),
     path("posts/<int:pk>/pause/", posts.post_hold, name="post_pause"),

@@ -24,6 +24,7 @@ def register() -> None:
             "post.split": _("Post changed from one time on"),
             "special_days.added": _("Days off entered"),
             "special_days.removed": _("Days off taken out"),
+            "group.limits_changed": _("Limits of a group changed"),
             "scene.added": _("Occasion entered"),
             "scene.removed": _("Occasion taken out"),
             "delivery.send": _("Delivery sent by hand"),

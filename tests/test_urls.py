@@ -20,6 +20,7 @@ from accounts.scopes import Scope
 from accounts.services import token_issue
 from analytics.health.services import health_walk
 from campaigns.deliveries.services import delivery_test
+from campaigns.models import Scene, SpecialDay
 from campaigns.posts.services import Schedule, post_create
 from campaigns.stories.services import benchmark_nominate
 from delivery.models import Delivery
@@ -105,6 +106,9 @@ def make_world(cast: Cast) -> World:
     world.objects["task"] = task_write(by=cast.mei, now=now, text="联系绘本馆", due_at=now, group=group).pk
     schedule = Schedule(timezone="Asia/Shanghai", rrule="FREQ=DAILY", start="2026-03-01T09:00")
     post = post_create(by=cast.mei, now=now, title="早安", body="今日书单", groups=[group], schedule=schedule)
+    special_day = SpecialDay.objects.create(day=now.date(), name="Lantern")
+    occasion = Scene.objects.create(slug="opening", name="Opening", month=5, day=4)
+    world.objects |= {"special_day": special_day.pk, "occasion": occasion.pk}
     world.objects |= {"post": post.pk, "delivery": Delivery.objects.filter(post_id=post.pk).earliest("due_at").pk}
     world.objects |= {"occurrence": post.occurrences.latest("due_at").pk, "undo_token": "made-up"}
     world.objects |= {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Min, Prefetch, Q, QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -21,15 +21,20 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import StaffRequest, next_address, staff_required, writer_required
 from accounts.models import User
 from campaigns.deliveries.lists import delivery_listing
-from campaigns.posts.forms import PostForm, ScheduleForm
+from campaigns.posts.audience import audience_words
+from campaigns.posts.checking import check_of
+from campaigns.posts.conflicts import Conflict, conflicts
+from campaigns.posts.forms import RECIPIENTS, SOURCES, PostForm, ScheduleForm, held_by
 from campaigns.posts.models import Post, PostState
 from campaigns.posts.selectors import deliveries_visible_to
 from campaigns.posts.services import (
     LONGEST_BODY,
+    StalePost,
     not_permitted,
     post_create,
     post_pause,
     post_resume,
+    post_split,
     post_stop,
     post_update,
 )
@@ -38,14 +43,15 @@ from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
 from delivery.models import Delivery, State
-from delivery.services import NOT_BEGUN
+from delivery.services import NOT_BEGUN, picture_create
 from groups.models import Group, Permission
 from groups.roles.permissions import may
 
 PREVIEWED = 5
 GROUPS_FOUND = 20
 # The fields of the form that services know under another name.
-FIELDS = {"at": "clock", "start": "day", "rrule": "repeat", "timezone": "clock"}
+FIELDS = {"at": "clock", "start": "day", "rrule": "repeat", "timezone": "zone", "slots": "more"}
+CONFLICTS_AHEAD = 7  # days
 
 COLUMNS: list[Column[Any]] = [
     Column("title", gettext_lazy("Title"), order="title", value=lambda post: post.title),
@@ -96,6 +102,12 @@ def post_list(request: StaffRequest) -> HttpResponseBase:
     return render(request, "console/campaigns/posts.html", {"listing": listing, "words": schedule_words})
 
 
+def _saying(posts: QuerySet[Any], value: str) -> QuerySet[Any]:
+    if value == "own":
+        return posts.filter(piece=None, series=None)
+    return posts.exclude(piece=None) if value == "piece" else posts.exclude(series=None)
+
+
 def _filters() -> list[Filter[Any]]:
     return [
         Filter("state", gettext_lazy("State"), PostState.choices, lambda posts, value: posts.filter(state=value)),
@@ -103,7 +115,19 @@ def _filters() -> list[Filter[Any]]:
             "repeats",
             gettext_lazy("How often"),
             [("once", gettext_lazy("Once")), ("again", gettext_lazy("Again and again"))],
-            lambda posts, value: posts.filter(rrule="") if value == "once" else posts.exclude(rrule=""),
+            lambda posts, value: posts.filter(rrule="", scene="") if value == "once" else posts.filter(at=None),
+        ),
+        Filter(
+            "says",
+            gettext_lazy("What is said"),
+            SOURCES,
+            _saying,
+        ),
+        Filter(
+            "to",
+            gettext_lazy("Who gets it"),
+            RECIPIENTS,
+            lambda posts, value: posts.filter(audience__isnull=value == "groups"),
         ),
     ]
 
@@ -121,20 +145,16 @@ def post_new(request: StaffRequest) -> HttpResponse:
     # Other pages suggest what to say; nothing is planned before somebody sends the form.
     suggested = {name: request.GET[name][:LONGEST_BODY] for name in ("title", "body") if request.GET.get(name)}
     initial = _initial(now, source, group, request.user) | suggested
-    form = PostForm(request.POST or None, user=request.user, now=now, initial=initial)
+    data, upload_problem = _typed(request)
+    form = PostForm(data, user=request.user, now=now, initial=initial)
+    if upload_problem:
+        form.add_error("picture", upload_problem)
     if form.is_valid() and form.schedule:
-        data = form.cleaned_data
+        recipients: dict[str, Any] = (
+            {"audience": form.audience} if form.by_audience else {"groups": list(form.cleaned_data["groups"])}
+        )
         try:
-            post = post_create(
-                by=request.user,
-                now=now,
-                title=data["title"],
-                body=data["body"],
-                groups=list(data["groups"]),
-                schedule=form.schedule,
-                missed=data["missed"],
-                late_minutes=data["late_minutes"],
-            )
+            post = post_create(by=request.user, now=now, **_values(form), **recipients)
         except ValidationError as error:
             _add_errors(form, error)
         else:
@@ -142,6 +162,33 @@ def post_new(request: StaffRequest) -> HttpResponse:
             return redirect("campaigns:post", post.pk)
     context = {"form": form, "group": group, **_group_choices(form, request)}
     return render(request, "console/campaigns/post_form.html", context, status=422 if form.is_bound else 200)
+
+
+def _typed(request: StaffRequest) -> tuple[QueryDict | None, ValidationError | None]:
+    """What was typed, with a picture that came along taken in and named, so that it is not lost when the rest is not
+    right yet; and why the picture cannot be taken."""
+    if request.method != "POST":
+        return None, None
+    data = request.POST.copy()
+    file = request.FILES.get("picture")
+    if file is not None:
+        try:
+            taken = picture_create(file=cast(BinaryIO, file), branch_id=request.user.branch_id, now=timezone.now())
+        except ValidationError as error:
+            return data, error
+        data["picture_token"] = taken.token
+        data.pop("picture_remove", None)
+    return data, None
+
+
+def _values(form: PostForm) -> dict[str, Any]:
+    """What a valid form says, as services take it."""
+    data = form.cleaned_data
+    assert form.schedule is not None
+    values = {name: data[name] for name in ("title", "body", "missed", "late_minutes")}
+    if "keeps_limits" in data:
+        values["keeps_limits"] = data["keeps_limits"]
+    return {**values, "schedule": form.schedule, "source": form.said()}
 
 
 def _asked(rows: QuerySet[Any], pk: str) -> Any:
@@ -154,13 +201,9 @@ def _initial(now: datetime, source: Post | None, group: Group | None, user: User
     initial: dict[str, Any] = {"day": soon.date(), "clock": soon.time()}
     if source:
         reached = source.groups.filter(pk__in=Group.objects.visible_to(user).postable().values("pk"))
-        initial |= {
-            "title": source.title,
-            "body": source.body,
-            "missed": source.missed,
-            "late_minutes": source.late_minutes,
-            "groups": list(reached.values_list("pk", flat=True)),
-        }
+        held = held_by(source)
+        del held["version"]
+        initial |= {**held, "groups": list(reached.values_list("pk", flat=True))}
     elif group:
         initial["groups"] = [group.pk]
     return initial
@@ -198,12 +241,24 @@ def post_times(request: StaffRequest) -> HttpResponse:
     """The next times of a schedule as it is being chosen."""
     now = timezone.now()
     post = _asked(Post.objects.visible_to(request.user), request.GET.get("post", ""))
-    form = ScheduleForm(request.GET, now=now, post=post)
+    form = ScheduleForm(request.GET, now=now, user=request.user, post=post)
     times = list(islice(form.schedule.times(now), PREVIEWED)) if form.is_valid() and form.schedule else []
     problems = [message for messages in form.errors.values() for message in messages]
     return render(
-        request, "console/campaigns/post_times.html", {"times": times, "problems": problems, "zone": form.zone}
+        request, "console/campaigns/post_times.html", {"times": times, "problems": problems, "zone": form.zone_name}
     )
+
+
+@require_POST
+@writer_required
+def post_check(request: StaffRequest) -> HttpResponse:
+    """What a post would do as it is being written: to whom and when it goes, what it says then, what stands against it.
+    Nothing is kept."""
+    now = timezone.now()
+    post = _asked(Post.objects.visible_to(request.user), request.POST.get("post", ""))
+    form = PostForm(request.POST, user=request.user, now=now, post=post)
+    form.is_valid()
+    return render(request, "console/campaigns/post_check.html", check_of(form, user=request.user, now=now))
 
 
 @require_GET
@@ -223,7 +278,9 @@ def post_detail(request: StaffRequest, pk: int) -> HttpResponseBase:
     context = {
         "post": post,
         "words": schedule_words(post),
-        "next_times": post.occurrences.coming(now)[:PREVIEWED],
+        "next_times": post.occurrences.coming(now).select_related("piece")[:PREVIEWED],
+        "audience": audience_words(post.audience) if post.audience is not None else [],
+        "conflicts": _conflicts_of(post, request.user, now) if post.state == PostState.ACTIVE else [],
         "may_change": post.is_open and post.may_be_changed_by(request.user),
         "out_of_reach": request.user.may_write and post.is_out_of_reach_of(request.user),
         "refused": post.refused_groups(request.user) if request.user.may_write else [],
@@ -231,6 +288,11 @@ def post_detail(request: StaffRequest, pk: int) -> HttpResponseBase:
         "counts": counts,
     }
     return render(request, "console/campaigns/post.html", context)
+
+
+def _conflicts_of(post: Post, user: User, now: datetime) -> list[Conflict]:
+    found = conflicts(user=user, start=now, end=now + timedelta(days=CONFLICTS_AHEAD), now=now)
+    return [conflict for conflict in found if post.pk in conflict.posts][:PREVIEWED]
 
 
 def _counts(rows: QuerySet[Delivery]) -> list[tuple[str, Any, int]]:
@@ -247,27 +309,35 @@ def post_edit(request: StaffRequest, pk: int) -> HttpResponse:
         warn(request, _("This post is over and cannot be changed any more."))
         return redirect("campaigns:post", post.pk)
     now = timezone.now()
-    form = PostForm(request.POST or None, user=request.user, now=now, post=post)
+    following = _asked(post.occurrences.coming(now), request.GET.get("from", "")) if post.rrule else None
+    data, upload_problem = _typed(request)
+    initial = {}
+    if following:
+        initial = {"day": datetime.fromisoformat(following.local).date()}
+    form = PostForm(data, user=request.user, now=now, post=post, initial=initial)
+    if upload_problem:
+        form.add_error("picture", upload_problem)
+    status = 422 if form.is_bound else 200
+    stands = None
     if form.is_valid() and form.schedule:
-        data = form.cleaned_data
+        changes = {**_values(form), "audience": form.audience, "version": form.cleaned_data["version"]}
         try:
-            post_update(
-                by=request.user,
-                now=now,
-                post=post,
-                title=data["title"],
-                body=data["body"],
-                schedule=form.schedule,
-                missed=data["missed"],
-                late_minutes=data["late_minutes"],
-            )
+            if following:
+                saved = post_split(by=request.user, now=now, occurrence=following, **changes)
+            else:
+                saved = post_update(by=request.user, now=now, post=post, **changes)
+        except StalePost as stale:
+            # What was typed stays. Sent again, it is meant: the form now knows the other change.
+            stands, status = stale.post, 409
+            assert data is not None
+            data["version"] = str(stale.post.version)
         except ValidationError as error:
             _add_errors(form, error)
         else:
             toast(request, _("The post is saved. What is planned goes out as it says now."))
-            return redirect("campaigns:post", post.pk)
-    context = {"form": form, "post": post}
-    return render(request, "console/campaigns/post_form.html", context, status=422 if form.is_bound else 200)
+            return redirect("campaigns:post", saved.pk)
+    context = {"form": form, "post": post, "following": following, "stands": stands}
+    return render(request, "console/campaigns/post_form.html", context, status=status)
 
 
 @require_POST
@@ -327,7 +397,7 @@ def _back(request: StaffRequest, post: Post) -> str:
 
 def _visible(request: StaffRequest, pk: int) -> Post:
     in_reach = Group.objects.visible_to(request.user).order_by("name", "pk")
-    posts = Post.objects.visible_to(request.user).select_related("created_by")
+    posts = Post.objects.visible_to(request.user).select_related("created_by", "series", "follows", "message__picture")
     return get_object_or_404(posts.prefetch_related(Prefetch("groups", queryset=in_reach)), pk=pk)
 
 

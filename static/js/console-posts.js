@@ -10,9 +10,33 @@ const follow = (select, attribute) => {
   select.addEventListener("change", show);
   show();
 };
+// The same for a row of radio buttons.
+const followRadios = (form, name, attribute) => {
+  const radios = form.querySelectorAll(`[type=radio][name=${name}]`);
+  if (!radios.length) return;
+  const show = () => {
+    const chosen = form.querySelector(`[name=${name}]:checked`)?.value;
+    for (const part of form.querySelectorAll(`[${attribute}]`)) part.hidden = part.getAttribute(attribute) !== chosen;
+  };
+  for (const radio of radios) radio.addEventListener("change", show);
+  show();
+};
+
+for (const button of document.querySelectorAll("[data-slots]")) {
+  button.addEventListener("click", () => {
+    const [first, ...more] = button.dataset.slots.split(" ");
+    const form = button.form;
+    form.elements.clock.value = first;
+    form.elements.more.value = more.join(", ");
+    form.elements.more.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+}
+
 for (const form of document.querySelectorAll("[data-post-form], [data-channel-form]")) {
   follow(form.querySelector("[name=repeat], [data-channel-kind]"), "data-shown-for");
   follow(form.querySelector("[name=missed]"), "data-shown-for-missed");
+  followRadios(form, "source", "data-shown-for-source");
+  followRadios(form, "recipients", "data-shown-for-recipients");
 }
 
 for (const picker of document.querySelectorAll("[data-group-picker]")) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,10 +15,12 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import audit_record
 from accounts.models import Branch, User
-from campaigns.posts.models import DayKind, Holidays, Post, PostState, Scene, SceneCalendar, SpecialDay
+from campaigns.posts.limits import hours_checked
+from campaigns.posts.models import DayKind, GroupSending, Holidays, Post, PostState, Scene, SceneCalendar, SpecialDay
 from campaigns.posts.scenes import BY_SLUG
 from campaigns.posts.services.planning import replan
 from campaigns.posts.services.running import locked
+from groups.models import Group
 
 MOST_LINES = 400
 LONGEST_RANGE = 40
@@ -195,3 +197,15 @@ def scene_remove(*, by: User, scene: Scene) -> None:
             )
         audit_record(by=by, action="scene.removed", subject=scene.branch or by, before={"name": scene.name})
         scene.delete()
+
+
+def group_limits_set(
+    *, by: User, group: Group, daily_quota: int | None, quiet_from: time | None, quiet_until: time | None
+) -> None:
+    """Keeps what a group decides otherwise; nothing given is as all groups. Raises ValidationError by field."""
+    hours_checked(quiet_from, quiet_until)
+    after = {"daily_quota": daily_quota, "quiet_from": quiet_from, "quiet_until": quiet_until}
+    with transaction.atomic():
+        GroupSending.objects.update_or_create(group=group, defaults=after)
+        shown = {name: str(value) if isinstance(value, time) else value for name, value in after.items()}
+        audit_record(by=by, action="group.limits_changed", subject=group, after=shown)

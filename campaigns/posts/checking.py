@@ -1,0 +1,92 @@
+"""A post looked at before it is saved: the sentence that sums it up, its next times with what they say, and what
+stands against it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.utils.translation import ngettext
+
+from accounts.models import User
+from campaigns.content.variables import group_values
+from campaigns.posts.conflicts import Draft, conflicts
+from campaigns.posts.drawing import Drawn, draws_ahead
+from campaigns.posts.forms import PostForm
+from campaigns.posts.limits import quota_left
+from campaigns.posts.models import Holidays, Post
+from campaigns.posts.recurrence import Time
+from campaigns.posts.sources import content_of_piece
+from campaigns.posts.words import schedule_words
+from community_ops.lib.variables import filled
+
+TIMES = 60
+SHOWN = 5
+AHEAD = timedelta(days=14)
+
+
+def check_of(form: PostForm, *, user: User, now: datetime) -> dict[str, Any]:
+    """The context of the check, for a form that was validated, whether it is right yet or not."""
+    groups = form.reached()
+    schedule = form.schedule
+    context: dict[str, Any] = {"form": form, "groups": groups, "zone": form.zone_name}
+    context["problems"] = [message for name in ("day", "clock", "more", "until", "weekdays", "scene", "scene_days",
+                           "holidays") for message in form.errors.get(name, [])]  # fmt: skip
+    context["left"] = _left(groups, now)
+    if schedule is None:
+        return context
+    times = [time for time in islice(schedule.times(now), TIMES) if time.at <= now + AHEAD]
+    times = times or list(islice(schedule.times(now), 1))
+    data = form.cleaned_data
+    series = data.get("series") if data.get("source") == "series" else None
+    drawn = draws_ahead(series, [(time.local, time.at) for time in times]) if series else [None] * len(times)
+    draft = Draft(
+        times=[time.at for time in times],
+        groups=[group.pk for group in groups],
+        keeps_limits=data.get("keeps_limits", True),
+        keeps_holidays=schedule.holidays != Holidays.SEND,
+        post_id=form.post.pk if form.post else None,
+        repeats=[at for at, draw in zip(map(_at, times), drawn, strict=True) if series and _is_repeat(draw)],
+    )
+    found = conflicts(user=user, start=now, end=now + AHEAD, now=now, draft=draft)
+    sketch = Post(**schedule.fields())
+    return {
+        **context,
+        "times": [(time, draw.piece if draw else None) for time, draw in zip(times, drawn, strict=True)][:SHOWN],
+        "conflicts": found[:SHOWN],
+        "more_conflicts": max(0, len(found) - SHOWN),
+        "summary": ngettext(
+            "Goes to %(count)d group. %(when)s.", "Goes to %(count)d groups. %(when)s.", len(groups)
+        ) % {"count": len(groups), "when": schedule_words(sketch)},
+        "reads": _as_read(form, groups, drawn, now),
+    }  # fmt: skip
+
+
+def _at(time: Time) -> datetime:
+    return time.at
+
+
+def _is_repeat(draw: Drawn | None) -> bool:
+    return draw is None or draw.repeated
+
+
+def _left(groups: list[Any], now: datetime) -> list[tuple[Any, int]]:
+    """The groups with the least room left today, where a limit holds."""
+    left = quota_left([group.pk for group in groups], now)
+    limited = [(group, count) for group in groups if (count := left[group.pk]) is not None]
+    return sorted(limited, key=lambda pair: pair[1])[:3]
+
+
+def _as_read(form: PostForm, groups: list[Any], drawn: list[Any], now: datetime) -> dict[str, str] | None:
+    """The first message as the first of its groups will read it."""
+    data = form.cleaned_data
+    title, text = data.get("title") or "", data.get("body") or ""
+    piece = data.get("piece") if data.get("source") == "piece" else drawn[0].piece if drawn and drawn[0] else None
+    if piece is not None:
+        content = content_of_piece(piece, data.get("series") if data.get("source") == "series" else None)
+        title, text = content.title, content.text
+    if not groups or not text:
+        return None
+    values = group_values(groups[0], now)
+    return {"group": groups[0].name, "title": filled(title, values), "text": filled(text, values)}
