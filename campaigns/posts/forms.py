@@ -230,8 +230,8 @@ class PostForm(ScheduleForm):
     ) -> None:
         self.audience: dict[str, Any] | None = None
         super().__init__(data, files, now=now, user=user, post=post, initial={**held_by(post), **(initial or {})})
-        self.fields["picture_remove"].widget.attrs["class"] = "form-check-input"
-        self.fields["keeps_limits"].widget.attrs["class"] = "form-check-input"
+        for box in ("source", "recipients", "picture_remove", "keeps_limits"):
+            self.fields[box].widget.attrs["class"] = "form-check-input"
         self._rows("piece", Piece.objects.visible_to(user).filter(Q(state="ready") | Q(posts=post)).distinct())
         self._rows("series", Series.objects.visible_to(user).filter(Q(retired_at=None) | Q(posts=post)).distinct())
         pieces = [("", "–"), *self._piece_choices()]
