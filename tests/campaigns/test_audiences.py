@@ -191,3 +191,15 @@ def test_an_author_who_reads_only_by_now_reaches_nobody(cast: Cast, clock):
     run(EVENING, clock)
 
     assert (ended(group), ended(group, "skipped")) == (0, 1)
+
+
+def test_the_audience_of_a_branch_stays_within_it_even_when_its_author_is_gone(cast: Cast, clock):
+    ours = make_group("Ours", branch=cast.hangzhou)
+    theirs = make_group("Theirs", branch=cast.chengdu)
+    post = make_post(by=cast.mei)
+    assert post.audience == {**GROWTH, "branches": ["hangzhou"]}
+
+    Post.objects.filter(pk=post.pk).update(created_by=None)
+    run(EVENING, clock)
+
+    assert (ended(ours), ended(theirs)) == (1, 0)

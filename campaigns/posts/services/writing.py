@@ -255,6 +255,9 @@ def _checked_recipients(
     """(audience, groups): one of them is empty, unless the audience means these groups now."""
     if audience is not None:
         checked = audience_checked(audience, by)
+        if by and by.branch:
+            # Said in the audience itself, so that it holds even when its author is gone.
+            checked["branches"] = [by.branch.code]
         return checked, list(audience_groups(checked, by))
     if not groups:
         raise ValidationError({"groups": ValidationError(_("Choose at least one group."), code="required")})
