@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import audit_record
 from accounts.models import User
+from campaigns.posts.models import Post
 from delivery.models import Delivery, Missed, State
 from delivery.services import (
     ORDERED_BY_HAND,
@@ -75,6 +76,9 @@ def delivery_decide(
     state that is over, changes nothing.
     """
     with transaction.atomic():
+        # The post before its delivery, as whoever stops it does: it may end with this, and neither may wait for the
+        # other's row.
+        Post.objects.select_for_update().filter(pk=delivery.post_id).first()
         current = Delivery.objects.select_for_update().filter(pk=delivery.pk).first()
         if current is None or (seen and current.state != seen):
             return None

@@ -10,6 +10,7 @@ from django.db import connection
 
 from accounts.models import AuditEntry
 from campaigns.deliveries.services import Decision, delivery_decide, delivery_undecide
+from campaigns.posts.services import Schedule, post_create, post_stop
 from delivery.models import Delivery
 from delivery.services import dispatch
 from tests.base import make_cast
@@ -69,3 +70,22 @@ def test_taking_back_and_deciding_anew_never_both_hold():
         assert [bool(back), bool(sent)].count(True) == 1, (back, sent)
         row.refresh_from_db()
         assert row.state == ("failed" if back else "queued")
+
+
+def test_the_last_delivery_is_settled_while_its_post_is_stopped_and_neither_waits_for_the_other():
+    cast = make_cast()
+    group = make_group(branch=cast.hangzhou)
+    soon = Schedule(timezone="Asia/Shanghai", at=NOW + timedelta(hours=1))
+    for _round in range(ROUNDS):
+        post = post_create(by=None, now=NOW, title="Read aloud", body="Ten minutes.", groups=[group], schedule=soon)
+        row = Delivery.objects.get(post_id=post.pk)
+        Delivery.objects.filter(pk=row.pk).update(state="waiting_for_owner")
+        stopped, sent = at_once(
+            lambda post=post: post_stop(by=cast.lin, now=NOW, post=post),
+            lambda row=row: delivery_decide(by=cast.mei, now=NOW, delivery=row, decision=Decision.MARK_SENT),
+        )
+        post.refresh_from_db()
+        row.refresh_from_db()
+        assert (post.state, row.state) in {("stopped", "cancelled"), ("finished", "sent"), ("stopped", "sent")}
+        assert (row.state == "sent") == bool(sent)
+        assert (post.state == "stopped") == bool(stopped)
