@@ -78,7 +78,7 @@ def delivery_decide(
     with transaction.atomic():
         # The post before its delivery, as whoever stops it does: it may end with this, and neither may wait for the
         # other's row.
-        Post.objects.select_for_update().filter(pk=delivery.post_id).first()
+        Post.objects.select_for_update().filter(pk=delivery.post_id or 0).first()
         current = Delivery.objects.select_for_update().filter(pk=delivery.pk).first()
         if current is None or (seen and current.state != seen):
             return None
