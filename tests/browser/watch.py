@@ -23,18 +23,23 @@ SAME_IN_CHINESE = {
     "Ctrl",
     "Esc",
     "GB",
+    "GIF",
     "HTTPS",
     "ID",
+    "JPEG",
     "JSON",
     "KOL",
     "MB",
     "PDF",
+    "PNG",
     "QQ",
     "QR",
+    "SOP",
     "TA",
     "URL",
     "UTC",
     "UTF",
+    "WebP",
     "Webhook",
     "XLSX",
     "YAML",
@@ -79,7 +84,7 @@ FINDINGS = """(options) => axe.run(options).then((result) => result.violations.m
   `${one.id} (${one.impact}): ` + one.nodes.slice(0, 3).map((node) =>
     node.target.join(" ") + " " + (node.any[0]?.message || "")).join(" | ")))"""
 ZONE = re.compile(r"\b[A-Z][a-z]+/[A-Z]\w+")
-ADDRESS = re.compile(r"https?://\S+|\b[A-Za-z\d-]+(?:\.[A-Za-z\d-]+)+\b|\{\w+\}")
+ADDRESS = re.compile(r"https?://\S*|\b[A-Za-z\d-]+(?:\.[A-Za-z\d-]+)+\b|\{\w+\}")
 # Languages are called by their own names everywhere.
 LANGUAGE_NAMES = re.compile(r"English|简体中文")
 HAN = re.compile(r"[\u3400-\u9fff]")
