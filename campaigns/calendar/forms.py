@@ -3,11 +3,11 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.content.marking import MarksVariables
 from campaigns.posts.services import LONGEST_BODY
-from community_ops.lib.forms import MarkedForm
 
 
-class WordsForm(MarkedForm):
+class WordsForm(MarksVariables):
     """The words of one occurrence."""
 
     title = forms.CharField(label=_("Title"), max_length=200)
@@ -19,3 +19,9 @@ class WordsForm(MarkedForm):
     )
     link_title = forms.CharField(label=_("Words of the link"), max_length=100, required=False)
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def clean_title(self) -> str:
+        return self.mark_unknown("title", self.cleaned_data["title"])
+
+    def clean_text(self) -> str:
+        return self.mark_unknown("text", self.cleaned_data["text"].replace("\r\n", "\n"))

@@ -8,12 +8,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Branch, User
+from campaigns.content.marking import MarksVariables
 from campaigns.content.models import Level, Piece, PieceKind, PieceState
 from campaigns.content.services import plain
 from campaigns.content.variables import PERSONAL_VARIABLES
-from community_ops.lib.forms import MarkedForm
 from community_ops.lib.images import ACCEPTED
-from community_ops.lib.variables import Unknown, unknown_variables
 from delivery.models import Picture, Value
 
 SEPARATORS = str.maketrans("，、;；\n", ",,,,,")
@@ -24,12 +23,13 @@ def names_in(text: str) -> list[str]:
     return [name.strip() for name in text.translate(SEPARATORS).split(",") if name.strip()]
 
 
-class PieceForm(MarkedForm):
+class PieceForm(MarksVariables):
     """A piece as it is written. Saving is done by the services.
 
     An uploaded picture is taken in before the rest is right, so that it is not lost: `picture_token` names it then.
     """
 
+    known_variables = PERSONAL_VARIABLES
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     kind = forms.ChoiceField(label=_("Kind"), choices=PieceKind.choices, initial=PieceKind.ARTICLE)
     title = forms.CharField(label=_("Title"), max_length=200, widget=forms.TextInput(attrs={"translate": "no"}))
@@ -86,7 +86,6 @@ class PieceForm(MarkedForm):
         initial: dict[str, Any] | None = None,
     ) -> None:
         self.user = user
-        self.marked: list[tuple[str, Unknown]] = []
         names = ("version", "kind", "title", "text", "link", "link_title", "value", "level", "branch", "state")
         held = {name: getattr(piece, name) for name in names} if piece else {}
         if piece:
@@ -99,24 +98,13 @@ class PieceForm(MarkedForm):
 
     def clean_title(self) -> str:
         title: str = self.cleaned_data["title"]
-        return self._known("title", title)
+        return self.mark_unknown("title", title)
 
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"]
         if not text.strip():
             raise ValidationError(self.fields["text"].error_messages["required"], code="required")
-        return self._known("text", text.replace("\r\n", "\n"))
-
-    def _known(self, name: str, text: str) -> str:
-        """Marks the place of the first variable that nobody fills in; the services refuse it and say so."""
-        unknown = unknown_variables(text, PERSONAL_VARIABLES)
-        self.marked += [(name, item) for item in unknown]
-        if unknown:
-            first, box = unknown[0], self.fields[name].widget.attrs
-            # Browsers count in units of UTF-16.
-            box["data-mark-from"] = len(text[: first.start].encode("utf-16-le")) // 2
-            box["data-mark-to"] = len(text[: first.end].encode("utf-16-le")) // 2
-        return text
+        return self.mark_unknown("text", text.replace("\r\n", "\n"))
 
     @property
     def shown_picture(self) -> Picture | None:

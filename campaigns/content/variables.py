@@ -55,7 +55,7 @@ def fill_for_group(delivery: Delivery, now: datetime) -> Content:
     return as_group_reads(delivery.message, Group.objects.get(pk=delivery.group_id), now)
 
 
-def as_group_reads(message: Message, group: Group, now: datetime) -> Content:
+def as_group_reads(message: Message | Content, group: Group, now: datetime) -> Content:
     """A message with its variables filled in for a group."""
     values = group_values(group, now, message.title + message.text)
     return Content(

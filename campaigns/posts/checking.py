@@ -10,19 +10,23 @@ from typing import Any
 from django.utils.translation import ngettext
 
 from accounts.models import User
-from campaigns.content.variables import group_values
+from campaigns.content.variables import as_group_reads
 from campaigns.posts.conflicts import Draft, conflicts
 from campaigns.posts.drawing import Drawn, draws_ahead
+from campaigns.posts.fitting import lengths_for
 from campaigns.posts.forms import PostForm
 from campaigns.posts.limits import quota_left
 from campaigns.posts.models import Holidays, Post
 from campaigns.posts.recurrence import Time
 from campaigns.posts.sources import content_of_piece
 from campaigns.posts.words import schedule_words
-from community_ops.lib.variables import filled
+from community_ops.lib.variables import has_variables
+from delivery.services import Content
+from groups.models import Group
 
 TIMES = 60
 SHOWN = 5
+MOST_CHOICES = 50
 AHEAD = timedelta(days=14)
 
 
@@ -35,7 +39,7 @@ def check_of(form: PostForm, *, user: User, now: datetime) -> dict[str, Any]:
                            "holidays") for message in form.errors.get(name, [])]  # fmt: skip
     context["left"] = _left(groups, now)
     if schedule is None:
-        return context
+        return {**context, **_as_read(form, groups, [], now)}
     times = [time for time in islice(schedule.times(now), TIMES) if time.at <= now + AHEAD]
     times = times or list(islice(schedule.times(now), 1))
     data = form.cleaned_data
@@ -59,7 +63,7 @@ def check_of(form: PostForm, *, user: User, now: datetime) -> dict[str, Any]:
         "summary": ngettext(
             "Goes to %(count)d group. %(when)s.", "Goes to %(count)d groups. %(when)s.", len(groups)
         ) % {"count": len(groups), "when": schedule_words(sketch)},
-        "reads": _as_read(form, groups, drawn, now),
+        **_as_read(form, groups, drawn, now),
     }  # fmt: skip
 
 
@@ -78,15 +82,31 @@ def _left(groups: list[Any], now: datetime) -> list[tuple[Any, int]]:
     return sorted(limited, key=lambda pair: pair[1])[:3]
 
 
-def _as_read(form: PostForm, groups: list[Any], drawn: list[Any], now: datetime) -> dict[str, str] | None:
-    """The first message as the first of its groups will read it."""
+def _as_read(form: PostForm, groups: list[Group], drawn: list[Drawn | None], now: datetime) -> dict[str, Any]:
+    """The first message as one of its groups will read it, the one chosen or else the first; and its lengths."""
+    content = _content(form, drawn)
+    if content is None:
+        return {}
+    asked = form.data.get("as_group", "")
+    group = next((group for group in groups if str(group.pk) == asked), groups[0] if groups else None)
+    read = as_group_reads(content, group, now) if group else content
+    shown, too_long_in = lengths_for(content, read, groups, now)
+    return {
+        "read": read if read.text else None,
+        "as_group": group,
+        "choices": groups[:MOST_CHOICES],
+        "lengths": shown,
+        "too_long_in": too_long_in,
+    }
+
+
+def _content(form: PostForm, drawn: list[Drawn | None]) -> Content | None:
     data = form.cleaned_data
-    title, text = data.get("title") or "", data.get("body") or ""
-    piece = data.get("piece") if data.get("source") == "piece" else drawn[0].piece if drawn and drawn[0] else None
-    if piece is not None:
-        content = content_of_piece(piece, data.get("series") if data.get("source") == "series" else None)
-        title, text = content.title, content.text
-    if not groups or not text:
-        return None
-    values = group_values(groups[0], now)
-    return {"group": groups[0].name, "title": filled(title, values), "text": filled(text, values)}
+    source = data.get("source") or "own"
+    if source == "own":
+        title, text = data.get("title") or "", (data.get("body") or "").strip()
+        said = {name: data.get(name) or "" for name in ("link", "link_title")}
+        return Content(title=title, text=text, has_variables=has_variables(title, text), **said)
+    series = data.get("series") if source == "series" else None
+    piece = data.get("piece") if source == "piece" else drawn[0].piece if drawn and drawn[0] else None
+    return content_of_piece(piece, series) if piece is not None else None

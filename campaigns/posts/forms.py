@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
+from campaigns.content.marking import MarksVariables
 from campaigns.content.models import Piece, Series
 from campaigns.posts.audience import CONDITIONS, NUMBERS, audience_checked, audience_groups
 from campaigns.posts.models import Holidays, Post
@@ -24,7 +25,6 @@ from campaigns.posts.scenes import scenes_known
 from campaigns.posts.schedules import FURTHEST_OFF, Schedule
 from campaigns.posts.services import LONGEST_BODY, LONGEST_GRACE, Source
 from campaigns.posts.words import Repeat, choices_of, schedule_from
-from community_ops.lib.forms import MarkedForm
 from community_ops.lib.images import ACCEPTED
 from delivery.models import Missed, Picture, Value
 from groups.models import Group, Permission
@@ -38,7 +38,7 @@ PIECES_OFFERED = 300
 RECURRING = ("daily", "workdays", "weekly", "monthly", "custom")
 
 
-class ScheduleForm(MarkedForm):
+class ScheduleForm(MarksVariables):
     """When a post goes out, in the words people use. `schedule` holds the result when the form is valid."""
 
     repeat = forms.ChoiceField(label=_("How often"), choices=Repeat.choices, initial=Repeat.ONCE)
@@ -176,7 +176,8 @@ class PostForm(ScheduleForm):
         label=_("Text"),
         max_length=LONGEST_BODY,
         required=False,
-        widget=forms.Textarea(attrs={"rows": 7, "data-counter": "body-count", "translate": "no"}),
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 7, "translate": "no"}),
     )
     link = forms.CharField(
         label=_("Link"),
@@ -279,12 +280,24 @@ class PostForm(ScheduleForm):
             return self.post.audience is not None
         return str(self["recipients"].value() or "") == "audience"
 
+    def clean_title(self) -> str:
+        title: str = self.cleaned_data["title"]
+        return self.mark_unknown("title", title) if self._says_own_words else title
+
+    def clean_body(self) -> str:
+        text: str = self.cleaned_data["body"].replace("\r\n", "\n")
+        return self.mark_unknown("body", text) if self._says_own_words else text
+
+    @property
+    def _says_own_words(self) -> bool:
+        return self.cleaned_data.get("source") in ("", None, "own")
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         source = data.get("source") or "own"
         needed = {"own": ("title", "body"), "piece": ("piece",), "series": ("series",)}[source]
         for name in needed:
-            if name not in self.errors and not data.get(name):
+            if name not in self.errors and not (str(data.get(name) or "").strip()):
                 self.add_error(name, ValidationError(self.fields[name].error_messages["required"], code="required"))
         if self.by_audience:
             self._clean_audience(data)

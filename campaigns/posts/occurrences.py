@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import audit_record
 from accounts.models import User
 from campaigns.content.variables import GROUP_VARIABLES
+from campaigns.posts.fitting import check_fits
 from campaigns.posts.models import Occurrence, Post, PostState
 from campaigns.posts.services import LONGEST_BODY
 from community_ops.lib.variables import check_variables, has_variables
@@ -31,6 +32,7 @@ from community_ops.lib.zones import zone_named
 from delivery.models import Delivery, Message, Missed, State
 from delivery.querysets import DeliveryQuerySet
 from delivery.services import NOT_BEGUN, ORDERED_BY_HAND, Content, message_create
+from groups.models import Group
 
 # A receiver may have it, or is about to: its time and its words are history.
 BEGUN = Q(state__in=[State.SENT, State.SENDING, State.UNKNOWN]) | Q(attempts__gt=0)
@@ -138,6 +140,7 @@ def occurrence_reword(
             piece_id=old.piece_id,
             has_variables=has_variables(title, text),
         )
+        check_fits(content, Group.objects.filter(posts=post), now, name="text")
         _say(occurrence, message_create(content=content))
         occurrence.by_hand = True
         occurrence.save()

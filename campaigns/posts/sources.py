@@ -70,7 +70,8 @@ def source_checked(source: Source, title: str, body: str, user: User | None) -> 
             raise ValidationError({"series": ValidationError(text, code="invalid_choice")})
         return source.series.name, ""
     _check_own(source, title, body)
-    return title, body
+    # Stripped after the check, so that places of mistakes are those of the box.
+    return title, body.strip()
 
 
 def _check_own(source: Source, title: str, body: str) -> None:

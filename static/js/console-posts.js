@@ -1,4 +1,4 @@
-// Planning a post: only the fields that count are shown, ticked groups move up, the text is counted.
+// Planning a post: only the fields that count are shown, ticked groups move up, a mistake is where the caret goes.
 
 // Fields that belong to one choice: data-shown-for="weekly" beside the select that makes it.
 const follow = (select, attribute) => {
@@ -66,9 +66,9 @@ for (const picker of document.querySelectorAll("[data-group-picker]")) {
   find.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
 }
 
-for (const text of document.querySelectorAll("[data-counter]")) {
-  const shown = document.getElementById(text.dataset.counter);
-  const count = () => { shown.textContent = `${[...text.value].length.toLocaleString("en")} / ${text.maxLength.toLocaleString("en")}`; };
-  text.addEventListener("input", count);
-  count();
+// A variable that nobody fills in is where the caret goes.
+const marked = document.querySelector("[data-mark-from]");
+if (marked) {
+  marked.focus();
+  marked.setSelectionRange(Number(marked.dataset.markFrom), Number(marked.dataset.markTo));
 }

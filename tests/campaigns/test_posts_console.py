@@ -340,7 +340,7 @@ def test_a_post_says_a_series_to_all_groups_that_match_at_several_times(cast: Ca
     post = Post.objects.get()
     assert response["Location"] == f"/posts/{post.pk}/"
     assert (post.slots, post.audience, post.series, post.holidays) == (
-        ["09:00", "14:00", "21:00"], {"motivations": ["growth"]}, series, "skip",
+        ["09:00", "14:00", "21:00"], {"branches": ["hangzhou"], "motivations": ["growth"]}, series, "skip",
     )  # fmt: skip
     assert "Motivation: Growth" in mei.get(f"/posts/{post.pk}/").content.decode()
     edit = mei.get(f"/posts/{post.pk}/edit/").content.decode()

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import audit_record
 from accounts.models import User
 from campaigns.posts.audience import audience_checked, audience_groups, may_be_reached_by
+from campaigns.posts.fitting import check_fits
 from campaigns.posts.models import Occurrence, Post, PostGroup, PostState
 from campaigns.posts.schedules import Schedule, ended_before, schedule_of
 from campaigns.posts.services.planning import lateness, plan, post_groups_set, posts_finish, refill, replan
@@ -23,6 +24,7 @@ from campaigns.posts.sources import Source, content_of, source_checked, source_o
 from delivery.models import Delivery, Missed
 from delivery.services import deliveries_drop, deliveries_reword, message_create
 from groups.models import Group, Permission
+from groups.querysets import GroupQuerySet
 
 LONGEST_GRACE = 7 * 24 * 60  # minutes
 WORDING = {"title", "body", "link", "link_title", "picture", "value", "piece"}
@@ -59,7 +61,7 @@ def post_create(
 
     A single time that has passed is left to the policy for missed times. Raises ValidationError by field; code
     `group_not_active` for a group that cannot be posted to yet or any more, `not_permitted` for one to which the roles
-    of `by` do not let them post.
+    of `by` do not let them post, `too_long` for a text that a robot among the groups cannot post.
     """
     _check_policy(missed, late_minutes)
     title, body = source_checked(source, title, body, by)
@@ -81,6 +83,7 @@ def post_create(
             **source.columns(),
             **times,
         )
+        _check_length(post, groups, now)
         post.message = message_create(content=content_of(post))
         post.save()
         PostGroup.objects.bulk_create([PostGroup(post=post, group=group) for group in groups], batch_size=500)
@@ -137,6 +140,7 @@ def post_update(
         before = {name: getattr(post, name) for name in fields if getattr(post, name) != fields[name]}
         for name in before:
             setattr(post, name, fields[name])
+        _check_length(post, Group.objects.filter(posts=post) if groups is None else groups, now)
         regrouped = groups is not None and _regroup(post, groups)
         taken_over = _take_over(post, by)
         _follow(post, before.keys(), now, regrouped=regrouped or taken_over)
@@ -287,6 +291,12 @@ def _not_active(names: Sequence[str]) -> ValidationError:
         % {"groups": ", ".join(names[:5])},
         code="group_not_active",
     )
+
+
+def _check_length(post: Post, groups: Sequence[Group] | GroupQuerySet, now: datetime) -> None:
+    """Refuses what a robot cannot post whole. A series is measured piece by piece, when each is sent."""
+    if post.series_id is None:
+        check_fits(content_of(post), groups, now, name="piece" if post.piece_id else "body")
 
 
 def _check_policy(missed: str, late_minutes: int) -> None:
