@@ -44,7 +44,9 @@ def check_of(form: PostForm, *, user: User, now: datetime) -> dict[str, Any]:
     times = times or list(islice(schedule.times(now), 1))
     data = form.cleaned_data
     series = data.get("series") if data.get("source") == "series" else None
-    drawn = draws_ahead(series, [(time.local, time.at) for time in times]) if series else [None] * len(times)
+    drawn: list[Drawn | None] = [None] * len(times)
+    if series:
+        drawn = draws_ahead(series, [(time.local, time.at) for time in times])
     draft = Draft(
         times=[time.at for time in times],
         groups=[group.pk for group in groups],
@@ -105,8 +107,13 @@ def _content(form: PostForm, drawn: list[Drawn | None]) -> Content | None:
     source = data.get("source") or "own"
     if source == "own":
         title, text = data.get("title") or "", (data.get("body") or "").strip()
-        said = {name: data.get(name) or "" for name in ("link", "link_title")}
-        return Content(title=title, text=text, has_variables=has_variables(title, text), **said)
+        return Content(
+            title=title,
+            text=text,
+            link=data.get("link") or "",
+            link_title=data.get("link_title") or "",
+            has_variables=has_variables(title, text),
+        )
     series = data.get("series") if source == "series" else None
     piece = data.get("piece") if source == "piece" else drawn[0].piece if drawn and drawn[0] else None
     return content_of_piece(piece, series) if piece is not None else None
