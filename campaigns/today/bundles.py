@@ -15,6 +15,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from campaigns.channel_off import CHANNEL_OFF
 from campaigns.deliveries.causes import Cause, causes, urgent
 from campaigns.deliveries.selectors import dress
 from campaigns.posts.selectors import deliveries_visible_to
@@ -108,7 +109,8 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
     deliveries = deliveries_visible_to(user)
     if whose == MINE:
         deliveries = deliveries.in_groups(groups.order_by().values("pk"))
-    tasks = StaffTask.objects.visible_to(user).open()
+    # A channel that is off has a row of its own here, which switches it on again.
+    tasks = StaffTask.objects.visible_to(user).open().exclude(kind=CHANNEL_OFF)
     if whose == MINE:
         tasks = tasks.falling_to(user)
 
