@@ -47,8 +47,8 @@ def playbook_groups(playbook: Playbook) -> GroupQuerySet:
 @dataclass(frozen=True)
 class StepShown:
     """A step on the time line with what became of it over all runs. `here` counts the runs that are at it now, `late`
-    those of them that should have done it; `elsewhere` those where
-    the entry of the group sees to it. What had passed before a run began is not counted."""
+    those of them that should have done it; `elsewhere` those where the entry of the group sees to it. What had passed
+    before a run began is not counted."""
 
     step: PlaybookStep
     when: str
@@ -62,7 +62,8 @@ class StepShown:
 
     @property
     def reached(self) -> int:
-        return self.done + self.skipped
+        """How many should have been done by now: an overdue one counts as not done."""
+        return self.done + self.skipped + self.late
 
 
 def day_words(starts: str, day: int) -> str:
