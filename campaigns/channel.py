@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import StaffRequest, next_address, staff_required, writer_required
 from campaigns.deliveries.services import delivery_test
+from campaigns.posts.limits import limits_of, quota_left
 from community_ops.lib.forms import MarkedForm, add_errors
 from community_ops.lib.toasts import toast
 from delivery.models import Delivery, Kind
@@ -94,6 +95,8 @@ def _page(request: StaffRequest, group: Group, form: ChannelForm, *, secret: str
         "kind": channel_kind(group),
         "page_url": page_url(group),
         "secret": secret,
+        "limits": limits_of([group.pk])[group.pk],
+        "left": quota_left([group.pk], timezone.now())[group.pk],
         "may_post": may(request.user, Permission.POST, group),
     }
     return render(request, "console/campaigns/channel.html", context, status=422 if form.is_bound else 200)

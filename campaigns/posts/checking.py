@@ -15,7 +15,7 @@ from campaigns.posts.conflicts import Draft, conflicts
 from campaigns.posts.drawing import Drawn, draws_ahead
 from campaigns.posts.fitting import lengths_for
 from campaigns.posts.forms import PostForm
-from campaigns.posts.limits import quota_left
+from campaigns.posts.limits import Limits, limits_of, quota_left
 from campaigns.posts.models import Holidays, Post
 from campaigns.posts.recurrence import Time
 from campaigns.posts.sources import content_of_piece
@@ -77,11 +77,12 @@ def _is_repeat(draw: Drawn | None) -> bool:
     return draw is None or draw.repeated
 
 
-def _left(groups: list[Any], now: datetime) -> list[tuple[Any, int]]:
+def _left(groups: list[Group], now: datetime) -> list[tuple[Group, Limits, int]]:
     """The groups with the least room left today, where a limit holds."""
-    left = quota_left([group.pk for group in groups], now)
-    limited = [(group, count) for group in groups if (count := left[group.pk]) is not None]
-    return sorted(limited, key=lambda pair: pair[1])[:3]
+    ids = [group.pk for group in groups]
+    limits, left = limits_of(ids), quota_left(ids, now)
+    limited = [(group, limits[group.pk], count) for group in groups if (count := left[group.pk]) is not None]
+    return sorted(limited, key=lambda row: row[2])[:3]
 
 
 def _as_read(form: PostForm, groups: list[Group], drawn: list[Drawn | None], now: datetime) -> dict[str, Any]:

@@ -201,6 +201,9 @@ class PostForm(ScheduleForm):
         required=False,
         error_messages={"invalid_choice": _("One of the groups cannot be posted to any more.")},
     )
+    without = forms.ModelMultipleChoiceField(
+        label=_("All but these groups"), queryset=Group.objects.none(), required=False
+    )
     members_from = forms.IntegerField(label=_("Members, at least"), required=False, min_value=0)
     members_to = forms.IntegerField(label=_("Members, at most"), required=False, min_value=0)
     name = forms.CharField(label=_("Name contains"), required=False, max_length=120)
@@ -246,12 +249,10 @@ class PostForm(ScheduleForm):
             del self.fields["keeps_limits"]
         self.postable = Group.objects.visible_to(user).postable().permitted(user, Permission.POST)
         if post:
-            del self.fields["groups"]
             del self.fields["recipients"]
-        else:
-            groups = self.fields["groups"]
-            assert isinstance(groups, forms.ModelMultipleChoiceField)
-            groups.queryset = self.postable
+            del self.fields["groups" if self.by_audience else "without"]
+        for name in self.fields.keys() & {"groups", "without"}:
+            self._rows(name, self.postable)
 
     def _rows(self, name: str, rows: Any) -> None:
         field = self.fields[name]
@@ -301,7 +302,7 @@ class PostForm(ScheduleForm):
                 self.add_error(name, ValidationError(self.fields[name].error_messages["required"], code="required"))
         if self.by_audience:
             self._clean_audience(data)
-        elif self.post is None and "groups" not in self.errors and not data.get("groups"):
+        elif "groups" not in self.errors and not data.get("groups"):
             self.add_error("groups", ValidationError(_("Choose at least one group."), code="required"))
         return data
 
@@ -310,8 +311,12 @@ class PostForm(ScheduleForm):
             condition.key: data[condition.key] for condition in CONDITIONS if data.get(condition.key)
         }
         asked |= {key: data[key] for key in (*NUMBERS, "name") if data.get(key) not in (None, "")}
+        asked["except"] = [group.external_id for group in data.get("without") or ()]
         if self.post is not None and self.post.audience:
-            asked |= {key: value for key, value in self.post.audience.items() if key == "except"}
+            # Exceptions that could not be shown stay: groups that are closed, or of other branches.
+            excepted = self.post.audience.get("except", [])
+            shown = set(self.postable.filter(external_id__in=excepted).values_list("external_id", flat=True))
+            asked["except"] += [ref for ref in excepted if ref not in shown]
         try:
             self.audience = audience_checked(asked, self.user)
         except ValidationError as error:
@@ -338,13 +343,22 @@ class PostForm(ScheduleForm):
             pictures = pictures.filter(Q(branch_id=None) | Q(branch_id=self.user.branch_id) | held)
         return pictures.first()
 
-    def chosen_groups(self) -> list[Group]:
-        """The groups that are ticked as the form stands, to draw them."""
-        if "groups" not in self.fields:
+    def goes_to(self) -> list[Group]:
+        """The groups of a valid form: those that are ticked, and those of the post that are closed by now, which
+        nobody can tick."""
+        ticked = list(self.cleaned_data["groups"])
+        if self.post is None:
+            return ticked
+        closed = Group.objects.filter(posts=self.post).exclude(pk__in=self.postable.values("pk"))
+        return ticked + list(closed)
+
+    def chosen(self, name: str) -> list[Group]:
+        """The groups that are ticked in a field as the form stands, to draw them."""
+        if name not in self.fields:
             return []
-        asked = dict(self.data.lists()).get("groups", []) if isinstance(self.data, QueryDict) else []
+        asked = dict(self.data.lists()).get(name, []) if isinstance(self.data, QueryDict) else []
         if not self.is_bound:
-            asked = [str(pk) for pk in self.initial.get("groups", [])]
+            asked = [str(pk) for pk in self.initial.get(name, [])]
         ids = [int(pk) for pk in asked if pk.isascii() and pk.isdigit() and len(pk) < 19]
         return list(self.postable.filter(pk__in=ids).order_by("name", "pk"))
 
@@ -354,9 +368,7 @@ class PostForm(ScheduleForm):
             if self.audience is None:
                 return []
             return list(audience_groups(self.audience, self.user).order_by("name", "pk"))
-        if self.post is not None:
-            return list(Group.objects.visible_to(self.user).filter(posts=self.post).order_by("name", "pk"))
-        return self.chosen_groups()
+        return self.chosen("groups")
 
 
 def held_by(post: Post | None) -> dict[str, Any]:
@@ -364,6 +376,7 @@ def held_by(post: Post | None) -> dict[str, Any]:
     if post is None:
         return {}
     names = ("title", "body", "link", "link_title", "value", "missed", "late_minutes", "keeps_limits", "version")
+    excepted = (post.audience or {}).get("except", [])
     return {
         **{name: getattr(post, name) for name in names},
         "source": "piece" if post.piece_id else "series" if post.series_id else "own",
@@ -371,5 +384,7 @@ def held_by(post: Post | None) -> dict[str, Any]:
         "series": post.series_id,
         "picture_token": post.picture.token if post.picture else "",
         "recipients": "groups" if post.audience is None else "audience",
+        "groups": [] if post.audience is not None else list(post.groups.values_list("pk", flat=True)),
+        "without": list(Group.objects.filter(external_id__in=excepted).values_list("pk", flat=True)),
         **(post.audience or {}),
     }

@@ -43,6 +43,10 @@ class Limits:
     quiet_from: time
     quiet_until: time
 
+    @property
+    def has_quiet_hours(self) -> bool:
+        return self.quiet_from != self.quiet_until
+
     def is_quiet(self, at: datetime) -> bool:
         clock = timezone.localtime(at).time().replace(microsecond=0)
         if self.quiet_from <= self.quiet_until:

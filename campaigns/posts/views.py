@@ -49,6 +49,7 @@ from groups.roles.permissions import may
 
 PREVIEWED = 5
 GROUPS_FOUND = 20
+PICKED = ("groups", "without")
 # The fields of the form that services know under another name.
 FIELDS = {"at": "clock", "start": "day", "rrule": "repeat", "timezone": "zone", "slots": "more"}
 CONFLICTS_AHEAD = 7  # days
@@ -160,7 +161,7 @@ def post_new(request: StaffRequest) -> HttpResponse:
         else:
             toast(request, _("“%(title)s” is planned.") % {"title": post.title})
             return redirect("campaigns:post", post.pk)
-    context = {"form": form, "group": group, **_group_choices(form, request)}
+    context = {"form": form, "group": group, "pickers": _pickers(form, request.user)}
     return render(request, "console/campaigns/post_form.html", context, status=422 if form.is_bound else 200)
 
 
@@ -209,13 +210,18 @@ def _initial(now: datetime, source: Post | None, group: Group | None, user: User
     return initial
 
 
-def _group_choices(form: PostForm, request: StaffRequest) -> dict[str, Any]:
-    if "groups" not in form.fields:
-        return {}
-    chosen = form.chosen_groups()
-    taken = {group.pk for group in chosen}
-    found, more = _groups_found(request.user, "", taken)
-    return {"chosen": chosen, "found": found, "more": more}
+def _pickers(form: PostForm, user: User) -> dict[str, Any]:
+    """The groups to choose from, by field. Exceptions are few, so they are looked for only when somebody asks."""
+    pickers: dict[str, Any] = {}
+    for name in PICKED:
+        if name not in form.fields:
+            continue
+        chosen = form.chosen(name)
+        picker = {"name": name, "chosen": chosen, "is_required": name == "groups"}
+        if picker["is_required"]:
+            picker["found"], picker["more"] = _groups_found(user, "", {group.pk for group in chosen})
+        pickers[name] = picker
+    return pickers
 
 
 def _groups_found(user: User, text: str, taken: set[int]) -> tuple[list[Group], bool]:
@@ -230,9 +236,12 @@ def _groups_found(user: User, text: str, taken: set[int]) -> tuple[list[Group], 
 def post_groups(request: StaffRequest) -> HttpResponse:
     """The groups that a search finds, without those that are ticked already."""
     text = request.GET.get("find", "").replace("\x00", "").strip()[:120]
-    taken = {int(pk) for pk in request.GET.getlist("groups") if pk.isascii() and pk.isdigit() and len(pk) < 19}
+    name = request.GET.get("for", "")
+    name = name if name in PICKED else PICKED[0]
+    taken = {int(pk) for pk in request.GET.getlist(name) if pk.isascii() and pk.isdigit() and len(pk) < 19}
     found, more = _groups_found(request.user, text, taken)
-    return render(request, "console/campaigns/post_groups.html", {"found": found, "more": more, "text": text})
+    context = {"name": name, "found": found, "more": more, "text": text}
+    return render(request, "console/campaigns/post_groups.html", context)
 
 
 @require_GET
@@ -321,6 +330,8 @@ def post_edit(request: StaffRequest, pk: int) -> HttpResponse:
     stands = None
     if form.is_valid() and form.schedule:
         changes = {**_values(form), "audience": form.audience, "version": form.cleaned_data["version"]}
+        if not form.by_audience:
+            changes["groups"] = list(form.cleaned_data["groups"]) if following else form.goes_to()
         try:
             if following:
                 saved = post_split(by=request.user, now=now, occurrence=following, **changes)
@@ -337,6 +348,7 @@ def post_edit(request: StaffRequest, pk: int) -> HttpResponse:
             toast(request, _("The post is saved. What is planned goes out as it says now."))
             return redirect("campaigns:post", saved.pk)
     context = {"form": form, "post": post, "following": following, "stands": stands}
+    context["pickers"] = _pickers(form, request.user)
     return render(request, "console/campaigns/post_form.html", context, status=status)
 
 

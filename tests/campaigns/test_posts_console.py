@@ -185,7 +185,7 @@ def test_editing_shows_what_is_there_and_saves_what_was_typed(cast: Cast):
     assert 'value="2026-03-02"' in page
     assert 'value="18:00"' in page
     response = mei.post(
-        f"/posts/{post.pk}/edit/", typed(repeat="daily", day="2026-03-02", clock="18:30", title="Read louder")
+        f"/posts/{post.pk}/edit/", typed(group, repeat="daily", day="2026-03-02", clock="18:30", title="Read louder")
     )
 
     post.refresh_from_db()
@@ -195,11 +195,12 @@ def test_editing_shows_what_is_there_and_saves_what_was_typed(cast: Cast):
 
 
 def test_a_rule_of_its_own_survives_editing(cast: Cast):
-    post = make_post(make_group(), rule="FREQ=HOURLY;INTERVAL=6")
+    group = make_group()
+    post = make_post(group, rule="FREQ=HOURLY;INTERVAL=6")
     lin = signed_in(cast.lin)
 
     response = lin.post(
-        f"/posts/{post.pk}/edit/", typed(repeat="custom", day="2026-03-02", clock="18:00", title="Other")
+        f"/posts/{post.pk}/edit/", typed(group, repeat="custom", day="2026-03-02", clock="18:00", title="Other")
     )
 
     post.refresh_from_db()
@@ -348,14 +349,14 @@ def test_a_post_says_a_series_to_all_groups_that_match_at_several_times(cast: Ca
 
 
 def test_from_one_time_on_a_post_is_another(cast: Cast):
-    post = make_post(make_group(branch=cast.hangzhou))
+    group = make_group(branch=cast.hangzhou)
+    post = make_post(group)
     third = post.occurrences.order_by("due_at")[2]
     mei = signed_in(cast.mei)
     page = mei.get(f"/posts/{post.pk}/edit/?from={third.pk}").content.decode()
     assert 'value="2026-03-04"' in page
 
-    fields = typed(body="Twenty.", repeat="daily", day="2026-03-04", version="1")
-    del fields["groups"]
+    fields = typed(group, body="Twenty.", repeat="daily", day="2026-03-04", version="1")
     mei.post(f"/posts/{post.pk}/edit/?from={third.pk}", fields)
 
     made = Post.objects.exclude(pk=post.pk).get()
@@ -363,9 +364,10 @@ def test_from_one_time_on_a_post_is_another(cast: Cast):
 
 
 def test_the_second_of_two_editors_is_told_and_keeps_what_they_wrote(cast: Cast):
-    post = make_post(make_group(branch=cast.hangzhou))
+    group = make_group(branch=cast.hangzhou)
+    post = make_post(group)
     Post.objects.update(version=2, body="Theirs.")
-    fields = typed(body="Mine.", repeat="daily", version="1")
+    fields = typed(group, body="Mine.", repeat="daily", version="1")
 
     response = signed_in(cast.mei).post(f"/posts/{post.pk}/edit/", fields)
 

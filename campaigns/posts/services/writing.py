@@ -119,7 +119,8 @@ def post_update(
     if source != source_of(post) or source.is_own:
         title, body = source_checked(source, title, body, by)
     if groups is not None or audience is not None:
-        audience, groups = _checked_recipients(by, groups or (), audience)
+        listed = frozenset(PostGroup.objects.filter(post=post).values_list("group_id", flat=True))
+        audience, groups = _checked_recipients(by, groups or (), audience, listed)
     schedule = replace(schedule, branch_id=schedule_of(post).branch_id)
     fields: dict[str, Any] = {
         "title": title,
@@ -254,9 +255,13 @@ def _take_over(post: Post, by: User | None) -> bool:
 
 
 def _checked_recipients(
-    by: User | None, groups: Sequence[Group], audience: Mapping[str, Any] | None
+    by: User | None,
+    groups: Sequence[Group],
+    audience: Mapping[str, Any] | None,
+    listed: Collection[int] = frozenset(),
 ) -> tuple[dict[str, Any] | None, Sequence[Group]]:
-    """(audience, groups): one of them is empty, unless the audience means these groups now."""
+    """(audience, groups): one of them is empty, unless the audience means these groups now. Those `listed` before
+    may stay, whatever became of them: nothing is sent to a group that is closed."""
     if audience is not None:
         checked = audience_checked(audience, by)
         if by and by.branch:
@@ -265,10 +270,11 @@ def _checked_recipients(
         return checked, list(audience_groups(checked, by))
     if not groups:
         raise ValidationError({"groups": ValidationError(_("Choose at least one group."), code="required")})
-    if closed := [group.name for group in groups if not group.may_be_posted_to]:
+    added = [group for group in groups if group.pk not in listed]
+    if closed := [group.name for group in added if not group.may_be_posted_to]:
         raise ValidationError({"groups": _not_active(closed)})
     if by:
-        _check_permitted(by, groups)
+        _check_permitted(by, added)
     return None, groups
 
 
