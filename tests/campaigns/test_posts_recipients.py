@@ -75,7 +75,7 @@ def test_nobody_adds_a_group_out_of_reach(cast: Cast):
 
 def test_all_but_some_groups(cast: Cast, lin: Client):
     one, two, closed = make_group("One"), make_group("Two"), make_group("Closed", external_id="closed")
-    assert "Two" in lin.get("/posts/groups/", {"for": "without", "find": "tw", "without": one.pk}).content.decode()
+    assert "Two" in lin.get(f"/posts/groups/?for=without&find=tw&without={one.pk}").content.decode()
 
     fields = typed(**DAILY, recipients="audience", motivations=["growth"])
     check = lin.post("/posts/check/", {**fields, "without": [two.pk]}).content.decode()
