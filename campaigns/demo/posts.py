@@ -13,6 +13,7 @@ from accounts.models import User
 from campaigns.content.models import Series
 from campaigns.demo.brand import AGENTS, GROUPS, NOTICES, POSTS, Purpose
 from campaigns.demo.content import POST_VALUES, SECTIONS
+from campaigns.demo.schedules import varied_posts_write
 from campaigns.posts.models import Post
 from campaigns.posts.services import Schedule, deliveries_settled, plan_ahead, post_create, post_pause
 from campaigns.posts.sources import Source
@@ -80,7 +81,7 @@ def posts_write(*, staff: Mapping[str, User], groups: Sequence[Group], now: date
     for notice in NOTICES:
         if notice.paused:
             post_pause(by=staff[notice.author], now=now, post=posts[notice.title])
-    return len(posts)
+    return len(posts) + len(varied_posts_write(staff=staff, groups=groups, now=now))
 
 
 def _groups_of(groups: Sequence[Group], purposes: Sequence[Purpose], branch: str) -> list[Group]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 import time_machine
@@ -14,7 +14,8 @@ from django.db import transaction
 from accounts.models import Branch, User
 from activity.models import Event
 from campaigns.demo.seed import NotEmptyError, demo_seed
-from campaigns.models import Order, Post
+from campaigns.models import GroupSending, Order, Post
+from campaigns.posts.limits import Limits, limits_of_all
 from delivery.models import Delivery, FeedItem, State
 from groups.models import Group, GroupState
 from members.models import Member
@@ -83,6 +84,14 @@ def test_posts_went_out_and_others_are_planned():
     assert Delivery.objects.filter(state=State.PLANNED, due_at__range=(EVENING, EVENING + timedelta(days=2))).exists()
     assert Delivery.objects.need_a_person().count() >= 2
     assert Post.objects.count() >= 8
+    # Several times a day, to an audience, with a picture, of a piece; nothing limits every group.
+    assert Post.objects.filter(slots=["09:00", "14:00", "21:00"], holidays="skip", audience__isnull=False).exists()
+    assert Post.objects.exclude(link="").exists()
+    assert Post.objects.exclude(piece=None).exists()
+    assert GroupSending.objects.count() == 2
+    assert limits_of_all() == Limits(0, time(0), time(0))
+    planned = Delivery.objects.filter(state=State.PLANNED)
+    assert set(planned.values_list("kind", flat=True)) <= {"inapp", "webhook"}
 
 
 def test_the_same_moment_gives_the_same_community():
