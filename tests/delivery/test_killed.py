@@ -25,7 +25,7 @@ from tests.conftest import environment, process, restart_valkey, said_by
 from tests.delivery.killing_points import ARMED, LOST, POINTS
 from tests.delivery.wecom import WeCom, wecom
 
-pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.services, pytest.mark.production, pytest.mark.django_db(transaction=True)]
 ENDS = {"sent", "unknown"}
 
 

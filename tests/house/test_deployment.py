@@ -19,6 +19,7 @@ from community_ops.embedded.valkey import free_port
 from tests.conftest import environment, process, said_by, wait_until
 from tests.plugins.environment import BASE_DIR
 
+pytestmark = pytest.mark.production
 BIN = Path(sys.executable).parent
 
 
