@@ -143,7 +143,8 @@ def test_a_robot_that_is_gone_is_switched_off_and_its_owner_told(fake, cast: Cas
     assert twin.key_hash == Destination.objects.get(pk=delivery.destination_id).key_hash
     today = signed_in(cast.lin).get("/today/").content.decode()
     assert group.name in today
-    assert "gets no messages" in today
+    assert f"/groups/{group.pk}/channel/enable/" in today
+    assert StaffTask.objects.get().state == "open"
 
     signed_in(cast.lin).post(f"/groups/{group.pk}/channel/enable/")
     assert StaffTask.objects.get().state == "cancelled"
