@@ -211,6 +211,8 @@ class Delivery(models.Model):
             models.Index(
                 fields=["retry_at"], name="delivery_retry", condition=Q(state="failed", retry_at__isnull=False)
             ),
+            # The page of deliveries and Today read the newest of all groups, whatever their state.
+            models.Index(fields=["-due_at"], name="delivery_all_due"),
             models.Index(fields=["group_id", "-due_at"], name="delivery_group_due"),
             models.Index(fields=["post_id", "-due_at"], name="delivery_post_due"),
             models.Index(fields=["occurrence_id", "group_id"], name="delivery_occurrence"),

@@ -42,20 +42,16 @@ def queued(ids: Collection[int] | None = None) -> QuerySet[Delivery]:
     return rows.order_by("queued_at", "due_at", "pk") if ids is None else rows.filter(pk__in=ids)
 
 
-def claim(
-    *, rows: QuerySet[Delivery], most: int, now: datetime, is_busy: Callable[[Sequence[Delivery], str], bool]
-) -> Claimed:
-    """Takes the first of these queued deliveries; `is_busy` tells from what was taken so far whether a host has enough.
+def claim(*, ids: Collection[int], now: datetime, is_busy: Callable[[Sequence[Delivery], str], bool]) -> Claimed:
+    """Takes those of these that are queued; `is_busy` tells from what was taken so far whether a host has enough.
 
     The rows are locked for the moment in which they change; what another worker is just taking is passed by.
     """
     done = Claimed()
     with transaction.atomic():
-        locked = rows.select_related("message__picture", "destination").select_for_update(
-            skip_locked=True, of=("self",)
-        )
+        rows = queued(ids).select_related("message__picture", "destination").order_by("queued_at", "due_at", "pk")
         too_late = []
-        for delivery in locked[:most]:
+        for delivery in rows.select_for_update(skip_locked=True, of=("self",)):
             done.seen += 1
             held_up = delivery.queued_at is None or now - delivery.queued_at > HELD_UP
             if held_up and delivery.attempts == 0 and now > delivery.late_until:

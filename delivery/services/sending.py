@@ -34,9 +34,12 @@ SLOW = 1.0  # seconds
 SLOW_CALLS = 8
 SLOW_FOR = 30.0
 SLOW_WAIT = 5.0
-# So many are claimed at once, and only when there are threads for them: what was not begun can still be called off.
-CLAIMED_AT_ONCE = 32
-SETTLED_EVERY = 0.05
+# Claims wait until there are threads for so many, and take as many as there are threads for: each of them begins at
+# once, and what was not begun can still be called off.
+ROOM_TO_CLAIM = 32
+# So many are put in order at once: where thousands are queued, doing it for each claim took longer than the calls.
+LOOKS_AHEAD = 256
+SETTLED_EVERY = 0.15
 # A run takes on more for so long, that other tasks get their turn; longer while it waits for receivers anyway.
 TAKES_FOR = 5.0
 TAKES_WHILE_WAITING = 30.0
@@ -90,9 +93,10 @@ class _Run:
 
     def _begin(self) -> bool:
         """Claims some and sends them on their way; False when there is nothing more to begin with."""
-        if not self._has_room():
+        room = self._room()
+        if room < ROOM_TO_CLAIM:
             return True
-        found = self._next()
+        found = self._next(room)
         if found is None:
             return False
         now = timezone.now()
@@ -110,30 +114,30 @@ class _Run:
             self._send(Try(delivery), broken.get(delivery.pk), now)
         return True
 
-    def _has_room(self) -> bool:
+    def _room(self) -> int:
+        """How many more calls may begin."""
         now = time.monotonic()
         slow = [one for one in self.running.values() if now - one.began > SLOW]
         for one in slow:
             _remember_slow(one.host)
-        room = min(CALLS - len(self.running) + len(slow), THREADS - len(self.running))
-        return room >= CLAIMED_AT_ONCE
+        return min(CALLS - len(self.running) + len(slow), THREADS - len(self.running))
 
-    def _next(self) -> list[Delivery] | None:
+    def _next(self, most: int) -> list[Delivery] | None:
         """The next that are claimed, maybe none of those looked at; None when there are no more to look at."""
-        if self.left:
-            ids = [self.left.popleft() for _number in range(min(CLAIMED_AT_ONCE, len(self.left)))]
-            rows = queued(ids)
-        elif self._may_look() and (not self.looked_at or queued().exists()):
-            rows = queued()
-        else:
+        if not self.left and self._may_look():
+            self.left.extend(queued().values_list("pk", flat=True)[:LOOKS_AHEAD])
+            self.looked_at = time.monotonic()
+        if not self.left:
             return None
+        ids = [self.left.popleft() for _number in range(min(most, len(self.left)))]
         now = timezone.now()
-        claimed = claim(rows=rows, most=CLAIMED_AT_ONCE, now=now, is_busy=self._is_busy)
+        claimed = claim(ids=ids, now=now, is_busy=self._is_busy)
         if claimed.busy:
             put_off(ids=claimed.busy, code="receiver_slow", seconds=SLOW_WAIT, now=now)
         self.left.extendleft(claimed.later)
-        self.looked_at = 0.0 if claimed.seen else time.monotonic()
-        return claimed.ours if claimed.seen or self.left else None
+        if claimed.seen:
+            self.looked_at = 0.0
+        return claimed.ours
 
     def _may_look(self) -> bool:
         """Whether to ask for more than what was named."""

@@ -444,7 +444,7 @@ def test_a_clock_that_jumps_over_a_change_of_time_and_back_sends_each_time_once(
 def test_a_stop_reaches_what_a_run_has_not_begun(transactional_db, cast: Cast, receiver, monkeypatch):
     """The person stops the post when the first message has arrived: of fifty, those that are claimed still go."""
     monkeypatch.setattr(sending, "CALLS", 4)
-    monkeypatch.setattr(sending, "CLAIMED_AT_ONCE", 4)
+    monkeypatch.setattr(sending, "ROOM_TO_CLAIM", 4)
     groups = [make_group(destination=destination_create(kind="webhook", url=receiver.url)) for _number in range(50)]
     schedule = Schedule(timezone="Asia/Shanghai", at=datetime.now(UTC))
     post = post_create(by=None, now=datetime.now(UTC), title="x", body="y", groups=groups, schedule=schedule)
@@ -469,7 +469,7 @@ def test_a_stop_reaches_what_a_run_has_not_begun(transactional_db, cast: Cast, r
 def test_a_host_that_hangs_gets_a_few_calls_and_keeps_no_other_waiting(transactional_db, receiver, monkeypatch):
     monkeypatch.setattr(sending, "SLOW", 0.2)
     monkeypatch.setattr(sending, "CALLS", 8)
-    monkeypatch.setattr(sending, "CLAIMED_AT_ONCE", 4)
+    monkeypatch.setattr(sending, "ROOM_TO_CLAIM", 4)
     monkeypatch.setattr(sending, "SLOW_CALLS", 2)
     over = threading.Event()
     slow = {plan(url=receiver.url).webhook_id for _number in range(20)}
