@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from campaigns.posts.services import occurrences_resolve, plan_ahead
+from campaigns.posts.services import occurrences_resolve, plan_ahead, posts_sweep
 from delivery.services import Dispatched, dispatch
 from delivery.tasks import enqueue
 
@@ -19,5 +19,6 @@ def dispatch_due(*, now: datetime) -> Dispatched:
     plan_ahead(now=now)
     occurrences_resolve(now=now)
     done = dispatch(now=now, clock=timezone.now())
+    posts_sweep(now=now)
     enqueue(done.queued)
     return done

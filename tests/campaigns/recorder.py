@@ -58,7 +58,10 @@ def recording() -> Iterator[Recorder]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            size = int(self.headers.get("Content-Length", 0))
+            raw = self.rfile.read(size)
+            if len(raw) < size:
+                return  # the caller died before it had said everything: nothing was received
             given = {name.lower(): value for name, value in self.headers.items()}
             request = Received(given, raw, time.time(), self.path, self.client_address)
             recorder.received.append(request)

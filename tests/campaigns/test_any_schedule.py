@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ from campaigns.posts.services import (
     post_split,
     post_stop,
     post_update,
+    posts_sweep,
     schedule_of,
 )
 from delivery.models import Delivery, FeedItem, State
@@ -101,6 +103,7 @@ class World:
         occurrences_resolve(now=self.now)
         for pk in dispatch(now=self.now, clock=self.now).queued:
             deliver(delivery_id=pk)
+        posts_sweep(now=self.now)
 
     def run_twice(self) -> None:
         self.run()
@@ -229,6 +232,7 @@ def test_every_occurrence_reaches_every_group_once_or_says_why_not(db, clock, se
         assert not waiting.exists()
         running = Post.objects.filter(state="active", plan_again_at=None)
         for post in running:
-            to_come = post.occurrences.filter(resolved_at=None, cancelled_at=None)
+            # A time that was called off may be taken back until it has passed.
+            to_come = post.occurrences.filter(Q(resolved_at=None, cancelled_at=None) | Q(due_at__gt=world.now))
             assert to_come.exists() or Delivery.objects.open().filter(post_id=post.pk).exists()
         transaction.set_rollback(True)

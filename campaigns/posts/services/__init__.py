@@ -15,6 +15,7 @@ from campaigns.posts.services.planning import (
     piece_changed,
     plan_ahead,
     posts_finish,
+    posts_sweep,
 )
 from campaigns.posts.services.running import post_pause, post_resume, post_stop
 from campaigns.posts.services.writing import (
@@ -47,6 +48,7 @@ __all__ = [
     "post_stop",
     "post_update",
     "posts_finish",
+    "posts_sweep",
     "schedule_of",
     "source_of",
 ]

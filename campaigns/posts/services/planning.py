@@ -14,6 +14,7 @@ from campaigns.content.models import PieceState
 from campaigns.posts.audience import audience_groups
 from campaigns.posts.drawing import drawer_locked
 from campaigns.posts.models import Occurrence, Post, PostGroup, PostState
+from campaigns.posts.querysets import PostQuerySet
 from campaigns.posts.recurrence import Time
 from campaigns.posts.schedules import schedule_of
 from campaigns.posts.sources import content_of_piece
@@ -92,10 +93,21 @@ def _resolve(post: Post, occurrence: Occurrence, now: datetime) -> list[int]:
 
 def posts_finish(*, post_ids: Iterable[int]) -> None:
     """Marks posts as finished that have nothing more to plan and nothing more to send."""
+    _ending().filter(pk__in=list(post_ids)).update(state=PostState.FINISHED)
+
+
+def posts_sweep(*, now: datetime) -> None:
+    """Finishes posts whose last time was called off: until that time has passed it may be taken back."""
+    to_come = Occurrence.objects.filter(post=OuterRef("pk"), due_at__gt=now)
+    # Looking first keeps the usual run, which finds none, from asking for the write lock.
+    if over := list(_ending().filter(~Exists(to_come)).values_list("pk", flat=True)):
+        posts_finish(post_ids=over)
+
+
+def _ending() -> PostQuerySet:
     still = Delivery.objects.open().filter(post_id=OuterRef("pk"))
-    to_come = Occurrence.objects.filter(post=OuterRef("pk"), resolved_at=None, cancelled_at=None)
-    ending = Post.objects.filter(pk__in=list(post_ids), state=PostState.ACTIVE, plan_again_at=None)
-    ending.filter(~Exists(still), ~Exists(to_come)).update(state=PostState.FINISHED)
+    to_settle = Occurrence.objects.filter(post=OuterRef("pk"), resolved_at=None, cancelled_at=None)
+    return Post.objects.filter(~Exists(still), ~Exists(to_settle), state=PostState.ACTIVE, plan_again_at=None)
 
 
 def deliveries_settled(*, ids: Iterable[int]) -> None:
