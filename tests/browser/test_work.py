@@ -73,7 +73,7 @@ def test_a_group_is_made_a_post_planned_and_members_read_it(demo, as_staff):
     tomorrow = datetime.now(SHANGHAI) + timedelta(days=1)
     page.locator("[name=day]").fill(f"{tomorrow:%Y-%m-%d}")
     page.locator("[name=clock]").fill("07:00")
-    expect(page.locator("#next-times")).to_contain_text("07:00")
+    expect(page.locator("#post-check")).to_contain_text("07:00")
     page.get_by_role("button", name="Plan the post").click()
     expect(page.get_by_role("heading", name="欢迎来到六年级")).to_be_visible()
     expect(page.locator("main")).to_contain_text("Planned")
