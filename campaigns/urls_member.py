@@ -6,6 +6,7 @@ from campaigns import member
 from campaigns.content.member import picture
 from members.conduct.urls import member_urlpatterns as conduct
 from members.entry.urls import member_urlpatterns as entry
+from members.visitors.urls import member_urlpatterns as visitors
 
 app_name = "member"
 urlpatterns = [
@@ -13,4 +14,5 @@ urlpatterns = [
     path("m/p/<slug:token>/", picture, name="picture"),
     *conduct,
     *entry,
+    *visitors,
 ]

@@ -48,6 +48,7 @@ from members.seeds.models import SeedExclusion, SeedMove, SeedProfile, SeedScori
 from members.segments.models import Segment, SegmentCount
 from members.tags.models import MemberTag, Tag, TagSource
 from members.timeline.models import Note
+from members.visitors.models import EntryLink, MemberSession, OpenedBy
 from members.work.models import StaffTask, TaskState
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "DryRun",
     "DryRunHit",
     "DryRunState",
+    "EntryLink",
     "EntryPlan",
     "EntryQuestion",
     "Every",
@@ -85,6 +87,7 @@ __all__ = [
     "Member",
     "MemberExport",
     "MemberRole",
+    "MemberSession",
     "MemberTag",
     "Membership",
     "MergeRun",
@@ -93,6 +96,7 @@ __all__ = [
     "Newcomer",
     "NotDuplicates",
     "Note",
+    "OpenedBy",
     "PromotionMove",
     "PromotionRun",
     "QuestionKind",

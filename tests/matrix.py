@@ -22,6 +22,7 @@ WRITERS_IN_BRANCH: Statuses = (200, 200, 403, 404, 302)
 ADMINS: Statuses = (200, 403, 403, 403, 302)
 ADMINS_DO: Statuses = (302, 403, 403, 403, 302)
 OPEN: Statuses = (200, 200, 200, 200, 200)
+MEMBERS_ONLY: Statuses = (403, 403, 403, 403, 403)
 # Another method is refused before anybody is asked who they are.
 NOT_ALLOWED: Statuses = (405, 405, 405, 405, 405)
 # API: a token acts for its person and has every scope; a stranger has none.
@@ -40,7 +41,8 @@ class Route:
     """What a route answers.
 
     `args` names objects of the world (tests/test_urls.py) that fill the address; `page` says that GET gives a whole
-    page for the walker; `query` and `data` are sent along.
+    page for the walker; `query` and `data` are sent along. `phone` is what the member of the world gets on a phone on
+    which they are signed in, by GET and by POST; where it is None, nobody asks.
     """
 
     get: Statuses = NOT_ALLOWED
@@ -49,6 +51,7 @@ class Route:
     page: bool = False
     query: str = ""
     data: dict[str, Any] | None = None
+    phone: tuple[int, int] | None = None
 
 
 def page(get: Statuses, post: Statuses = NOT_ALLOWED, *, query: str = "", data: Any = None, **args: str) -> Route:
@@ -63,6 +66,12 @@ def part(get: Statuses, post: Statuses = NOT_ALLOWED, *, query: str = "", data: 
 def act(post: Statuses, *, data: Any = None, **args: str) -> Route:
     """Something that is only done, never looked at."""
     return Route(NOT_ALLOWED, post, args, data=data)
+
+
+def phone(get: int = 200, post: int = 405, *, query: str = "", data: Any = None, **args: str) -> Route:
+    """A page for the members of a group, or something that only they do: staff and strangers get 403."""
+    refused = [NOT_ALLOWED if status == 405 else MEMBERS_ONLY for status in (get, post)]
+    return Route(refused[0], refused[1], args, query=query, data=data, phone=(get, post))
 
 
 def api(
@@ -412,6 +421,9 @@ ROUTES: dict[str, Route] = {
     "analytics:branches": page(SEEN_BY_ALL),
     "analytics:branch_people": page(SEEN_IN_BRANCH, query="?figure=members", pk="branch"),
     # Members' phones
+    "member:link": page(OPEN, (302, 302, 302, 302, 302), code="link_code"),
+    "member:me": phone(),
+    "member:sign_out": Route(NOT_ALLOWED, (302, 302, 302, 302, 302), phone=(405, 302)),
     "member:group": page(OPEN, token="page_token"),
     "member:picture": part(OPEN, token="picture"),
     "member:join": page(OPEN, OPEN, token="page_token"),

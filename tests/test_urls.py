@@ -32,6 +32,7 @@ from members.classes.promotion import promotion_run
 from members.imports.services import import_upload, rejected_path
 from members.models import ImportRun
 from members.roles.services import member_role_grant
+from members.visitors.services import link_code, link_make
 from members.work.notes import task_write
 from tests.base import Cast, make_cast
 from tests.builders import make_group, make_member, make_rules
@@ -42,6 +43,7 @@ from tests.members.conduct import conduct_things
 from tests.members.entry import entry_things
 from tests.members.people_things import people_things
 from tests.members.seed_things import make_seed_things
+from tests.members.visitors import phone_of
 
 
 def routes(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
@@ -83,6 +85,8 @@ class World:
                 headers["authorization"] = f"Bearer {self.objects[f'{who}_token']}"
         elif who in self.people:
             client.force_login(self.people[who])
+        elif who == "phone":
+            client = phone_of(self.objects["visitor"])
         with transaction.atomic():
             if method == "GET":
                 response = client.get(address + route.query, headers=headers)
@@ -113,6 +117,8 @@ def make_world(cast: Cast) -> World:
     world.objects |= {"occurrence": post.occurrences.latest("due_at").pk, "undo_token": "made-up"}
     world.objects |= {
         "page_token": group.page_token,
+        "visitor": member,
+        "link_code": link_code(link_make(by=cast.mei, now=now, member=member, group=group)),
         "test": delivery_test(by=cast.mei, now=now, group=group, title="试发", text="试发").pk,
     }
     tagged = bulk_start(
@@ -173,3 +179,6 @@ def test_everybody_gets_what_they_may(world, settings, name):
         answers = {who: world.ask(who, method, name, route) for who in WHO}
         found = tuple(status for status, _address in answers.values())
         assert found == expected, f"{answers['lin'][1]}: {dict(zip(WHO, found, strict=True))}"
+    if route.phone:
+        found = tuple(world.ask("phone", method, name, route)[0] for method in ("GET", "POST"))
+        assert found == route.phone, f"{name} on a member's phone"

@@ -32,6 +32,8 @@ def _exports(rows: QuerySet[Any], _now: datetime) -> None:
 
 GONE: dict[str, Text] = {
     "members.application": _("applications"),
+    "members.entrylink": _("personal links"),
+    "members.membersession": _("signed-in devices"),
     "members.dryrunhit": _("finds of dry runs"),
     "members.keptmessage": _("kept messages"),
     "members.membertag": _("tags"),

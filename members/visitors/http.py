@@ -1,0 +1,109 @@
+"""The member behind a request, by the cookie of their device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from community_ops.lib.unlisted import unlisted
+from groups.models import Group
+from members.models import Member, Membership
+from members.visitors.models import MemberSession
+from members.visitors.querysets import SESSION_LASTS
+from members.visitors.services import session_from
+
+COOKIE = "member"
+COOKIE_PATH = "/m/"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A member on a page of one of their groups."""
+
+    member: Member
+    membership: Membership
+    group: Group
+
+
+def session_of(request: HttpRequest) -> MemberSession | None:
+    """The session of the device that asks. At most one query for each request, however often it is asked."""
+    if not hasattr(request, "_member_session"):
+        secret = request.COOKIES.get(COOKIE, "")
+        found = session_from(secret, now=timezone.now()) if secret else None
+        request._member_session = found  # type: ignore[attr-defined]
+    session: MemberSession | None = request._member_session  # type: ignore[attr-defined]
+    return session
+
+
+def visitor_of(request: HttpRequest) -> Member | None:
+    """The member who is signed in on the device that asks."""
+    session = session_of(request)
+    if session is None:
+        return None
+    member = session.member.merged_into or session.member
+    return None if member.erased_at else member
+
+
+def visit_of(request: HttpRequest, group: Group) -> Visit | None:
+    """The visit of a member who is present in `group`; nothing for everybody else."""
+    member = visitor_of(request)
+    membership = Membership.objects.present().filter(member=member, group=group).first() if member else None
+    return Visit(member, membership, group) if member and membership else None
+
+
+def sign_in(response: HttpResponse, secret: str) -> None:
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=SESSION_LASTS,
+        path=COOKIE_PATH,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def sign_out(response: HttpResponse) -> None:
+    response.delete_cookie(COOKIE, path=COOKIE_PATH, samesite="Lax")
+
+
+def device_of(request: HttpRequest) -> str:
+    """What a person would call their device: no more of the user agent is kept."""
+    agent = request.headers.get("user-agent", "")
+    app = "WeCom" if "wxwork" in agent else "WeChat" if "MicroMessenger" in agent else ""
+    systems = ("iPhone", "iPad", "Android", "HarmonyOS", "Windows", "Macintosh", "Linux")
+    system = next((name for name in systems if name in agent), "")
+    return " · ".join(filter(None, (app, system.replace("Macintosh", "Mac"))))
+
+
+def for_members(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page of a group for its members only: `view(request, visit, ...)` at an address with the group's `token`.
+
+    Unknown tokens are 404. Who is not signed in, or is not in the group (any more), gets a page that says how to get
+    in, with the status 403.
+    """
+
+    @wraps(view)
+    def asked(request: HttpRequest, token: str, **kwargs: Any) -> HttpResponse:
+        group = get_object_or_404(Group.objects.open().select_related("branch"), page_token=token)
+        visit = visit_of(request, group)
+        if visit is None:
+            return outside(request, group)
+        return unlisted(view(request, visit, **kwargs))
+
+    return asked
+
+
+def outside(request: HttpRequest, group: Group) -> HttpResponse:
+    """What somebody who is not in the group sees in place of a page for its members."""
+    member = visitor_of(request)
+    left = Membership.objects.filter(member=member, group=group).exists() if member else False
+    context = {"group": group, "visitor": member, "has_left": left}
+    return unlisted(render(request, "member/members/outside.html", context, status=403))

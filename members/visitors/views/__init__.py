@@ -1,0 +1,1 @@
+"""Pages of visitors and, for staff, of their links."""

@@ -1,0 +1,69 @@
+"""The way in with a personal link, and the member's own page."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from community_ops.lib.unlisted import unlisted
+from groups.lifecycle import OPEN
+from members.models import Membership
+from members.visitors.http import device_of, session_of, sign_in, sign_out, visitor_of
+from members.visitors.services import link_code, link_from, link_use, sessions_end
+
+NOWHERE = gettext_lazy("This link leads nowhere any more")
+
+
+def nowhere(request: HttpRequest) -> HttpResponse:
+    return unlisted(render(request, "member/members/nowhere.html", {"head": NOWHERE}, status=404))
+
+
+@require_http_methods(["GET", "POST"])
+def link(request: HttpRequest, code: str) -> HttpResponse:
+    """Signs the device in. Only a POST spends a use: chat programs open links by themselves to show a preview."""
+    now = timezone.now()
+    found = link_from(code, now=now)
+    visitor = visitor_of(request)
+    if found is None:
+        return nowhere(request)
+    target = (
+        redirect("member:group", found.group.page_token)
+        if found.group and found.group.state in OPEN
+        else redirect("member:me")
+    )
+    if visitor == found.member:
+        return target
+    if request.method == "POST" and visitor is None:
+        secret = link_use(now=now, link=found, device=device_of(request))
+        if secret is None:
+            return nowhere(request)
+        sign_in(target, secret)
+        return unlisted(target)
+    context = {"link": found, "code": link_code(found), "visitor": visitor}
+    status = 409 if request.method == "POST" else 200
+    return unlisted(render(request, "member/members/link.html", context, status=status))
+
+
+@require_GET
+def me(request: HttpRequest) -> HttpResponse:
+    """The groups of whoever is signed in on this device."""
+    visitor = visitor_of(request)
+    if visitor is None:
+        return unlisted(render(request, "member/members/stranger.html", status=403))
+    present = Membership.objects.present().filter(member=visitor, group__state__in=["forming", "active"])
+    context = {"member": visitor, "memberships": list(present.select_related("group").order_by("group__name"))}
+    return unlisted(render(request, "member/members/me.html", context))
+
+
+@require_POST
+def leave_device(request: HttpRequest) -> HttpResponse:
+    """Signs this device out."""
+    session = session_of(request)
+    if session is not None:
+        sessions_end(now=timezone.now(), member=session.member, only=session.pk)
+    response = redirect("member:me")
+    sign_out(response)
+    return unlisted(response)
