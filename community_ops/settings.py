@@ -227,6 +227,9 @@ SPECTACULAR_SETTINGS = {
         "HealthStageEnum": "groups.models.HealthStage",
         "SeedStageEnum": "members.seeds.models.SeedStage",
         "MessageTypeEnum": "members.conduct.models.MessageType",
+        "PieceKindEnum": "campaigns.content.models.PieceKind",
+        "PieceStateEnum": "campaigns.content.models.PieceState",
+        "PlaybookStateEnum": "campaigns.playbooks.models.PlaybookState",
     },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "POSTPROCESSING_HOOKS": [

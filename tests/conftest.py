@@ -166,7 +166,14 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dic
     return {**browser_type_launch_args, "executable_path": find_chromium(), "args": arguments}
 
 
+# First, so that the new marks are there when `-m` chooses.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        # What asks for no database depends on none: one run on one database is enough.
+        names = getattr(item, "fixturenames", ())
+        if not {"db", "transactional_db", "django_db_setup"} & set(names) and not item.get_closest_marker("django_db"):
+            item.add_marker("once")
     waiting = [item for item in items if item.get_closest_marker("browser")]
     if find_chromium() or not waiting:
         return

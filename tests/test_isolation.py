@@ -36,6 +36,9 @@ from tests.builders import make_group, make_member
 from tests.matrix import ROUTES
 from tests.test_urls import World, lasting_world
 
+# Who may see what does not depend on the database, and asking for every address in every way takes minutes.
+pytestmark = pytest.mark.production
+
 MARK = "‡"
 ID_MARK = "†"
 # What the product itself writes when Out is at work: sessions, the use of a token, kept answers.
