@@ -159,6 +159,9 @@ SETTINGS = (
             Setting(
                 "members:fields", _("Member fields"), "list", _("What is known of a member besides their name"), True
             ),
+            Setting(
+                "members:consent", _("Consent"), "clipboard-check", _("What members agree to before taking part"), True
+            ),
             Setting("members:retention", _("Data retention"), "shield-lock", _("How long which data is kept"), True),
         ),
     ),

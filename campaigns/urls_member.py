@@ -5,6 +5,7 @@ from django.urls import path
 from campaigns import member
 from campaigns.content.member import picture
 from members.conduct.urls import member_urlpatterns as conduct
+from members.consent.urls import member_urlpatterns as consent
 from members.entry.urls import member_urlpatterns as entry
 from members.visitors.urls import member_urlpatterns as visitors
 
@@ -13,6 +14,7 @@ urlpatterns = [
     path("m/g/<slug:token>/", member.group_page, name="group"),
     path("m/p/<slug:token>/", picture, name="picture"),
     *conduct,
+    *consent,
     *entry,
     *visitors,
 ]

@@ -14,6 +14,7 @@ class MembersConfig(AppConfig):
         from members.cleanup import words as cleanup_words
         from members.conduct import history as conduct_words
         from members.conduct.kinds import register_kinds
+        from members.consent import words as consent_words
         from members.entry import kinds as entry_kinds
         from members.entry import words as entry_words
         from members.imports.importers import register
@@ -25,6 +26,7 @@ class MembersConfig(AppConfig):
         register(MessagesImporter())
         register_kinds()
         conduct_words.register()
+        consent_words.register()
         words.register()
         class_kinds.register_kinds()
         class_words.register()

@@ -27,6 +27,7 @@ from members.conduct.models import (
     Violation,
     ViolationState,
 )
+from members.consent.models import Consent, ConsentText
 from members.entry.models import (
     Application,
     ApplicationState,
@@ -64,6 +65,8 @@ __all__ = [
     "CleanupRule",
     "CleanupRun",
     "Compared",
+    "Consent",
+    "ConsentText",
     "DryRun",
     "DryRunHit",
     "DryRunState",

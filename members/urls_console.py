@@ -5,6 +5,7 @@ from django.urls import path
 from members.classes import urls as classes
 from members.cleanup import urls as cleanup
 from members.conduct import urls as conduct
+from members.consent import urls as consent
 from members.entry import urls as entry
 from members.imports import views as imports
 from members.initiators import urls as initiators
@@ -32,4 +33,5 @@ urlpatterns = [
     *initiators.urlpatterns,
     *seeds.urlpatterns,
     *conduct.urlpatterns,
+    *consent.urlpatterns,
 ]

@@ -423,6 +423,8 @@ ROUTES: dict[str, Route] = {
     # Members' phones
     "member:link": page(OPEN, (302, 302, 302, 302, 302), code="link_code"),
     "member:me": phone(),
+    "member:consent": phone(post=302, data={"version": "1"}),
+    "member:consent_withdraw": phone(405, 302),
     "member:sign_out": Route(NOT_ALLOWED, (302, 302, 302, 302, 302), phone=(405, 302)),
     "member:group": page(OPEN, token="page_token"),
     "member:picture": part(OPEN, token="picture"),
@@ -443,6 +445,8 @@ ROUTES: dict[str, Route] = {
     "accounts:tokens": page(ADMINS),
     "accounts:token_new": page(ADMINS, (200, 403, 403, 403, 302)),
     "accounts:token_revoke": act((302, 403, 403, 403, 302), pk="token"),
+    "members:consent": page(ADMINS, (200, 403, 403, 403, 302)),
+    "members:consent_publish": act(ADMINS_DO),
     # API
     "api:schema": part(OPEN, NOT_ALLOWED),
     "api:docs": part(OPEN, NOT_ALLOWED),

@@ -45,6 +45,7 @@ GONE: dict[str, Text] = {
 KEPT: dict[str, Text] = {
     "members.account": _("accounts of points"),
     "members.acknowledgement": _("rules read"),
+    "members.consent": _("consents"),
     "members.leaderpass": _("decisions about being an opinion leader"),
     "members.memberrole": _("roles"),
     "members.newcomer": _("first days in groups"),

@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from community_ops.lib.unlisted import unlisted
 from groups.models import Group
+from members.consent.asking import asked_first
+from members.consent.services import has_agreed, with_agreement
 from members.models import Member, Membership
 from members.visitors.models import MemberSession
 from members.visitors.querysets import SESSION_LASTS
@@ -25,11 +27,12 @@ COOKIE_PATH = "/m/"
 
 @dataclass(frozen=True)
 class Visit:
-    """A member on a page of one of their groups."""
+    """A member on a page of one of their groups. `has_agreed`: to the consent text in force, so they may take part."""
 
     member: Member
     membership: Membership
     group: Group
+    has_agreed: bool
 
 
 def session_of(request: HttpRequest) -> MemberSession | None:
@@ -54,8 +57,10 @@ def visitor_of(request: HttpRequest) -> Member | None:
 def visit_of(request: HttpRequest, group: Group) -> Visit | None:
     """The visit of a member who is present in `group`; nothing for everybody else."""
     member = visitor_of(request)
-    membership = Membership.objects.present().filter(member=member, group=group).first() if member else None
-    return Visit(member, membership, group) if member and membership else None
+    if member is None:
+        return None
+    membership = with_agreement(Membership.objects.present().filter(member=member, group=group)).first()
+    return Visit(member, membership, group, membership.has_agreed) if membership else None  # type: ignore[attr-defined]
 
 
 def sign_in(response: HttpResponse, secret: str) -> None:
@@ -87,7 +92,7 @@ def for_members(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
     """A page of a group for its members only: `view(request, visit, ...)` at an address with the group's `token`.
 
     Unknown tokens are 404. Who is not signed in, or is not in the group (any more), gets a page that says how to get
-    in, with the status 403.
+    in, and who has not agreed to the consent text in force the question; both with the status 403.
     """
 
     @wraps(view)
@@ -96,9 +101,32 @@ def for_members(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
         visit = visit_of(request, group)
         if visit is None:
             return outside(request, group)
+        if not visit.has_agreed:
+            return asked_first(request, group)
         return unlisted(view(request, visit, **kwargs))
 
     return asked
+
+
+def for_visitors(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page of a member's own under /m/me/: `view(request, member, ...)`. Strangers get 403, as does an act of
+    somebody who has not agreed to the consent text; their own pages they may always read."""
+
+    @wraps(view)
+    def asked(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        member = visitor_of(request)
+        if member is None:
+            return nobody(request)
+        if request.method not in ("GET", "HEAD") and not has_agreed(member):
+            return asked_first(request)
+        return unlisted(view(request, member, **kwargs))
+
+    return asked
+
+
+def nobody(request: HttpRequest) -> HttpResponse:
+    """What a device sees on which nobody is signed in, in place of a member's own page."""
+    return unlisted(render(request, "member/members/stranger.html", status=403))
 
 
 def outside(request: HttpRequest, group: Group) -> HttpResponse:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from community_ops.lib.unlisted import unlisted
 from groups.lifecycle import OPEN
 from members.models import Membership
-from members.visitors.http import device_of, session_of, sign_in, sign_out, visitor_of
+from members.visitors.http import device_of, nobody, session_of, sign_in, sign_out, visitor_of
 from members.visitors.services import link_code, link_from, link_use, sessions_end
 
 NOWHERE = gettext_lazy("This link leads nowhere any more")
@@ -52,7 +52,7 @@ def me(request: HttpRequest) -> HttpResponse:
     """The groups of whoever is signed in on this device."""
     visitor = visitor_of(request)
     if visitor is None:
-        return unlisted(render(request, "member/members/stranger.html", status=403))
+        return nobody(request)
     present = Membership.objects.present().filter(member=visitor, group__state__in=["forming", "active"])
     context = {"member": visitor, "memberships": list(present.select_related("group").order_by("group__name"))}
     return unlisted(render(request, "member/members/me.html", context))

@@ -1,0 +1,1 @@
+"""What members agree to before they take part: a text in versions, and who agreed to which."""

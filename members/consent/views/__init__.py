@@ -1,0 +1,1 @@
+"""Pages of consent: for members on their phone, and for administrators."""
