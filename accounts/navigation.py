@@ -92,6 +92,7 @@ MENU = (
             Place("campaigns:calendar", _("Calendar"), "calendar", "k"),
             Place("campaigns:posts", _("Posts"), "calendar-event", "p"),
             Place("campaigns:pieces", _("Content"), "file-text", "l"),
+            Place("campaigns:rituals", _("Rituals"), "confetti", "u"),
             Place("campaigns:playbooks", _("Playbooks"), "list-check", "y"),
             Place("campaigns:stories", _("Benchmarks"), "star", "z"),
             Place("campaigns:deliveries", _("Deliveries"), "send", "d"),

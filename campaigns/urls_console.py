@@ -11,6 +11,7 @@ from campaigns.orders.views import member_orders
 from campaigns.playbooks.urls import urlpatterns as playbooks
 from campaigns.posts import sending
 from campaigns.posts import views as posts
+from campaigns.rituals.urls import urlpatterns as rituals
 from campaigns.stories.urls import urlpatterns as stories
 from campaigns.today import views as today
 
@@ -38,6 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *calendar.urlpatterns,
     *content,
     *stories,
+    *rituals,
     *moments,
     *playbooks,
     path("deliveries/", deliveries.delivery_list, name="deliveries"),

@@ -380,6 +380,8 @@ ROUTES: dict[str, Route] = {
     "campaigns:calendar_call_off": act(done(302, elsewhere=404), pk="occurrence"),
     "campaigns:calendar_restore": act(done(302, elsewhere=404), pk="occurrence"),
     "campaigns:calendar_put_back": act(done(404), pk="occurrence", token="undo_token"),
+    # Rituals
+    "campaigns:rituals": page(SEEN_BY_ALL),
     # Benchmarks
     "campaigns:stories": page(SEEN_BY_ALL),
     "campaigns:stories_missing": page(SEEN_BY_ALL),

@@ -37,6 +37,7 @@ ICONS: frozenset[str] = frozenset(
         "circle-x",
         "clipboard-check",
         "clock",
+        "confetti",
         "copy",
         "device-mobile",
         "dots",

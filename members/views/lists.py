@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -16,14 +16,13 @@ from accounts.access import StaffRequest, staff_required
 from accounts.models import Branch, User
 from community_ops.lib.lists import Column, Filter, Listing
 from groups.bulk.lists import select_column, selectable
+from groups.choices import group_choices
 from groups.models import Grade, Group, Tier
 from members.fields.models import FieldDefinition, FieldKind
 from members.fields.values import field_text
 from members.models import JourneyStage, Member, Membership, MemberTag, Segment, Tag
 from members.segments.selectors import segment_members
 
-# A choice list longer than this is no help; the largest groups are offered, others are found on their own page.
-GROUPS_OFFERED = 200
 FILTERED = (FieldKind.CHOICE, FieldKind.YES_NO)
 SEEN = [
     ("7", gettext_lazy("Seen in the last 7 days")),
@@ -137,7 +136,7 @@ def _filters(user: User, asked_group: str, definitions: list[FieldDefinition], n
     segments = list(Segment.objects.visible_to(user).select_related("branch"))
     tags = Tag.objects.visible_to(user).values_list("pk", "name")
     filters: list[Filter[Member]] = [
-        Filter("group", gettext_lazy("Group"), _group_choices(user, asked_group), in_group),
+        Filter("group", gettext_lazy("Group"), group_choices(user, asked_group), in_group),
         Filter(
             "segment",
             gettext_lazy("Segment"),
@@ -211,15 +210,6 @@ def _own_filter(definition: FieldDefinition) -> Filter[Member]:
         lambda members, value: members.filter(**{name: value}),
         more=True,
     )
-
-
-def _group_choices(user: User, asked: str) -> list[tuple[str, str]]:
-    groups = Group.objects.visible_to(user)
-    largest = groups.order_by("-member_count", "pk").values("pk")[:GROUPS_OFFERED]
-    offered = Q(pk__in=list(largest.values_list("pk", flat=True)))
-    if asked.isdecimal() and len(asked) < 19:
-        offered |= Q(pk=int(asked))
-    return [(str(pk), name) for pk, name in groups.filter(offered).order_by("name", "pk").values_list("pk", "name")]
 
 
 def member_listing(request: StaffRequest, definitions: list[FieldDefinition] | None = None) -> Listing[Member]:

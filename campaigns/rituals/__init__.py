@@ -1,0 +1,1 @@
+"""What groups do together again and again: check-ins, brainstorms, activities, envelopes, on one page."""

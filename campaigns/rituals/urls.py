@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from campaigns.rituals import views
+
+urlpatterns = [path("rituals/", views.rituals, name="rituals")]
