@@ -20,6 +20,7 @@ class CampaignsConfig(AppConfig):
         from campaigns.playbooks import kinds as playbook_kinds
         from campaigns.playbooks import words as playbook_words
         from campaigns.posts.guards import hold_to_limits
+        from campaigns.prizes import words as prize_words
         from campaigns.stories import words as story_words
         from delivery import registry
         from members.imports.importers import register
@@ -32,6 +33,7 @@ class CampaignsConfig(AppConfig):
         register(PiecesImporter())
         words.register()
         story_words.register()
+        prize_words.register()
         content_words.register()
         content_bulk.register()
         deliveries_bulk.register_actions()

@@ -24,9 +24,12 @@ from campaigns.posts.models import (
     SceneCalendar,
     SpecialDay,
 )
+from campaigns.prizes.models import Award, AwardState, Prize
 from campaigns.stories.models import Benchmark, BenchmarkState
 
 __all__ = [
+    "Award",
+    "AwardState",
     "Benchmark",
     "BenchmarkState",
     "ContentTag",
@@ -52,6 +55,7 @@ __all__ = [
     "Post",
     "PostGroup",
     "PostState",
+    "Prize",
     "Scene",
     "SceneCalendar",
     "Series",

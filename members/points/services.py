@@ -25,6 +25,11 @@ def issuer() -> Account:
     return Account.objects.get_or_create(code=ISSUER)[0]
 
 
+def purpose(code: str) -> Account:
+    """The account of a purpose ("prizes", "envelope:3"), made when it is asked for first."""
+    return Account.objects.get_or_create(code=code)[0]
+
+
 def account_of(member: Member) -> Account:
     """A member's account, made when it is asked for first."""
     return Account.objects.get_or_create(member=member, defaults={"code": f"member:{member.pk}"})[0]
