@@ -14,6 +14,7 @@ class MembersConfig(AppConfig):
         from members.cleanup import words as cleanup_words
         from members.conduct import history as conduct_words
         from members.conduct.kinds import register_kinds
+        from members.conduct.views.member import rules_tile
         from members.consent import words as consent_words
         from members.entry import kinds as entry_kinds
         from members.entry import words as entry_words
@@ -21,12 +22,16 @@ class MembersConfig(AppConfig):
         from members.imports.messages import MessagesImporter
         from members.seeds import words as seed_words
         from members.seeds.invitation import INVITATION
+        from members.visitors import words as visitor_words
+        from members.visitors.tiles import register_tile
         from members.work import kinds, notes
 
         register(MessagesImporter())
         register_kinds()
         conduct_words.register()
+        register_tile("rules", 80, rules_tile)
         consent_words.register()
+        visitor_words.register()
         words.register()
         class_kinds.register_kinds()
         class_words.register()

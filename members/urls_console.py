@@ -12,6 +12,7 @@ from members.initiators import urls as initiators
 from members.roles import urls as roles
 from members.seeds import urls as seeds
 from members.views import urls as people
+from members.visitors import urls as visitors
 from members.work import urls as work
 
 app_name = "members"
@@ -34,4 +35,5 @@ urlpatterns = [
     *seeds.urlpatterns,
     *conduct.urlpatterns,
     *consent.urlpatterns,
+    *visitors.urlpatterns,
 ]

@@ -28,7 +28,6 @@ def register() -> None:
     actions(
         {
             "member.updated": _("Member changed"),
-            "member.link_made": _("Personal link made"),
             "member.role_given": _("Role given to a member"),
             "member.role_ended": _("Role of a member ended"),
             "member.leader_passed": _("Candidate for opinion leader put off"),

@@ -115,10 +115,12 @@ def make_world(cast: Cast) -> World:
     world.objects |= {"special_day": special_day.pk, "occasion": occasion.pk}
     world.objects |= {"post": post.pk, "delivery": Delivery.objects.filter(post_id=post.pk).earliest("due_at").pk}
     world.objects |= {"occurrence": post.occurrences.latest("due_at").pk, "undo_token": "made-up"}
+    link = link_make(by=cast.mei, now=now, member=member, group=group)
     world.objects |= {
         "page_token": group.page_token,
         "visitor": member,
-        "link_code": link_code(link_make(by=cast.mei, now=now, member=member, group=group)),
+        "link": link.pk,
+        "link_code": link_code(link),
         "test": delivery_test(by=cast.mei, now=now, group=group, title="试发", text="试发").pk,
     }
     tagged = bulk_start(

@@ -85,6 +85,7 @@ ICONS: frozenset[str] = frozenset(
         "player-pause",
         "player-play",
         "plus",
+        "printer",
         "qrcode",
         "question-mark",
         "refresh",

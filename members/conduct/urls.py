@@ -32,6 +32,10 @@ urlpatterns = [
 
 # Pages of members, in the namespace of all of them.
 member_urlpatterns = [
+    path("m/g/<slug:token>/rules/", member.group_rules, name="group_rules"),
+    path("m/g/<slug:token>/rules/read/", member.group_rules_read, name="group_rules_read"),
+    path("m/g/<slug:token>/rules/report/", member.group_rules_report, name="group_rules_report"),
+    path("m/g/<slug:token>/rules/appeal/<int:pk>/", member.group_rules_appeal, name="group_rules_appeal"),
     path("m/r/<slug:token>/", member.rules_page, name="rules"),
     path("m/r/<slug:token>/read/", member.rules_read, name="rules_read"),
     path("m/r/<slug:token>/report/", member.rules_report, name="rules_report"),

@@ -97,7 +97,8 @@ class Application(models.Model):
     `answers` copies the questions as they were: `[{"question": id, "text": "...", "answer": "...", "wanted": bool}]`,
     `wanted` missing where any answer will do. `fits` says that every answer is a wanted one. While the group is full a
     waiting application is on the waiting list, in the order of their coming. `sender` is a keyed digest of the
-    address it came from on its day, by which a flood is noticed without keeping addresses.
+    address it came from on its day, by which a flood is noticed without keeping addresses. `devices` counts those that
+    the applicant signed in on the page of the approved application.
     """
 
     group = models.ForeignKey("groups.Group", on_delete=models.CASCADE, related_name="applications")
@@ -118,6 +119,7 @@ class Application(models.Model):
     decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     reason = models.CharField(_("reason"), max_length=500, blank=True)
     sender = models.CharField(max_length=32, blank=True)
+    devices = models.PositiveSmallIntegerField(default=0)
 
     objects = ApplicationQuerySet.as_manager()
 

@@ -19,11 +19,13 @@ from groups.roles.services import role_permission_set
 from members.conduct.reposting import group_keep_messages
 from members.conduct.services import appeal_make, violation_confirm
 from members.conduct.trial import dry_run_run
+from members.ingestion import IncomingEvent, ingest
 from members.links import membership_token
-from members.models import Acknowledgement, DryRun, GroupConduct, Violation
+from members.models import Acknowledgement, Appeal, DryRun, GroupConduct, Violation
 from tests.base import Cast, cast  # noqa: F401  the fixture
 from tests.builders import make_member
 from tests.members.conduct import make_ruled_group, write
+from tests.members.visitors import phone_of
 
 pytestmark = pytest.mark.django_db
 
@@ -184,45 +186,92 @@ class TestPersonalPage:
         assert Acknowledgement.objects.get().source == "link"
         assert "You have read them." in client.get(address).content.decode()
 
-    def test_a_member_objects(self, world, address):
+    @pytest.fixture(params=["link", "group"])
+    def place(self, request, world, address) -> str:
+        """The page of a signed-in member, at either of its addresses."""
+        own = reverse("member:group_rules", args=[world.group.page_token])
+        return address if request.param == "link" else own
+
+    def test_a_member_reads_them_signed_in(self, world, place):
+        phone = phone_of(world.member)
+        assert "please read them" in phone.get(reverse("member:group", args=[world.group.page_token])).content.decode()
+        assert phone.post(f"{place}read/")["Location"] == place
+        assert "You have read them." in phone.get(place).content.decode()
+
+    def test_a_member_objects(self, world, place):
         violation = breach(world)
-        client = Client()
-        assert client.post(f"{address}appeal/{violation.pk}/", {"text": " "}).status_code == 422
-        assert client.post(f"{address}appeal/{violation.pk}/", {"text": "误会"}).status_code == 302
+        phone = phone_of(world.member)
+        assert phone.post(f"{place}appeal/{violation.pk}/", {"text": " "}).status_code == 422
+        assert phone.post(f"{place}appeal/{violation.pk}/", {"text": "误会"}).status_code == 302
         assert Violation.objects.get().appeal.text == "误会"
 
-    def test_nobody_objects_for_somebody_else(self, world, address):
+    def test_nobody_objects_for_somebody_else(self, world, place):
         other = make_member(groups=[world.group])
         violation = breach(world, member=other)
-        assert Client().post(f"{address}appeal/{violation.pk}/", {"text": "误会"}).status_code == 404
-        assert "想买的" not in Client().get(address).content.decode()
+        phone = phone_of(world.member)
+        assert phone.post(f"{place}appeal/{violation.pk}/", {"text": "误会"}).status_code == 404
+        assert "想买的" not in phone.get(place).content.decode()
 
-    def test_a_member_reports_another_by_name(self, world, address):
+    def test_whoever_is_not_the_member_gets_the_rules_and_nothing_else(self, world, address):
+        violation = breach(world)
+        other = make_member("赵敏", groups=[world.group])
+        for who, phone in {"stranger": Client(), "other member": phone_of(other)}.items():
+            page = phone.get(address).content.decode()
+            assert "不发广告" in page, who
+            for own in ("想买的", "strike", "刘洋", "appeal/", "report/"):
+                assert own not in page, (who, own)
+            assert phone.post(f"{address}appeal/{violation.pk}/", {"text": "误会"}).status_code == 403
+            assert phone.post(f"{address}report/", {"name": "赵敏"}).status_code == 403
+        assert "staff send it to you" in Client().get(address).content.decode()
+        assert phone_of(other).post(f"{address}read/").status_code == 403
+        assert not Acknowledgement.objects.exists()
+        assert not Appeal.objects.exists()
+
+    def test_who_left_still_reads_and_objects_by_the_link_but_reports_nobody(self, world, address):
+        violation = breach(world)
+        left = [IncomingEvent("left", world.member.external_id, world.group.external_id, "left", timezone.now())]
+        ingest(events=left, source="tests", by=None, create_missing=False, now=timezone.now())
+        phone = phone_of(world.member)
+        assert phone.get(reverse("member:group_rules", args=[world.group.page_token])).status_code == 403
+        assert "想买的" in phone.get(address).content.decode()
+        assert phone.post(f"{address}report/", {}).status_code == 404
+        assert phone.post(f"{address}appeal/{violation.pk}/", {"text": "误会"}).status_code == 302
+
+    def test_nobody_acts_who_has_not_agreed_to_the_consent_text(self, world, place):
+        violation = breach(world)
+        phone = phone_of(world.member, agrees=False)
+        for act in (f"{place}appeal/{violation.pk}/", f"{place}report/"):
+            answer = phone.post(act, {"text": "误会"})
+            assert answer.status_code == 403
+            assert "I have read this and agree" in answer.content.decode()
+        assert not Appeal.objects.exists()
+
+    def test_a_member_reports_another_by_name(self, world, place):
         make_member("赵敏", groups=[world.group])
         rule = world.group.rule_set.versions.get().rules.get()
-        client = Client()
-        assert client.post(f"{address}report/", {"name": "没有这个人", "rule": rule.pk}).status_code == 422
-        assert client.post(f"{address}report/", {"name": "刘洋", "rule": rule.pk}).status_code == 422
+        phone = phone_of(world.member)
+        assert phone.post(f"{place}report/", {"name": "没有这个人", "rule": rule.pk}).status_code == 422
+        assert phone.post(f"{place}report/", {"name": "刘洋", "rule": rule.pk}).status_code == 422
         values = {"name": " 赵敏 ", "rule": rule.pk, "text": "私聊推销"}
-        assert client.post(f"{address}report/", values).status_code == 302
+        assert phone.post(f"{place}report/", values).status_code == 302
         violation = Violation.objects.get()
         assert (violation.source, violation.reporter) == ("report", world.member)
-        assert client.post(f"{address}report/", values).status_code == 302
+        assert phone.post(f"{place}report/", values).status_code == 302
         assert Violation.objects.count() == 1, "sent twice, it is one report"
         for number in range(9):
-            client.post(f"{address}report/", {**values, "text": f"私聊推销 {number}"})
-        assert client.post(f"{address}report/", values).status_code == 422
+            phone.post(f"{place}report/", {**values, "text": f"私聊推销 {number}"})
+        assert phone.post(f"{place}report/", values).status_code == 422
         assert Violation.objects.count() == 10
 
-    def test_a_report_shows_to_the_one_it_is_about_only_when_it_is_confirmed(self, world, cast: Cast):  # noqa: F811
+    def test_a_report_shows_to_the_one_it_is_about_only_when_it_is_confirmed(self, world, place, cast: Cast):  # noqa: F811
         reporter = make_member(groups=[world.group])
         rule = world.group.rule_set.versions.get().rules.get()
-        link = reverse("member:rules", args=[membership_token(reporter.memberships.get())])
-        Client().post(f"{link}report/", {"name": "刘洋", "rule": rule.pk, "text": "私聊推销"})
-        own = reverse("member:rules", args=[membership_token(world.membership)])
-        assert "私聊推销" not in Client().get(own).content.decode()
+        link = reverse("member:group_rules", args=[world.group.page_token])
+        phone_of(reporter).post(f"{link}report/", {"name": "刘洋", "rule": rule.pk, "text": "私聊推销"})
+        own = phone_of(world.member)
+        assert "私聊推销" not in own.get(place).content.decode()
         violation_confirm(by=cast.mei, now=timezone.now(), violation=Violation.objects.get())
-        page = Client().get(own).content.decode()
+        page = own.get(place).content.decode()
         assert "私聊推销" in page
         assert reporter.name not in page
 

@@ -19,6 +19,8 @@ from members.entry.forms import JoinForm
 from members.entry.models import Application, ApplicationState, EntryPlan, EntryQuestion
 from members.entry.selectors import rules_of
 from members.entry.services import application_make, application_withdraw, entry_plan
+from members.visitors.http import visitor_of
+from members.visitors.services import applications_opening
 
 # From one address within an hour. Many phones share the address of their network, so this is far above what one needs.
 FLOOD = 30
@@ -91,5 +93,6 @@ def application(request: HttpRequest, token: str) -> HttpResponse:
         "has_rules": bool(rules_of(found.group)[1]),
         "is_full": full,
         "place": ahead + 1,
+        "may_open": applications_opening(timezone.now()).filter(pk=found.pk).exists() and not visitor_of(request),
     }
     return unlisted(render(request, "member/members/entry_status.html", context))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from community_ops.lib.unlisted import unlisted
 from groups.lifecycle import OPEN
+from members.entry.models import Application
 from members.models import Membership
 from members.visitors.http import device_of, nobody, session_of, sign_in, sign_out, visitor_of
-from members.visitors.services import link_code, link_from, link_use, sessions_end
+from members.visitors.services import application_open, link_code, link_from, link_use, sessions_end
 
 NOWHERE = gettext_lazy("This link leads nowhere any more")
 
@@ -45,6 +46,23 @@ def link(request: HttpRequest, code: str) -> HttpResponse:
     context = {"link": found, "code": link_code(found), "visitor": visitor}
     status = 409 if request.method == "POST" else 200
     return unlisted(render(request, "member/members/link.html", context, status=status))
+
+
+@require_POST
+def application_device(request: HttpRequest, token: str) -> HttpResponse:
+    """Signs the device of an approved applicant in and leads to the group."""
+    application = get_object_or_404(Application.objects.select_related("group", "member"), token=token)
+    now = timezone.now()
+    visitor = visitor_of(request)
+    target = redirect("member:group", application.group.page_token)
+    member = application.member and (application.member.merged_into or application.member)
+    if visitor is not None and visitor == member:
+        return unlisted(target)
+    secret = None if visitor else application_open(now=now, application=application, device=device_of(request))
+    if secret is None:
+        return unlisted(redirect("member:application", application.token))
+    sign_in(target, secret)
+    return unlisted(target)
 
 
 @require_GET
