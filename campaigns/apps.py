@@ -9,6 +9,9 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns import receivers, words
+        from campaigns.brainstorms import ritual as brainstorm_ritual
+        from campaigns.brainstorms import words as brainstorm_words
+        from campaigns.brainstorms.tile import tile as brainstorm_tile
         from campaigns.content import bulk as content_bulk
         from campaigns.content import words as content_words
         from campaigns.content.importer import PiecesImporter
@@ -25,6 +28,7 @@ class CampaignsConfig(AppConfig):
         from delivery import registry
         from members.imports.importers import register
         from members.privacy.treatments import Fate, Treatment, treat
+        from members.visitors.tiles import register_tile
 
         receivers.connect()
         registry.set_filler(fill_for_group)
@@ -34,6 +38,9 @@ class CampaignsConfig(AppConfig):
         words.register()
         story_words.register()
         prize_words.register()
+        brainstorm_words.register()
+        brainstorm_ritual.register()
+        register_tile("brainstorms", 30, brainstorm_tile)
         content_words.register()
         content_bulk.register()
         deliveries_bulk.register_actions()

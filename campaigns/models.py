@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from campaigns.brainstorms.models import Answer, AnswerLike, Brainstorm, BrainstormPlan, BrainstormState
 from campaigns.content.models import ContentTag, DrawOrder, Level, Piece, PieceKind, PieceState, Series, SeriesPiece
 from campaigns.moments.models import MomentsPlan, MomentsPost, MomentsSlot
 from campaigns.orders.models import Order
@@ -28,10 +29,15 @@ from campaigns.prizes.models import Award, AwardState, Prize
 from campaigns.stories.models import Benchmark, BenchmarkState
 
 __all__ = [
+    "Answer",
+    "AnswerLike",
     "Award",
     "AwardState",
     "Benchmark",
     "BenchmarkState",
+    "Brainstorm",
+    "BrainstormPlan",
+    "BrainstormState",
     "ContentTag",
     "DayKind",
     "DrawOrder",

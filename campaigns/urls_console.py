@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from campaigns import channel, search
+from campaigns.brainstorms.urls import urlpatterns as brainstorms
 from campaigns.calendar import urls as calendar
 from campaigns.content.urls import urlpatterns as content
 from campaigns.deliveries import views as deliveries
@@ -40,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *content,
     *stories,
     *rituals,
+    *brainstorms,
     *moments,
     *playbooks,
     path("deliveries/", deliveries.delivery_list, name="deliveries"),

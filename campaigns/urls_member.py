@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from campaigns import member
+from campaigns.brainstorms.urls import member_urlpatterns as brainstorms
 from campaigns.content.member import picture
 from members.conduct.urls import member_urlpatterns as conduct
 from members.consent.urls import member_urlpatterns as consent
@@ -13,6 +14,7 @@ app_name = "member"
 urlpatterns = [
     path("m/g/<slug:token>/", member.group_page, name="group"),
     path("m/p/<slug:token>/", picture, name="picture"),
+    *brainstorms,
     *conduct,
     *consent,
     *entry,

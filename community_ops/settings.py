@@ -278,6 +278,7 @@ CELERY_BEAT_SCHEDULE = {
     "resume-cleanups": {"task": "members.resume_cleanups", "schedule": 30.0, "options": {"expires": 30}},
     "welcome-newcomers": {"task": "members.welcome_newcomers", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-applications": {"task": "members.sweep_applications", "schedule": 600.0, "options": {"expires": 600}},
+    "run-brainstorms": {"task": "campaigns.run_brainstorms", "schedule": 10.0, "options": {"expires": 10}},
     "run-playbooks": {"task": "campaigns.run_playbooks", "schedule": 60.0, "options": {"expires": 60}},
     "ask-for-moments": {"task": "campaigns.ask_for_moments", "schedule": 60.0, "options": {"expires": 60}},
     "catch-up-group-stats": {"task": "analytics.catch_up_group_stats", "schedule": 600.0, "options": {"expires": 600}},

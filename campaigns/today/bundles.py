@@ -15,6 +15,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from campaigns.brainstorms.models import Answer
 from campaigns.channel_off import CHANNEL_OFF
 from campaigns.deliveries.causes import Cause, causes, urgent
 from campaigns.deliveries.selectors import dress
@@ -38,6 +39,8 @@ from members.work.selectors import task_items, with_names
 AHEAD = timedelta(hours=24)
 # A violation or an application that lies longer has lost its sense: the group, or the applicant, has moved on.
 WITHIN = timedelta(hours=24)
+# An answer wants its like within the hour; one that waits for a week is left to the page of brainstorms.
+LIKED_WITHIN, LIKES_STAY = timedelta(hours=1), timedelta(days=7)
 FAILURES_STAY = timedelta(days=3)
 SHOWN = 6
 MINE, ALL = "mine", "all"
@@ -126,11 +129,14 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
     violation_rows = list(violations.select_related("member", "group", "rule").order_by("noted_at", "pk")[:SHOWN])
     applications = Application.objects.visible_to(user).pending().filter(group__in=groups)
     application_rows = list(applications.select_related("group").order_by("created_at", "pk")[:SHOWN])
+    answers = Answer.objects.visible_to(user).not_liked().filter(session__group__in=groups, at__gt=now - LIKES_STAY)
+    answer_rows = list(answers.select_related("member", "session__group")[:SHOWN])
     off = groups.open().filter(destination__disabled_at__isnull=False)
     off_rows = list(off.select_related("destination").order_by("destination__disabled_at", "pk")[:SHOWN])
 
     numbers = {row.group_id for row in (*stuck, *coming)}
     numbers |= {row.group_id for row in violation_rows} | {row.group_id for row in application_rows}
+    numbers |= {row.session.group_id for row in answer_rows}
     numbers |= {row.group_id for row in task_rows if row.group_id} | {group.pk for group in off_rows}
     rights = rights_in(user, numbers)
     named = Group.objects.visible_to(user).in_bulk({row.group_id for row in (*stuck, *coming)})
@@ -141,6 +147,9 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
         _say_whose(violation, Permission.MODERATE, violation.group_id, rights)
     for application in application_rows:
         _say_whose(application, Permission.REVIEW, application.group_id, rights)
+    for answer in answer_rows:
+        _say_whose(answer, Permission.ANSWER, answer.session.group_id, rights)
+        answer.waited = max(now - answer.at, timedelta())  # type: ignore[attr-defined]
     for group in off_rows:
         _say_whose(group, Permission.POST, group.pk, rights)
     known = application_suggestions(application_rows, user=user)
@@ -153,6 +162,7 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
         *_duty_bundles(my_duties(user=user, now=now), now),
         *_waiting(violations, violation_rows, "noted_at", "violation", now),
         *_waiting(applications, application_rows, "created_at", "application", now),
+        *_answers(answers, answer_rows, now),
         *_channels(off, off_rows),
         *(_imports(user, now) if user.may_write else []),
         *_groups_in_need(groups, now),
@@ -314,6 +324,32 @@ def _waiting(waiting: QuerySet[Any], rows: list[Any], since: str, sort: str, now
             late=counted["late"],
             why=_("To be decided within a day."),
             all_url=reverse(page),
+        )
+    ]
+
+
+def _answers(waiting: QuerySet[Answer], rows: list[Answer], now: datetime) -> list[Bundle]:
+    if not rows:
+        return []
+    counted = waiting.order_by().aggregate(
+        n=Count("pk"),
+        groups=Count("session__group", distinct=True),
+        first=Min("at"),
+        late=Count("pk", filter=Q(at__lt=now - LIKED_WITHIN)),
+    )
+    return [
+        Bundle(
+            key="answer",
+            sort="answer",
+            icon="thumb-up",
+            label=_("Answers nobody has liked yet"),
+            count=counted["n"],
+            groups=counted["groups"],
+            rows=rows,
+            due_at=counted["first"] + LIKED_WITHIN,
+            late=counted["late"],
+            why=_("Who answers in a brainstorm is liked within the hour, so that they feel seen."),
+            all_url=reverse("campaigns:brainstorm_queue"),
         )
     ]
 

@@ -93,18 +93,25 @@ def deadline(due: datetime | None, now: datetime) -> SafeString | str:
     """How long there is left, and until when: "in 3 h · today 17:00", "late by 2 d · 2 Mar 17:00"."""
     if due is None:
         return _("no deadline")
-    seconds = abs((due - now).total_seconds())
-    if seconds < 3600:
-        length = _("%(number)d min") % {"number": max(1, round(seconds / 60))}
-    elif seconds < 2 * 86400:
-        length = _("%(number)d h") % {"number": round(seconds / 3600)}
-    else:
-        length = _("%(number)d d") % {"number": round(seconds / 86400)}
+    words = lasting(abs(due - now))
     if due < now:
         return format_html(
-            '<span class="is-late">{}</span> · {}', _("late by %(length)s") % {"length": length}, when(due)
+            '<span class="is-late">{}</span> · {}', _("late by %(length)s") % {"length": words}, when(due)
         )
-    return format_html("{} · {}", _("in %(length)s") % {"length": length}, when(due))
+    return format_html("{} · {}", _("in %(length)s") % {"length": words}, when(due))
+
+
+@register.filter
+def lasting(value: timedelta | None) -> str:
+    """How long something takes or took, in its largest unit: "12 min", "3 h", "2 d". Nothing is a dash."""
+    if value is None:
+        return DASH
+    seconds = value.total_seconds()
+    if seconds < 3600:
+        return _("%(number)d min") % {"number": max(1, round(seconds / 60))}
+    if seconds < 2 * 86400:
+        return _("%(number)d h") % {"number": round(seconds / 3600)}
+    return _("%(number)d d") % {"number": round(seconds / 86400)}
 
 
 def words_for(local: datetime, now: datetime, *, with_clock: bool) -> str:

@@ -1,0 +1,1 @@
+"""Pages of brainstorms: in the console, and on the phones of members."""
