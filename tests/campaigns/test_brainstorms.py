@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -72,6 +73,10 @@ def events(kind, member):
 def message(member, group, at, text, ref="m-1"):
     """An event of the kind `answer` as another system sends it, taken in like ingestion does."""
     properties = f'{{"text": "{text}"}}' if text else None
+
+    def follow(rows):
+        answers_from_events(rows, kinds=kinds, now=NOW)
+
     kinds = [EventKind.objects.get_or_create(slug=BuiltInKind.ANSWER)[0].pk]
     ingest(
         events=[
@@ -81,7 +86,7 @@ def message(member, group, at, text, ref="m-1"):
         by=None,
         create_missing=False,
         now=NOW,
-        follow=lambda rows: answers_from_events(rows, kinds=kinds, now=NOW),
+        follow=follow,
     )
 
 
@@ -154,7 +159,12 @@ def test_an_empty_bank_makes_no_session_and_one_without_permission_no_plan(cast,
 def test_a_changed_plan_makes_what_has_not_opened_anew_and_an_ended_one_calls_it_off(cast, group):
     plan = plan_of(cast.mei, [group], NOW, schedule=daily_at("2026-03-02T14:00"))
     version = plan.version
-    values = {"name": "新", "groups": [group], "schedule": daily_at("2026-03-02T15:00"), "question": "换一个"}
+    values: dict[str, Any] = {
+        "name": "新",
+        "groups": [group],
+        "schedule": daily_at("2026-03-02T15:00"),
+        "question": "换一个",
+    }
     plan = plan_update(by=cast.mei, now=NOW, plan=plan, version=version, **values)
     assert {(one.question, f"{one.opens_at:%H}") for one in plan.sessions.all()} == {("换一个", "07")}
     assert Post.objects.filter(state=PostState.ACTIVE).count() == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -22,6 +23,10 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
 ]
 THREADS = 4
+
+
+def _press(deeds, number):
+    return deeds[number]()
 
 
 def counted(kind):
@@ -62,7 +67,7 @@ def test_a_like_that_comes_while_another_is_taken_back_is_not_forgotten():
             lambda: answer_unlike(now=now, answer=answer, staff=cast.mei),
             lambda: answer_like(now=now, answer=answer, staff=cast.lin),
         )
-        assert at_once(lambda n, deeds=deeds: deeds[n](), 2) == [True, True]
+        assert at_once(partial(_press, deeds), 2) == [True, True]
         answer.refresh_from_db()
         assert answer.seen_at == now
         answer_unlike(now=now, answer=answer, staff=cast.lin)
