@@ -81,6 +81,7 @@ MENU = (
         (
             Place("members:list", _("Members"), "users", "m"),
             Place("members:segments", _("Segments"), "filter", "q"),
+            Place("members:questions", _("Questions"), "help-circle", "x"),
             Place("members:applications", _("Applications"), "user-question", "n"),
             Place("members:seeds", _("Seed users"), "star", "e"),
             Place("members:cleanup", _("Clean-up"), "user-minus", "c"),

@@ -8,6 +8,7 @@ from campaigns.content.member import picture
 from members.conduct.urls import member_urlpatterns as conduct
 from members.consent.urls import member_urlpatterns as consent
 from members.entry.urls import member_urlpatterns as entry
+from members.questions.urls import member_urlpatterns as questions
 from members.visitors.urls import member_urlpatterns as visitors
 
 app_name = "member"
@@ -18,5 +19,6 @@ urlpatterns = [
     *conduct,
     *consent,
     *entry,
+    *questions,
     *visitors,
 ]

@@ -52,6 +52,7 @@ from members.entry.api import (
     QuestionList,
 )
 from members.ingestion.api import EventsView
+from members.questions.api import QuestionAnswers, QuestionAsked, QuestionsAsked
 from members.roles.api import GroupRoles
 from members.seeds.api import SeedAnswers, SeedUserDetail, SeedUserList, SeedUserMove
 from members.work.api import TaskList, TaskSettle
@@ -97,6 +98,9 @@ urlpatterns = [
     path("applications/<int:pk>/", ApplicationDetail.as_view(), name="application"),
     path("applications/<int:pk>/approve/", ApplicationApprove.as_view(), name="application-approve"),
     path("applications/<int:pk>/reject/", ApplicationReject.as_view(), name="application-reject"),
+    path("questions/", QuestionsAsked.as_view(), name="questions"),
+    path("questions/<int:pk>/", QuestionAsked.as_view(), name="question"),
+    path("questions/<int:pk>/answers/", QuestionAnswers.as_view(), name="question-answers"),
     path("entry-questions/", QuestionList.as_view(), name="entry-questions"),
     path("memberships/", MembershipList.as_view(), name="memberships"),
     path("memberships/<int:pk>/", MembershipDetail.as_view(), name="membership"),

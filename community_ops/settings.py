@@ -276,6 +276,8 @@ CELERY_BEAT_SCHEDULE = {
     "ask-for-reading": {"task": "members.ask_for_reading", "schedule": 3600.0, "options": {"expires": 3600}},
     "resume-dry-runs": {"task": "members.resume_dry_runs", "schedule": 10.0, "options": {"expires": 10}},
     "resume-cleanups": {"task": "members.resume_cleanups", "schedule": 30.0, "options": {"expires": 30}},
+    # Every few seconds: the target of a question is a minute.
+    "escalate-questions": {"task": "members.escalate_questions", "schedule": 5.0, "options": {"expires": 10}},
     "welcome-newcomers": {"task": "members.welcome_newcomers", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-applications": {"task": "members.sweep_applications", "schedule": 600.0, "options": {"expires": 600}},
     "run-brainstorms": {"task": "campaigns.run_brainstorms", "schedule": 10.0, "options": {"expires": 10}},

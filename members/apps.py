@@ -20,6 +20,9 @@ class MembersConfig(AppConfig):
         from members.entry import words as entry_words
         from members.imports.importers import register
         from members.imports.messages import MessagesImporter
+        from members.questions import kinds as question_kinds
+        from members.questions import tile as question_tile
+        from members.questions import words as question_words
         from members.seeds import words as seed_words
         from members.seeds.invitation import INVITATION
         from members.visitors import words as visitor_words
@@ -42,4 +45,7 @@ class MembersConfig(AppConfig):
         entry_words.register()
         cleanup_kinds.register_kinds()
         cleanup_words.register()
+        question_kinds.register_kinds()
+        question_words.register()
+        question_tile.register()
         knowledge.register()

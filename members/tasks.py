@@ -22,6 +22,7 @@ from members.ingestion import group_figures_refresh
 from members.privacy.copying import export_make
 from members.privacy.retention import retention_apply
 from members.privacy.services import exports_waiting
+from members.questions.tasks import escalate_questions  # noqa: F401  Celery finds them here
 from members.seeds.tasks import score_seeds, score_seeds_due  # noqa: F401  Celery finds them here
 from members.segments.services import segments_count
 from members.tags.services import tags_apply_rules

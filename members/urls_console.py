@@ -9,6 +9,7 @@ from members.consent import urls as consent
 from members.entry import urls as entry
 from members.imports import views as imports
 from members.initiators import urls as initiators
+from members.questions import urls as questions
 from members.roles import urls as roles
 from members.seeds import urls as seeds
 from members.views import urls as people
@@ -36,4 +37,5 @@ urlpatterns = [
     *conduct.urlpatterns,
     *consent.urlpatterns,
     *visitors.urlpatterns,
+    *questions.urlpatterns,
 ]

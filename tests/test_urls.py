@@ -43,6 +43,7 @@ from tests.matrix import ROUTES, WHO, Route
 from tests.members.conduct import conduct_things
 from tests.members.entry import entry_things
 from tests.members.people_things import people_things
+from tests.members.questions.things import question_things
 from tests.members.seed_things import make_seed_things
 from tests.members.visitors import phone_of
 
@@ -148,6 +149,7 @@ def make_world(cast: Cast) -> World:
     world.objects |= make_seed_things(by=cast.mei, group=group, member=member)
     world.objects |= people_things(by=cast.mei, admin=cast.lin, group=group, member=member, now=now)
     world.objects |= entry_things(by=cast.mei, group=group, member=member, now=now)
+    world.objects |= question_things(by=cast.mei, group=group, member=member, now=now)
     world.objects["benchmark"] = benchmark_nominate(by=cast.mei, now=now, group=group, member=member).pk
     world.objects |= content_things(by=cast.mei, group=group, now=now)
     world.objects |= playbook_things(by=cast.mei, member=member, now=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any
 
 from django.utils import timezone
@@ -22,6 +23,7 @@ from community_ops.lib.parsers import SUSPECT_ESCAPE, load_json, read_body
 from community_ops.lib.problems import FieldError, Problem
 from members.ingestion.batch import IncomingEvent, Outcome, Refused, ingest
 from members.ingestion.reading import MESSAGES, read_event
+from members.questions.services.asking import questions_from_events
 
 MAX_EVENTS = 10_000
 MALFORMED = object()
@@ -190,13 +192,14 @@ class EventsView(APIView):
             raise invalid("/events", _("This is a list."))
         if sent.create_missing:
             require_scopes(token, Scope.MEMBERS_WRITE, Scope.GROUPS_WRITE)
-        source = f"token:{token.pk}"
+        source, now = f"token:{token.pk}", timezone.now()
         outcome = ingest(
             events=[self._read(item, source, sent.suspect) for item in sent.items],
             source=source,
             by=token.user,
             create_missing=sent.create_missing,
-            now=timezone.now(),
+            now=now,
+            follow=partial(questions_from_events, now=now),
         )
         return Response(answer_of(outcome, MESSAGES))
 

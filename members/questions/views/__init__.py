@@ -1,0 +1,1 @@
+"""Pages of questions, of staff and of members."""
