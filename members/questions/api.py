@@ -26,7 +26,7 @@ from members.questions.models import Answer, AskedBy, Question, QuestionState
 from members.questions.services import answer_give, question_ask
 
 
-class AnswerOut(serializers.ModelSerializer[Answer]):
+class AnswerGivenOut(serializers.ModelSerializer[Answer]):
     member = serializers.CharField(
         source="member.external_id", allow_null=True, default=None, help_text="External id of the member who answered."
     )
@@ -52,7 +52,7 @@ class AskedOut(serializers.ModelSerializer[Question]):
     target_seconds = serializers.IntegerField(help_text="Seconds of service within which an answer is in time.")
     due_at = serializers.DateTimeField(allow_null=True, help_text="The last instant at which an answer is in time.")
     served_seconds = serializers.FloatField(allow_null=True, help_text="Seconds of service up to the first answer.")
-    answers = AnswerOut(many=True)
+    answers = AnswerGivenOut(many=True)
 
     class Meta:
         model = Question
@@ -86,7 +86,7 @@ class AskedIn(serializers.Serializer[Any]):
     asked_at = serializers.DateTimeField(required=False, help_text="Now if missing; at most a day ago.")
 
 
-class AnswerIn(serializers.Serializer[Any]):
+class AnswerGivenIn(serializers.Serializer[Any]):
     member = serializers.CharField(
         max_length=120,
         required=False,
@@ -197,24 +197,26 @@ class QuestionAnswers(QuestionsInReach):
     scopes = {"GET": Scope.MEMBERS_READ, "POST": Scope.MEMBERS_WRITE}
 
     @extend_schema(
-        operation_id="answers_list", summary="List the answers to a question", responses={200: AnswerOut(many=True)}
+        operation_id="answers_list",
+        summary="List the answers to a question",
+        responses={200: AnswerGivenOut(many=True)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return Response(AnswerOut(self.get_object().answers.all(), many=True).data)
+        return Response(AnswerGivenOut(self.get_object().answers.all(), many=True).data)
 
     @extend_schema(
         operation_id="answers_create",
         summary="Answer a question",
         description="The first answer decides whether it was answered in time.",
-        request=AnswerIn,
-        responses={201: AnswerOut},
+        request=AnswerGivenIn,
+        responses={201: AnswerGivenOut},
     )
     @idempotent
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         question, user = self.get_object(), token_of(request).user
         if not may(user, Permission.ANSWER, question.group):
             raise PermissionDenied
-        form = AnswerIn(data=request.data)
+        form = AnswerGivenIn(data=request.data)
         form.is_valid(raise_exception=True)
         values = form.validated_data
         name = values.pop("member")
@@ -223,4 +225,4 @@ class QuestionAnswers(QuestionsInReach):
             answer = answer_give(now=timezone.now(), question=question, **who, **values)
         except DjangoValidationError as error:
             raise _refused(error) from error
-        return Response(AnswerOut(answer).data, status=201)
+        return Response(AnswerGivenOut(answer).data, status=201)
