@@ -164,6 +164,9 @@ SETTINGS = (
             Setting(
                 "members:consent", _("Consent"), "clipboard-check", _("What members agree to before taking part"), True
             ),
+            Setting(
+                "members:points", _("Points"), "coin", _("Where all points are, and whether the books are right"), True
+            ),
             Setting("members:retention", _("Data retention"), "shield-lock", _("How long which data is kept"), True),
         ),
     ),

@@ -27,6 +27,9 @@ class BuiltInKind(models.TextChoices):
     INVITED = "invited", _("Invited somebody")
 
 
+# What people read for kinds that pages of the product write, beside those that it gives a meaning to.
+WORDS = {"envelope_claimed": _("Opened a red envelope")}
+
 # Kinds that only a person who is in the group can cause: they are evidence of membership.
 PRESENCE_KINDS = frozenset(
     {
@@ -59,8 +62,8 @@ class EventKind(models.Model):
 
     @property
     def label(self) -> str:
-        """The name people read: translated for built-in kinds, the slug for the others."""
-        return str(BuiltInKind(self.slug).label) if self.is_built_in else self.slug
+        """The name people read: translated for the product's own kinds, the slug for the others."""
+        return str(BuiltInKind(self.slug).label if self.is_built_in else WORDS.get(self.slug, self.slug))
 
 
 class Channel(models.Model):

@@ -17,6 +17,8 @@ class CampaignsConfig(AppConfig):
         from campaigns.content.importer import PiecesImporter
         from campaigns.content.variables import fill_for_group
         from campaigns.deliveries import bulk as deliveries_bulk
+        from campaigns.envelopes import words as envelope_words
+        from campaigns.envelopes.tiles import envelope_tile
         from campaigns.moments import kinds as moment_kinds
         from campaigns.moments import words as moment_words
         from campaigns.orders.importer import OrdersImporter
@@ -41,6 +43,8 @@ class CampaignsConfig(AppConfig):
         brainstorm_words.register()
         brainstorm_ritual.register()
         register_tile("brainstorms", 30, brainstorm_tile)
+        envelope_words.register()
+        register_tile("envelopes", 50, envelope_tile)
         content_words.register()
         content_bulk.register()
         deliveries_bulk.register_actions()

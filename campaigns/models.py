@@ -2,6 +2,15 @@ from __future__ import annotations
 
 from campaigns.brainstorms.models import Answer, AnswerLike, Brainstorm, BrainstormPlan, BrainstormState
 from campaigns.content.models import ContentTag, DrawOrder, Level, Piece, PieceKind, PieceState, Series, SeriesPiece
+from campaigns.envelopes.models import (
+    BudgetMonth,
+    Envelope,
+    EnvelopeBudget,
+    EnvelopeRound,
+    EnvelopeShare,
+    RoundState,
+    Split,
+)
 from campaigns.moments.models import MomentsPlan, MomentsPost, MomentsSlot
 from campaigns.orders.models import Order
 from campaigns.playbooks.models import (
@@ -38,9 +47,14 @@ __all__ = [
     "Brainstorm",
     "BrainstormPlan",
     "BrainstormState",
+    "BudgetMonth",
     "ContentTag",
     "DayKind",
     "DrawOrder",
+    "Envelope",
+    "EnvelopeBudget",
+    "EnvelopeRound",
+    "EnvelopeShare",
     "GroupSending",
     "Holidays",
     "Level",
@@ -62,10 +76,12 @@ __all__ = [
     "PostGroup",
     "PostState",
     "Prize",
+    "RoundState",
     "Scene",
     "SceneCalendar",
     "Series",
     "SeriesPiece",
     "SpecialDay",
+    "Split",
     "StepRun",
 ]

@@ -5,11 +5,19 @@ from django.utils import timezone
 
 from campaigns.brainstorms.tasks import run_brainstorms
 from campaigns.dispatching import dispatch_due
+from campaigns.envelopes.tasks import run_envelopes
 from campaigns.moments.tasks import ask_for_moments
 from campaigns.playbooks.tasks import run_playbooks
 from delivery.services import pictures_sweep
 
-__all__ = ["ask_for_moments", "dispatch_due_task", "run_brainstorms", "run_playbooks", "sweep_pictures"]
+__all__ = [
+    "ask_for_moments",
+    "dispatch_due_task",
+    "run_brainstorms",
+    "run_envelopes",
+    "run_playbooks",
+    "sweep_pictures",
+]
 
 
 @shared_task(name="campaigns.dispatch_due", time_limit=300, soft_time_limit=290)

@@ -5,9 +5,11 @@ from django.urls import path
 from campaigns import member
 from campaigns.brainstorms.urls import member_urlpatterns as brainstorms
 from campaigns.content.member import picture
+from campaigns.envelopes.urls import member_urlpatterns as envelopes
 from members.conduct.urls import member_urlpatterns as conduct
 from members.consent.urls import member_urlpatterns as consent
 from members.entry.urls import member_urlpatterns as entry
+from members.points.urls import member_urlpatterns as points
 from members.questions.urls import member_urlpatterns as questions
 from members.visitors.urls import member_urlpatterns as visitors
 
@@ -20,5 +22,7 @@ urlpatterns = [
     *consent,
     *entry,
     *questions,
+    *envelopes,
+    *points,
     *visitors,
 ]

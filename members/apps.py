@@ -20,6 +20,8 @@ class MembersConfig(AppConfig):
         from members.entry import words as entry_words
         from members.imports.importers import register
         from members.imports.messages import MessagesImporter
+        from members.points.reasons import register_reasons
+        from members.points.tiles import points_tile
         from members.questions import kinds as question_kinds
         from members.questions import tile as question_tile
         from members.questions import words as question_words
@@ -48,4 +50,6 @@ class MembersConfig(AppConfig):
         question_kinds.register_kinds()
         question_words.register()
         question_tile.register()
+        register_reasons()
+        register_tile("points", 60, points_tile)
         knowledge.register()

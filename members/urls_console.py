@@ -9,6 +9,7 @@ from members.consent import urls as consent
 from members.entry import urls as entry
 from members.imports import views as imports
 from members.initiators import urls as initiators
+from members.points import urls as points
 from members.questions import urls as questions
 from members.roles import urls as roles
 from members.seeds import urls as seeds
@@ -35,6 +36,7 @@ urlpatterns = [
     *initiators.urlpatterns,
     *seeds.urlpatterns,
     *conduct.urlpatterns,
+    *points.urlpatterns,
     *consent.urlpatterns,
     *visitors.urlpatterns,
     *questions.urlpatterns,

@@ -38,6 +38,7 @@ from tests.base import Cast, make_cast
 from tests.builders import make_group, make_member, make_rules
 from tests.campaigns.content.things import content_things
 from tests.campaigns.playbook_things import playbook_things
+from tests.campaigns.prizes.things import prize_things
 from tests.campaigns.talk import talk_things
 from tests.matrix import ROUTES, WHO, Route
 from tests.members.conduct import conduct_things
@@ -154,6 +155,7 @@ def make_world(cast: Cast) -> World:
     world.objects |= content_things(by=cast.mei, group=group, now=now)
     world.objects |= playbook_things(by=cast.mei, member=member, now=now)
     world.objects |= talk_things(by=cast.mei, group=group, now=now)
+    world.objects |= prize_things(by=cast.mei, group=group, member=member, now=now)
     for who, user in world.people.items():
         scopes = [scope for scope in Scope.values if user.may_write or scope.endswith(":read")]
         token, world.objects[f"{who}_token"] = token_issue(by=None, user=user, scopes=scopes)

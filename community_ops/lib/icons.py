@@ -38,6 +38,7 @@ ICONS: frozenset[str] = frozenset(
         "clipboard-check",
         "clock",
         "confetti",
+        "coin",
         "copy",
         "device-mobile",
         "dots",

@@ -21,8 +21,9 @@ from members.models import Member, Membership, MergeRun, NotDuplicates
 UNDO_DAYS = 30
 # What people choose between; the rest follows by itself.
 CHOSEN = ("name", "contact", "identity", "grade_id", "invited_by_id")
-# Records about the two rows as such.
-LEFT_ALONE = frozenset({"members.mergerun", "members.notduplicates", "members.memberexport"})
+# Records about the two rows as such. A share of a red envelope stays with whom it was paid to, because two of one round
+# cannot become one person's.
+LEFT_ALONE = frozenset({"members.mergerun", "members.notduplicates", "members.memberexport", "campaigns.envelopeshare"})
 TIERS = [tier.value for tier in (Tier.NON_PAYING, Tier.FIRST_TIME, Tier.SENIOR, Tier.HARDCORE)]
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from members.points.querysets import AccountQuerySet, TransferQuerySet
 
 # The account that points come from and go back to. It alone may be below zero: minus all points that are out.
 ISSUER = "issuer"
@@ -23,6 +24,10 @@ class Account(models.Model):
         "members.Member", null=True, blank=True, on_delete=models.CASCADE, related_name="points_account"
     )
 
+    objects = AccountQuerySet.as_manager()
+
+    held: int  # by with_balance()
+
     class Meta:
         constraints = [
             models.CheckConstraint(condition=~Q(code=ISSUER) | Q(member=None), name="members_account_issuer_is_nobody")
@@ -34,28 +39,33 @@ class Account(models.Model):
     @property
     def balance(self) -> int:
         """Points held. One query."""
-        sums = Transfer.objects.aggregate(
-            into=Sum("amount", filter=Q(credit=self)), out=Sum("amount", filter=Q(debit=self))
-        )
-        return (sums["into"] or 0) - (sums["out"] or 0)
+        return type(self).objects.with_balance().get(pk=self.pk).held
 
 
 class Transfer(models.Model):
     """`amount` points moved from the account `debit` to the account `credit`. `key` says what for, once and for all."""
 
     key = models.CharField(max_length=120, unique=True)
-    debit = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="transfers_out")
-    credit = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="transfers_in")
+    # The indexes below begin with these.
+    debit = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="transfers_out", db_index=False)
+    credit = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="transfers_in", db_index=False)
     amount = models.PositiveIntegerField(_("points"))
     reason = models.CharField(_("reason"), max_length=200)
     at = models.DateTimeField()
     by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    objects = TransferQuerySet.as_manager()
 
     class Meta:
         ordering = ["-at", "-id"]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="members_transfer_amount_positive"),
             models.CheckConstraint(condition=~Q(debit=F("credit")), name="members_transfer_between_two"),
+        ]
+        # Each answers the sum of an account and its newest entries alone.
+        indexes = [
+            models.Index(fields=["debit", "at", "amount"], name="members_transfer_out"),
+            models.Index(fields=["credit", "at", "amount"], name="members_transfer_in"),
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.audit import audit_record
 from accounts.models import User
@@ -36,15 +36,36 @@ def account_of(member: Member) -> Account:
 
 
 def points_of(member: Member) -> int:
-    """How many points a member holds. At most two queries."""
-    account = Account.objects.filter(member=member).first()
-    return account.balance if account else 0
+    """How many points a member holds. One query."""
+    account = Account.objects.with_balance().filter(member=member).first()
+    return account.held if account else 0
+
+
+def points_book(*, by: User, now: datetime, member: Member, points: int, reason: str, key: str) -> Transfer:
+    """Gives points by hand, or takes them where `points` is below zero. Raises NotEnoughPoints."""
+    ends = (issuer(), account_of(member)) if points > 0 else (account_of(member), issuer())
+    return points_transfer(
+        key=f"hand:{key}", debit=ends[0], credit=ends[1], amount=abs(points), reason=reason, by=by, now=now
+    )
 
 
 def points_transfer(
-    *, key: str, debit: Account, credit: Account, amount: int, reason: str, by: User | None, now: datetime
+    *,
+    key: str,
+    debit: Account,
+    credit: Account,
+    amount: int,
+    reason: str,
+    by: User | None,
+    now: datetime,
+    covered: bool = False,
 ) -> Transfer:
-    """Moves `amount` points, once for each `key`: asked again, the answer is the transfer that was made.
+    """Moves `amount` points, once for each `key`: asked again, the answer is the transfer that was made. The part of
+    the key before its first colon says what kind of movement it is (see reasons.py).
+
+    `covered` says that a row of the caller's own stands for these points, which nobody else can take (a share of an
+    envelope): then the account is not held, so that many draw from it at once, and that row is the record in the place
+    of an audit entry.
 
     Raises NotEnoughPoints when the account would fall below zero (only the issuer may), and ValueError when the key
     stands for another movement or the amount is not positive.
@@ -52,26 +73,32 @@ def points_transfer(
     if amount <= 0 or debit.pk == credit.pk:
         raise ValueError("a transfer moves at least one point from one account to another")
     with transaction.atomic():
-        # Whoever takes points holds the account first, so that two cannot both spend the last ones.
-        locked = Account.objects.select_for_update(no_key=True).get(pk=debit.pk)
+        if debit.code != ISSUER and not covered:
+            # Whoever takes points holds the account first, so that two cannot both spend the last ones.
+            Account.objects.select_for_update(no_key=True).get(pk=debit.pk)
         made = Transfer.objects.filter(key=key).first()
-        if made is None and locked.code != ISSUER and (balance := locked.balance) < amount:
-            raise NotEnoughPoints(balance)
         if made is None:
-            made, is_new = Transfer.objects.get_or_create(
-                key=key,
-                defaults={
-                    "debit": debit,
-                    "credit": credit,
-                    "amount": amount,
-                    "reason": reason,
-                    "at": now,
-                    "by": by,
-                },
-            )
-            if is_new:
+            if debit.code != ISSUER and not covered and (balance := debit.balance) < amount:
+                raise NotEnoughPoints(balance)
+            made, is_new = _transfer_new(key, debit, credit, amount, reason, by, now)
+            if is_new and not covered:
                 after = {"from": debit.code, "to": credit.code, "points": amount, "reason": reason}
                 audit_record(by=by, action="points.transferred", subject=made, after=after)
     if (made.debit_id, made.credit_id, made.amount) != (debit.pk, credit.pk, amount):
         raise ValueError(f"the key {key} stands for another transfer")
     return made
+
+
+def _transfer_new(
+    key: str, debit: Account, credit: Account, amount: int, reason: str, by: User | None, now: datetime
+) -> tuple[Transfer, bool]:
+    row = Transfer(key=key, debit=debit, credit=credit, amount=amount, reason=reason[:200], at=now, by=by)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        # Somebody moved them with this key at the same moment; anything else that is wrong is raised again.
+        if found := Transfer.objects.filter(key=key).first():
+            return found, False
+        raise
+    return row, True

@@ -1,0 +1,1 @@
+"""Red envelopes in points: planned from a budget, opened in rounds, claimed by many at once, the rest refunded."""

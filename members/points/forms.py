@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from community_ops.lib.forms import MarkedForm
+
+MOST = 100_000
+
+
+class BookForm(MarkedForm):
+    """`once` is made with the page: pressed twice, points move once."""
+
+    once = forms.RegexField(r"^[0-9a-f]{32}\Z", widget=forms.HiddenInput)
+    points = forms.IntegerField(
+        label=gettext_lazy("Points"),
+        min_value=-MOST,
+        max_value=MOST,
+        help_text=gettext_lazy("With a minus they are taken. Nobody falls below zero."),
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"translate": "no"}),
+        help_text=gettext_lazy("The member reads it. Points are for taking part, never for forwarding or inviting."),
+    )
+
+    def clean_points(self) -> int:
+        points: int = self.cleaned_data["points"]
+        if not points:
+            raise ValidationError(_("At least one point."))
+        return points
