@@ -107,3 +107,15 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind_id} by {self.member_id} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class EventMove(models.Model):
+    """A member whose events are not those of an hour ago: they got those of somebody else, or gave theirs away.
+
+    Copies of the events, which know each by its number, learn here whose to read anew.
+    """
+
+    member_id = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"events of {self.member_id}"

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection, models, transaction
 
-from activity.models import BuiltInKind, Channel, Event, EventKind
+from activity.models import BuiltInKind, Channel, Event, EventKind, EventMove
 from community_ops.lib.sql import RowStatement
 
 
@@ -87,6 +87,32 @@ def _numbers(rows: models.QuerySet[Any], field: str, names: Collection[str]) -> 
     return found
 
 
+@dataclass(frozen=True)
+class Frontier:
+    """A mark in the table of events: `newest` is its highest number and `moves` that of EventMove, 0 for none."""
+
+    newest: int
+    newest_key: str
+    moves: int
+
+
+def events_frontier() -> Frontier:
+    """A mark below which no event and no move comes any more: whatever is written later gets a higher number.
+
+    Numbers are given before a transaction ends, so the highest one in sight may lie above some that are still to come.
+    On PostgreSQL this waits for everybody who is writing events, and holds up new writers as long; SQLite has one
+    writer at a time. Raises OperationalError when writers take longer than ten seconds.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '10s'")
+                cursor.execute("LOCK TABLE activity_event IN SHARE MODE")
+        newest = Event.objects.order_by("-pk").values_list("pk", "key").first()
+        moves = EventMove.objects.order_by("-pk").values_list("pk", flat=True).first()
+    return Frontier(newest[0] if newest else 0, newest[1].hex if newest else "", moves or 0)
+
+
 def keys_known(keys: Collection[str]) -> set[str]:
     """Those of `keys` that an event already has."""
     if not keys:
@@ -142,14 +168,24 @@ def record(
 def events_move(*, member_id: int, to: int) -> list[int]:
     """Gives what one member did to another, because they are one person; returns the numbers of the events."""
     numbers = list(Event.objects.filter(member_id=member_id).order_by("pk").values_list("pk", flat=True))
-    Event.objects.filter(member_id=member_id).update(member_id=to)
+    with transaction.atomic():
+        Event.objects.filter(member_id=member_id).update(member_id=to)
+        _moved(member_id, to)
     return numbers
 
 
 def events_move_back(*, numbers: Sequence[int], member_id: int, to: int) -> None:
     """Undoes events_move for the events with these numbers."""
-    for start in range(0, len(numbers), 500):
-        Event.objects.filter(pk__in=numbers[start : start + 500], member_id=member_id).update(member_id=to)
+    with transaction.atomic():
+        for start in range(0, len(numbers), 500):
+            Event.objects.filter(pk__in=numbers[start : start + 500], member_id=member_id).update(member_id=to)
+        _moved(member_id, to)
+
+
+def _moved(*members: int) -> None:
+    """After the update and not before it: events_frontier() waits for whoever has updated events, so that the notes of
+    all moves below its mark can be seen."""
+    EventMove.objects.bulk_create([EventMove(member_id=member) for member in members])
 
 
 def events_forget_properties(*, member_id: int, names: Collection[str]) -> int:

@@ -18,13 +18,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api_auth import Scope, token_of
+from analytics.index.source import source_of
 from analytics.queries.activity import ActivityQuery, Metric
 from analytics.queries.base import ATTRIBUTES
 from analytics.queries.fields import BadQuery, Fields
 from analytics.queries.funnel import Attribution, FunnelQuery, Order
 from analytics.queries.periods import Interval, WeekStart
 from analytics.queries.retention import Measure, Mode, RetentionQuery
-from analytics.sources import Selection, SqlNames, SqlSource
+from analytics.sources import Selection, SqlNames
 from community_ops.lib.problems import Problem
 from members.api import segment_named
 from members.segments.selectors import segment_member_ids
@@ -58,7 +59,7 @@ class ReportView(APIView):
         inside = None
         if segment:
             inside = segment_member_ids(segment_named(str(segment), user), user=user, now=now)
-        source = SqlSource(Selection.of(user, groups=groups, members=members, segment=inside))
+        source = source_of(Selection.of(user, groups=groups, members=members, segment=inside))
         return Response(query.compute(source, SqlNames(), now=now).as_dict())
 
 

@@ -14,7 +14,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Events sorted by member, then time, then order of arrival.
+    """Events member by member, each member's sorted by time, then by order of arrival. Members stand in any order.
 
     The events of `members[i]` are the rows `offsets[i]:offsets[i + 1]` of the other columns.
     `at` is in milliseconds since 1970 (UTC). `group` and `channel` are 0 where an event has none.

@@ -1,8 +1,7 @@
 """Where reports get their events from: SQL, read straight into arrays.
 
-`SqlSource` is the one implementation of `analytics.queries.base.Source`. The queries know nothing of it, so an index on
-disk that is derived from the same table can take its place for the selections that are too large to be read from SQL;
-it has to apply the same scope and to add the events that are newer than itself.
+`SqlSource` implements `analytics.queries.base.Source` for everything; `analytics.index` takes its place for selections
+that are too large to be read from SQL. The queries know nothing of either.
 """
 
 from __future__ import annotations
@@ -143,6 +142,15 @@ class SqlSource:
     selection: Selection
 
     def read(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> Columns:
+        member, at, kind, group, channel = self.rows(since=since, until=until, kinds=kinds)
+        return Columns.build(member, at, _codes(kind), group, _codes(channel))
+
+    def rows(
+        self, *, since: int | None, until: int, kinds: Collection[int] | None, after: int = 0,
+        members: Collection[int] | None = None,
+    ) -> tuple[Ints, ...]:  # fmt: skip
+        """The same as columns of members, instants, kinds, groups and channels, in the order of arrival; of events with
+        a number above `after`, or of these members only."""
         events = self.selection.events()
         if since is not None:
             events = events.filter(at__gte=_instant(since), at__lt=_instant(until))
@@ -150,6 +158,10 @@ class SqlSource:
             events = events.alias(moment=_Unindexed("at")).filter(moment__lt=_instant(until))
         if kinds is not None:
             events = events.filter(kind_id__in=kinds)
+        if after:
+            events = events.filter(pk__gt=after)
+        if members is not None:
+            events = with_ids(events, members, "member_id")
         rows = events.order_by().values_list(
             "member_id",
             EpochMillis(F("at")),
@@ -158,12 +170,10 @@ class SqlSource:
             Coalesce("channel_id", 0),
             "pk",
         )
-        member, at, kind, group, channel, number = numbers_of(rows).reshape(-1, 6).T
+        columns = numbers_of(rows).reshape(-1, 6)
         # Numbers are given in the order of arrival, which decides within one instant.
-        order = np.lexsort((number, at, member))
-        return Columns.build(
-            member[order], at[order], _codes(kind[order]), np.ascontiguousarray(group[order]), _codes(channel[order])
-        )
+        columns = columns[np.argsort(columns[:, 5], kind="stable")]
+        return tuple(np.ascontiguousarray(column) for column in columns.T[:5])
 
 
 def numbers_of(rows: QuerySet[Any, tuple[int, ...]]) -> Ints:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import structlog
 from celery import shared_task
+from django.db import OperationalError
 from django.utils import timezone
 
 from analytics.health.services import health_walk, stats_catch_up
+from analytics.index.building import index_refresh
+from analytics.index.files import IndexBusy, IndexDiskFull
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task(name="analytics.catch_up_group_stats")
@@ -16,3 +22,16 @@ def catch_up_group_stats() -> None:
 @shared_task(name="analytics.walk_group_health")
 def walk_group_health() -> None:
     health_walk(now=timezone.now())
+
+
+@shared_task(name="analytics.refresh_index")
+def refresh_index() -> None:
+    """Reports are right without it, only slower: what keeps it from being built is said and tried again next time."""
+    try:
+        index_refresh(now=timezone.now())
+    except IndexBusy:
+        log.info("index is being built by somebody else")
+    except IndexDiskFull:
+        log.error("no room on the disk for a new index")
+    except OperationalError:
+        log.warning("index not refreshed: somebody keeps writing events")

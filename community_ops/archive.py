@@ -26,6 +26,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError, connection, models, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
+from analytics.index.files import index_remove
+
 FORMAT = 1
 LEFT_OUT = {"sessions.session"}
 SIGNS_OF_USE = ("accounts.User", "groups.Group", "members.Member", "activity.Event")
@@ -79,6 +81,7 @@ def restore(source: Path, *, force: bool = False) -> int:
             _check_fit(manifest, key, force=force)
             with transaction.atomic():
                 rows = _replace_rows(archive)
+            index_remove()
             _restore_files(archive)
     except (tarfile.TarError, EOFError, KeyError, ValueError, ValidationError) as error:
         raise ArchiveError(f"{source} is damaged or no backup: {error}") from error

@@ -287,6 +287,7 @@ CELERY_BEAT_SCHEDULE = {
     "catch-up-group-stats": {"task": "analytics.catch_up_group_stats", "schedule": 600.0, "options": {"expires": 600}},
     # Judges once a night; every ten minutes it sees that it has, or goes on where it was killed.
     "walk-group-health": {"task": "analytics.walk_group_health", "schedule": 600.0, "options": {"expires": 600}},
+    "refresh-index": {"task": "analytics.refresh_index", "schedule": 600.0, "options": {"expires": 600}},
     "apply-tag-rules": {"task": "members.apply_tag_rules", "schedule": 600.0, "options": {"expires": 600}},
     "count-segments": {"task": "members.count_segments", "schedule": 21_600.0, "options": {"expires": 3600}},
     "resume-exports": {"task": "members.resume_exports", "schedule": 60.0, "options": {"expires": 60}},

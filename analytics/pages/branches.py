@@ -21,9 +21,10 @@ from analytics.health.days import Days, local_day
 from analytics.health.models import DailyGroupStat, GroupHealth
 from analytics.health.policy import HealthPolicy
 from analytics.health.selectors import judged_day
+from analytics.index.source import source_of
 from analytics.pages.parts import Cell, Head, Table, percent, share_of
 from analytics.queries.activity import ActivityQuery
-from analytics.sources import Selection, SqlNames, SqlSource
+from analytics.sources import Selection, SqlNames
 from campaigns.orders.models import Order
 from groups.models import Group, GroupState, HealthStage
 from members.models import Member, Membership
@@ -196,7 +197,7 @@ def _active(user: User, days: Days, zone: ZoneInfo, now: datetime) -> dict[str, 
         "range": {"from": days.first.isoformat(), "to": days.last.isoformat()},
         "breakdown": {"by": "branch"},
     }
-    result = ActivityQuery.read(question, zone=zone, now=now).compute(SqlSource(Selection(user)), SqlNames(), now=now)
+    result = ActivityQuery.read(question, zone=zone, now=now).compute(source_of(Selection(user)), SqlNames(), now=now)
     return {code: figures["overall"] for code, figures in (result.breakdown or {}).items()}
 
 

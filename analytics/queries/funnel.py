@@ -118,7 +118,7 @@ class FunnelQuery:
         if self.series:
             result = replace(result, entered=run.entered.tolist(), converted=run.converted.tolist())
         if self.list_members:
-            lists = [run.columns.members[reached > k][:MOST_LISTED].tolist() for k in range(len(self.steps))]
+            lists = [np.sort(run.columns.members[reached > k])[:MOST_LISTED].tolist() for k in range(len(self.steps))]
             result = replace(result, members=[list(names.members(ids)) for ids in lists])
         return result
 

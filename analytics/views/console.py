@@ -20,13 +20,14 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
 from analytics.forms import PRESETS, ActivityForm, FunnelForm, ReportForm, RetentionForm, change_steps
+from analytics.index.source import source_of
 from analytics.pages.activity import activity_page
 from analytics.pages.funnel import FunnelPage, funnel_page
 from analytics.pages.parts import SMALL_SAMPLE, Table, zone_words
 from analytics.pages.people import Behind, behind
 from analytics.pages.retention import retention_page
 from analytics.queries.fields import BadQuery
-from analytics.sources import Selection, SqlNames, SqlSource, with_ids
+from analytics.sources import Selection, SqlNames, with_ids
 from community_ops.lib.lists import Column, Listing, csv_response, xlsx_response
 from groups.models import Group
 from members.models import Member
@@ -102,7 +103,7 @@ def _report(
     }
     if form.is_valid():
         try:
-            page = compute(form, SqlSource(form.selection()), SqlNames(), zone=zone, now=now)
+            page = compute(form, source_of(form.selection()), SqlNames(), zone=zone, now=now)
         except BadQuery as bad:
             context["mistakes"] = [error.message for error in bad.errors]
         else:
@@ -180,6 +181,6 @@ def people(request: StaffRequest) -> HttpResponseBase:
 
 def _behind(request: HttpRequest, form: ReportForm, zone: ZoneInfo, now: datetime) -> Behind:
     try:
-        return behind(request.GET, form, SqlSource(form.selection()), SqlNames(), zone=zone, now=now)
+        return behind(request.GET, form, source_of(form.selection()), SqlNames(), zone=zone, now=now)
     except (BadQuery, ValueError, IndexError, KeyError) as error:
         raise Http404(_("There is no such number.")) from error

@@ -11,7 +11,8 @@ from django.test import Client
 
 from accounts.services import token_issue
 from analytics import sources
-from tests.builders import make_group
+from analytics.index.building import index_refresh
+from tests.builders import NOW, make_group
 
 pytestmark = pytest.mark.django_db
 FOLDER = Path(__file__).parents[1] / "data" / "conformance"
@@ -49,8 +50,13 @@ def send(ask, *events):
     assert answer["accepted"] == len(rows)
 
 
+@pytest.mark.parametrize("way", ["database", "index"])
 @pytest.mark.parametrize("name", ["funnels", "retention", "activity"])
-def test_the_agreed_numbers_come_back_through_the_database(ask, name):
+def test_the_agreed_numbers_come_back_through_the_database_and_the_index(
+    ask, name, way, settings, tmp_path, monkeypatch
+):
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr("analytics.index.source.FEW_MEMBERS", 0)
     for case in json.loads((FOLDER / f"{name}.json").read_text())[::6]:
         mine = f"{case['id']}-"
         events = [
@@ -61,6 +67,8 @@ def test_the_agreed_numbers_come_back_through_the_database(ask, name):
         ]
         if events:
             ask("events", {"create_missing": True, "events": events})
+        if way == "index" and events:
+            index_refresh(now=NOW)
         members = sorted({event["member"] for event in events}) or ["nobody"]
         answer = ask(f"reports/{case['report']}", {**case["ask"], "members": members})
         for field, want in case["expected"].items():

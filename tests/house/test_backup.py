@@ -13,6 +13,8 @@ from django.core.management import CommandError, call_command
 from accounts.models import User
 from activity.models import Event
 from activity.services import event_key
+from analytics.index.building import index_build
+from analytics.index.files import manifest_read
 from community_ops.archive import SIGNS_OF_USE
 from groups.models import Group
 from members.ingestion import IncomingEvent, ingest
@@ -83,6 +85,13 @@ def test_a_backup_brings_back_every_row_and_file_as_it_was(tmp_path: Path, commu
     assert everything() == before
     assert (settings.MEDIA_ROOT / "posters" / "a.png").read_bytes() == b"\x89PNG"
     assert (settings.DATA_DIR / "secret-key").read_text("ascii") == settings.SECRET_KEY
+
+
+def test_after_a_restore_there_is_no_index_of_what_was_there_before(tmp_path: Path, community: Group):
+    file = back_up(tmp_path)
+    index_build(now=NOW)
+    restore(file, "--force")
+    assert manifest_read() is None
 
 
 def test_work_goes_on_after_a_restore(tmp_path: Path, community: Group):

@@ -1,0 +1,164 @@
+"""Building the index from the events in the database, whole or by what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from activity.models import Event, EventMove
+from activity.services import Frontier, events_frontier
+from analytics.columns import Columns, Ints
+from analytics.index.files import (
+    Manifest,
+    building,
+    generation_open,
+    manifest_read,
+    manifest_switch,
+    new_folder,
+    part_write,
+    recent_write,
+)
+from analytics.sources import EpochMillis, numbers_of
+
+# Read at a time; some 100 MB on the way through Python.
+CHUNK = 250_000
+# About so many events make a part: small enough to sort one in memory, large enough that there are few files.
+PART = 2_000_000
+WIDTH = 5
+# A refresh keeps new events apart until they are this share of the rest, or more than this many.
+RECENT_SHARE = 0.05
+MOST_RECENT = 1_000_000
+# Members whose events were moved are read from the database for every report, until the index is built anew.
+MOST_MOVED = 2_000
+
+Progress = Callable[[int, int], None]
+
+
+def index_build(*, now: datetime, progress: Progress | None = None) -> Manifest:
+    """Builds the whole index and puts it in force; reports run on the old one meanwhile. `progress` gets the events
+    read and how many there are.
+
+    Killed at any point, it leaves the old index in force. Raises IndexBusy, IndexDiskFull, and OperationalError from
+    events_frontier().
+    """
+    with building():
+        frontier = events_frontier()
+        return _build(frontier, now, progress or _quiet)
+
+
+def index_refresh(*, now: datetime) -> Manifest | None:
+    """Brings the index up to date: by adding what is new, or anew when that has become much. Nothing is done when
+    nothing is new. Raises as index_build()."""
+    with building():
+        manifest = manifest_read()
+        frontier = events_frontier()
+        if manifest is None or not is_of_this_database(manifest) or _is_worn(manifest, frontier):
+            return _build(frontier, now, _quiet) if frontier.newest else None
+        if frontier.newest == manifest.newest:
+            return None
+        return _extend(manifest, frontier, now)
+
+
+def is_of_this_database(manifest: Manifest) -> bool:
+    """Whether the newest event of the index is in this database. After a restore, or with another database in the same
+    folder, numbers mean other events."""
+    found = Event.objects.filter(pk=manifest.newest).values_list("key", flat=True).first()
+    return found is not None and found.hex == manifest.newest_key
+
+
+def _is_worn(manifest: Manifest, frontier: Frontier) -> bool:
+    new = Event.objects.filter(pk__gt=manifest.newest, pk__lte=frontier.newest).count()
+    recent = manifest.events - manifest.base_events + new
+    moved = EventMove.objects.filter(pk__gt=manifest.moves).values("member_id").distinct().count()
+    return recent > min(MOST_RECENT, max(RECENT_SHARE * manifest.base_events, CHUNK)) or moved > MOST_MOVED
+
+
+def _quiet(_done: int, _total: int) -> None:
+    pass
+
+
+def _read(after: int, until: int) -> Ints:
+    """Up to CHUNK events with after < number <= until, in the order of their numbers: columns of RECENT, and number."""
+    rows = Event.objects.filter(pk__gt=after, pk__lte=until).order_by("pk")[:CHUNK]
+    columns = ("member_id", EpochMillis(F("at")), "kind_id", Coalesce("group_id", 0), Coalesce("channel_id", 0), "pk")
+    return numbers_of(rows.values_list(*columns)).reshape(-1, WIDTH + 1)
+
+
+def _build(frontier: Frontier, now: datetime, progress: Progress) -> Manifest:
+    total = Event.objects.filter(pk__lte=frontier.newest).count()
+    parts = max(1, -(-total // PART))
+    with new_folder("base") as folder:
+        done = _spread(folder, parts, frontier.newest, lambda read: progress(read, total))
+        for number in range(parts):
+            _sort(folder, number)
+        manifest = Manifest(
+            base=folder.name,
+            parts=parts,
+            recent="",
+            events=done,
+            base_events=done,
+            newest=frontier.newest,
+            newest_key=frontier.newest_key,
+            moves=frontier.moves,
+            built_at=now.isoformat(),
+        )
+        generation_open(manifest)
+        manifest_switch(manifest)
+    return manifest
+
+
+def _spread(folder: Path, parts: int, until: int, progress: Callable[[int], None]) -> int:
+    """Reads all events and appends each to the draft of its part; returns how many that were."""
+    files = [(folder / f"{number:03}.draft").open("wb") for number in range(parts)]
+    done = after = 0
+    try:
+        while len(rows := _read(after, until)):
+            after = int(rows[-1, WIDTH])
+            part = rows[:, 0] % parts
+            for number, file in enumerate(files):
+                rows[part == number, :WIDTH].tofile(file)
+            done += len(rows)
+            progress(done)
+    finally:
+        for file in files:
+            file.close()
+    return done
+
+
+def _sort(folder: Path, number: int) -> None:
+    draft = folder / f"{number:03}.draft"
+    rows = np.fromfile(draft, np.int64).reshape(-1, WIDTH)
+    member, at, kind, group, channel = (np.ascontiguousarray(column) for column in rows.T)
+    # Rows stand in the order of arrival, and build() sorts stably: within one instant that order stays.
+    columns = Columns.build(member, at, kind.astype(np.int32), group, channel.astype(np.int32))
+    part_write(folder / f"{number:03}", columns)
+    draft.unlink()
+
+
+def _extend(manifest: Manifest, frontier: Frontier, now: datetime) -> Manifest:
+    chunks = []
+    after = manifest.newest
+    while len(rows := _read(after, frontier.newest)):
+        after = int(rows[-1, WIDTH])
+        chunks.append(rows[:, :WIDTH])
+    added = np.concatenate(chunks)
+    before = generation_open(manifest).recent or tuple(np.zeros(0, np.int64) for _column in range(WIDTH))
+    with new_folder("recent") as folder:
+        recent_write(folder, [np.append(old, new) for old, new in zip(before, added.T, strict=True)])
+        extended = replace(
+            manifest,
+            recent=folder.name,
+            events=manifest.events + len(added),
+            newest=frontier.newest,
+            newest_key=frontier.newest_key,
+            built_at=now.isoformat(),
+        )
+        generation_open(extended)
+        manifest_switch(extended)
+    return extended
