@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -26,8 +27,23 @@ from community_ops.embedded.valkey import Valkey, free_port
 from community_ops.health import broker, lifeless
 from tests.base import cast
 from tests.plugins.environment import BASE_DIR, DATA_DIR, VALKEY
+from tests.plugins.template import migrated_copy
 
 __all__ = ["cast"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_use_migrations: bool
+) -> None:
+    if connection.vendor == "sqlite" and django_db_use_migrations:
+        migrated_copy(Path(connection.settings_dict["TEST"]["NAME"]))
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The SQLite database is a copy that has everything already; it goes with the folder of the run."""
+    return connection.vendor == "sqlite"
 
 
 # --- Services ---
