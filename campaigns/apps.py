@@ -9,6 +9,10 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns import receivers, words
+        from campaigns.activities import kinds as activity_kinds
+        from campaigns.activities import words as activity_words
+        from campaigns.activities.rituals import register_rituals as register_activities
+        from campaigns.activities.tiles import register_tiles as register_activity_tiles
         from campaigns.brainstorms import ritual as brainstorm_ritual
         from campaigns.brainstorms import words as brainstorm_words
         from campaigns.brainstorms.tile import tile as brainstorm_tile
@@ -54,3 +58,7 @@ class CampaignsConfig(AppConfig):
         moment_words.register()
         moment_kinds.register_kinds()
         treat("campaigns.order", Treatment(_("orders"), Fate.STAYS, blank={"order_id": ""}))
+        activity_words.register()
+        activity_kinds.register_kinds()
+        register_activities()
+        register_activity_tiles()

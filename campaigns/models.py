@@ -1,5 +1,15 @@
 from __future__ import annotations
 
+from campaigns.activities.models import (
+    Activity,
+    ActivityKind,
+    ActivityNotice,
+    ActivityReminder,
+    ActivityReview,
+    ActivityState,
+    SignUp,
+    SignUpState,
+)
 from campaigns.brainstorms.models import Answer, AnswerLike, Brainstorm, BrainstormPlan, BrainstormState
 from campaigns.content.models import ContentTag, DrawOrder, Level, Piece, PieceKind, PieceState, Series, SeriesPiece
 from campaigns.envelopes.models import (
@@ -38,6 +48,12 @@ from campaigns.prizes.models import Award, AwardState, Prize
 from campaigns.stories.models import Benchmark, BenchmarkState
 
 __all__ = [
+    "Activity",
+    "ActivityKind",
+    "ActivityNotice",
+    "ActivityReminder",
+    "ActivityReview",
+    "ActivityState",
     "Answer",
     "AnswerLike",
     "Award",
@@ -81,6 +97,8 @@ __all__ = [
     "SceneCalendar",
     "Series",
     "SeriesPiece",
+    "SignUp",
+    "SignUpState",
     "SpecialDay",
     "Split",
     "StepRun",

@@ -3,6 +3,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from campaigns.activities.tasks import run_activities
 from campaigns.brainstorms.tasks import run_brainstorms
 from campaigns.dispatching import dispatch_due
 from campaigns.envelopes.tasks import run_envelopes
@@ -13,6 +14,7 @@ from delivery.services import pictures_sweep
 __all__ = [
     "ask_for_moments",
     "dispatch_due_task",
+    "run_activities",
     "run_brainstorms",
     "run_envelopes",
     "run_playbooks",

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from campaigns import channel, search
+from campaigns.activities.urls import urlpatterns as activities
 from campaigns.brainstorms.urls import urlpatterns as brainstorms
 from campaigns.calendar import urls as calendar
 from campaigns.content.urls import urlpatterns as content
@@ -42,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *stories,
     *rituals,
     *brainstorms,
+    *activities,
     *moments,
     *playbooks,
     path("deliveries/", deliveries.delivery_list, name="deliveries"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from campaigns import member
+from campaigns.activities.urls import member_urlpatterns as activities
 from campaigns.brainstorms.urls import member_urlpatterns as brainstorms
 from campaigns.content.member import picture
 from campaigns.envelopes.urls import member_urlpatterns as envelopes
@@ -18,6 +19,7 @@ urlpatterns = [
     path("m/g/<slug:token>/", member.group_page, name="group"),
     path("m/p/<slug:token>/", picture, name="picture"),
     *brainstorms,
+    *activities,
     *conduct,
     *consent,
     *entry,

@@ -15,6 +15,7 @@ from drf_spectacular.views import SpectacularAPIView
 from accounts.api import AuditList
 from analytics.api import ActivityView, FunnelView, RetentionView
 from analytics.health.api import GroupHealthDetail, HealthList
+from campaigns.activities.api import ActivityDetail, ActivityList, SignUpList
 from campaigns.api import DeliveryList, PostDetail, PostList, PostPause, PostResume, PostStop
 from campaigns.content.api import ContentDetail, ContentList
 from campaigns.playbooks.api import PlaybookDetail, PlaybookList
@@ -133,6 +134,9 @@ urlpatterns = [
     path("posts/<int:pk>/stop/", PostStop.as_view(), name="post-stop"),
     path("content/", ContentList.as_view(), name="content"),
     path("content/<int:pk>/", ContentDetail.as_view(), name="content-piece"),
+    path("activities/", ActivityList.as_view(), name="activities"),
+    path("activities/<int:pk>/", ActivityDetail.as_view(), name="activity"),
+    path("sign-ups/", SignUpList.as_view(), name="sign-ups"),
     path("playbooks/", PlaybookList.as_view(), name="playbooks"),
     path("playbooks/<int:pk>/", PlaybookDetail.as_view(), name="playbook"),
     path("deliveries/", DeliveryList.as_view(), name="deliveries"),

@@ -36,6 +36,7 @@ from members.visitors.services import link_code, link_make
 from members.work.notes import task_write
 from tests.base import Cast, make_cast
 from tests.builders import make_group, make_member, make_rules
+from tests.campaigns.activity_things import activity_things
 from tests.campaigns.content.things import content_things
 from tests.campaigns.playbook_things import playbook_things
 from tests.campaigns.prizes.things import prize_things
@@ -156,6 +157,7 @@ def make_world(cast: Cast) -> World:
     world.objects |= playbook_things(by=cast.mei, member=member, now=now)
     world.objects |= talk_things(by=cast.mei, group=group, now=now)
     world.objects |= prize_things(by=cast.mei, group=group, member=member, now=now)
+    world.objects |= activity_things(by=cast.mei, group=group, member=member, now=now)
     for who, user in world.people.items():
         scopes = [scope for scope in Scope.values if user.may_write or scope.endswith(":read")]
         token, world.objects[f"{who}_token"] = token_issue(by=None, user=user, scopes=scopes)

@@ -17,6 +17,7 @@ from accounts.models import Branch, User
 from accounts.services import branch_create, staff_create
 from activity.models import Event
 from activity.services import event_key
+from campaigns.demo.activities import activities_write
 from campaigns.demo.brand import BRANCHES, CHANNELS, DAYS, GROUPS, PRODUCTS, STAFF, GroupPlan
 from campaigns.demo.conduct import conduct_write
 from campaigns.demo.content import content_write
@@ -103,6 +104,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
         conduct_write(staff=staff, groups=groups, now=now)
         rules_write(lin=staff["lin"], branch=branches["hangzhou"], now=now)
         people_write(staff=staff, now=now)
+        activities_write(staff=staff, groups=groups, now=now)
         _sign_in_write(sign_ins)
         caretakers_write(groups=groups, now=now)
         told.send(sender=None, now=now)

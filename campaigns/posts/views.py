@@ -44,11 +44,11 @@ from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
 from delivery.models import Delivery, State
 from delivery.services import NOT_BEGUN, picture_create
+from groups.choices import groups_to_post_to
 from groups.models import Group, Permission
 from groups.roles.permissions import may
 
 PREVIEWED = 5
-GROUPS_FOUND = 20
 PICKED = ("groups", "without")
 # The fields of the form that services know under another name.
 FIELDS = {"at": "clock", "start": "day", "rrule": "repeat", "timezone": "zone", "slots": "more"}
@@ -219,16 +219,9 @@ def _pickers(form: PostForm, user: User) -> dict[str, Any]:
         chosen = form.chosen(name)
         picker = {"name": name, "chosen": chosen, "is_required": name == "groups"}
         if picker["is_required"]:
-            picker["found"], picker["more"] = _groups_found(user, "", {group.pk for group in chosen})
+            picker["found"], picker["more"] = groups_to_post_to(user, "", {group.pk for group in chosen})
         pickers[name] = picker
     return pickers
-
-
-def _groups_found(user: User, text: str, taken: set[int]) -> tuple[list[Group], bool]:
-    postable = Group.objects.visible_to(user).postable().permitted(user, Permission.POST)
-    groups = postable.matching(text).exclude(pk__in=taken).order_by("name", "pk")
-    found = list(groups[: GROUPS_FOUND + 1])
-    return found[:GROUPS_FOUND], len(found) > GROUPS_FOUND
 
 
 @require_GET
@@ -239,7 +232,7 @@ def post_groups(request: StaffRequest) -> HttpResponse:
     name = request.GET.get("for", "")
     name = name if name in PICKED else PICKED[0]
     taken = {int(pk) for pk in request.GET.getlist(name) if pk.isascii() and pk.isdigit() and len(pk) < 19}
-    found, more = _groups_found(request.user, text, taken)
+    found, more = groups_to_post_to(request.user, text, taken)
     context = {"name": name, "found": found, "more": more, "text": text}
     return render(request, "console/campaigns/post_groups.html", context)
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Branch, User
 from accounts.services import token_issue
-from campaigns.models import Benchmark, MomentsPlan, Occurrence, Piece, PlaybookRun, Post, Series
+from campaigns.models import Activity, Benchmark, MomentsPlan, Occurrence, Piece, PlaybookRun, Post, Series
 from delivery.models import Delivery, State
 from groups.models import BulkRun, Duty, Group, RuleSet
 from groups.rules.services import draft_open
@@ -86,6 +86,7 @@ def tell() -> None:
     things |= {"violation": violation.pk, "membership": reader.pk, "personal_link": membership_token(reader)}
     things["rules_version_pk"] = draft.pk
     things["dry_run"] = DryRun.objects.filter(started_by=mei).latest("pk").pk
+    things["activity"] = Activity.objects.filter(groups__branch=mei.branch, decided="open").latest("starts_at").pk
     json.dump(things, sys.stdout)
 
 

@@ -1,0 +1,1 @@
+"""Pages of activities: for staff, at the door, and on members' phones."""
