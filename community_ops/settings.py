@@ -310,6 +310,12 @@ OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[])
 # Where the robots of WeCom are called; ends in /cgi-bin/.
 WECOM_API_BASE = env("WECOM_API_BASE", default="https://qyapi.weixin.qq.com/cgi-bin/").rstrip("/") + "/"
 
+# Members who open their pages in WeChat are known by the OAuth of this official account; empty: they are not.
+WECHAT_OA_APP_ID = env("WECHAT_OA_APP_ID", default="")
+WECHAT_OA_SECRET = env("WECHAT_OA_SECRET", default="")
+WECHAT_OA_AUTHORIZE_URL = env("WECHAT_OA_AUTHORIZE_URL", default="https://open.weixin.qq.com/connect/oauth2/authorize")
+WECHAT_OA_API_BASE = env("WECHAT_OA_API_BASE", default="https://api.weixin.qq.com").rstrip("/")
+
 # Security
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True

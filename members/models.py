@@ -66,7 +66,7 @@ from members.seeds.models import SeedExclusion, SeedMove, SeedProfile, SeedScori
 from members.segments.models import Segment, SegmentCount
 from members.tags.models import MemberTag, Tag, TagSource
 from members.timeline.models import Note
-from members.visitors.models import EntryLink, MemberSession, OpenedBy
+from members.visitors.models import EntryLink, IdentityKind, MemberIdentity, MemberSession, OpenedBy
 from members.work.models import StaffTask, TaskState
 
 __all__ = [
@@ -104,6 +104,7 @@ __all__ = [
     "GroupConduct",
     "GroupTitle",
     "HelpfulVote",
+    "IdentityKind",
     "ImportRun",
     "ImportState",
     "InitiatorProgramme",
@@ -115,6 +116,7 @@ __all__ = [
     "LeaderPass",
     "Member",
     "MemberExport",
+    "MemberIdentity",
     "MemberRole",
     "MemberSession",
     "MemberTag",

@@ -513,6 +513,9 @@ ROUTES: dict[str, Route] = {
     "member:activity_attend": phone(404, 404, code="link_code"),
     "member:picture": part(OPEN, token="picture"),
     "member:join": page(OPEN, OPEN, token="page_token"),
+    # Off without an official account; tests/members/test_wechat.py turns it on.
+    "member:wechat": part((404, 404, 404, 404, 404)),
+    "member:wechat_back": part((404, 404, 404, 404, 404)),
     "member:application_device": act((302, 302, 302, 302, 302), token="application_token"),
     "member:application": page(OPEN, (302, 302, 302, 302, 302), token="application_token"),
     # Settings

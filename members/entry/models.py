@@ -98,7 +98,8 @@ class Application(models.Model):
     `wanted` missing where any answer will do. `fits` says that every answer is a wanted one. While the group is full a
     waiting application is on the waiting list, in the order of their coming. `sender` is a keyed digest of the
     address it came from on its day, by which a flood is noticed without keeping addresses. `devices` counts those that
-    the applicant signed in on the page of the approved application.
+    the applicant signed in on the page of the approved application. `wechat` is who WeChat said that the applicant is,
+    until the approval (see members.visitors.wechat).
     """
 
     group = models.ForeignKey("groups.Group", on_delete=models.CASCADE, related_name="applications")
@@ -120,6 +121,7 @@ class Application(models.Model):
     reason = models.CharField(_("reason"), max_length=500, blank=True)
     sender = models.CharField(max_length=32, blank=True)
     devices = models.PositiveSmallIntegerField(default=0)
+    wechat = models.JSONField(default=dict, blank=True)
 
     objects = ApplicationQuerySet.as_manager()
 

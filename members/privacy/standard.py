@@ -33,6 +33,7 @@ def _exports(rows: QuerySet[Any], _now: datetime) -> None:
 GONE: dict[str, Text] = {
     "members.application": _("applications"),
     "members.entrylink": _("personal links"),
+    "members.memberidentity": _("identities in WeChat"),
     "members.membersession": _("signed-in devices"),
     "members.dryrunhit": _("finds of dry runs"),
     "members.keptmessage": _("kept messages"),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
 from django.conf import settings
+from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 
 from community_ops.lib.unlisted import unlisted
+from community_ops.lib.wechat_oauth import Person, is_on
 from groups.models import Group
 from members.consent.asking import asked_first
 from members.consent.services import has_agreed, with_agreement
@@ -23,6 +28,10 @@ from members.visitors.services import session_from
 
 COOKIE = "member"
 COOKIE_PATH = "/m/"
+# Who WeChat said that a stranger is, for the application that they may make; empty: it did not say.
+PERSON_COOKIE = "wechat_person"
+PERSON_SALT = "members.visitors.wechat.person"
+PERSON_LASTS = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,41 @@ def sign_out(response: HttpResponse) -> None:
     response.delete_cookie(COOKIE, path=COOKIE_PATH, samesite="Lax")
 
 
+def keep_person(response: HttpResponse, person: Person | None) -> None:
+    """Keeps who WeChat says a stranger is on their own device, signed; with None that it was asked and did not say."""
+    kept = {"app_id": person.app_id, "openid": person.openid, "unionid": person.unionid} if person else {}
+    response.set_cookie(
+        PERSON_COOKIE,
+        signing.dumps(kept, salt=PERSON_SALT),
+        max_age=PERSON_LASTS,
+        path=COOKIE_PATH,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def person_kept(request: HttpRequest) -> dict[str, str] | None:
+    """Who WeChat said the visitor is; empty when it did not say, None when it was not asked."""
+    try:
+        kept: dict[str, str] = signing.loads(
+            request.COOKIES.get(PERSON_COOKIE, ""), salt=PERSON_SALT, max_age=PERSON_LASTS
+        )
+    except signing.BadSignature:
+        return None
+    return kept
+
+
+def wechat_door(request: HttpRequest, *, link: str = "", quiet: bool = False) -> str:
+    """Where a visitor who opened this page in WeChat says who they are; empty in any other browser, or without an
+    official account."""
+    agent = request.headers.get("user-agent", "")
+    if not is_on() or "MicroMessenger" not in agent or "wxwork" in agent:
+        return ""
+    query = {"next": request.get_full_path()} | ({"link": link} if link else {}) | ({"quiet": "1"} if quiet else {})
+    return f"{reverse('member:wechat')}?{urlencode(query)}"
+
+
 def device_of(request: HttpRequest) -> str:
     """What a person would call their device: no more of the user agent is kept."""
     agent = request.headers.get("user-agent", "")
@@ -126,12 +170,15 @@ def for_visitors(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
 
 def nobody(request: HttpRequest) -> HttpResponse:
     """What a device sees on which nobody is signed in, in place of a member's own page."""
-    return unlisted(render(request, "member/members/stranger.html", status=403))
+    wechat = wechat_door(request) if request.method == "GET" else ""
+    return unlisted(render(request, "member/members/stranger.html", {"wechat": wechat}, status=403))
 
 
 def outside(request: HttpRequest, group: Group) -> HttpResponse:
     """What somebody who is not in the group sees in place of a page for its members."""
     member = visitor_of(request)
     left = Membership.objects.filter(member=member, group=group).exists() if member else False
-    context = {"group": group, "visitor": member, "has_left": left}
+    context: dict[str, Any] = {"group": group, "visitor": member, "has_left": left}
+    if member is None and request.method == "GET":
+        context["wechat"] = wechat_door(request)
     return unlisted(render(request, "member/members/outside.html", context, status=403))

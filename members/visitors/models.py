@@ -67,3 +67,31 @@ class MemberSession(models.Model):
 
     def __str__(self) -> str:
         return f"session {self.pk}"
+
+
+class IdentityKind(models.TextChoices):
+    UNIONID = "unionid", pgettext_lazy("identity", "WeChat, all accounts of this operator")
+    OA_OPENID = "oa_openid", pgettext_lazy("identity", "WeChat official account")
+    EXTERNAL_USERID = "external_userid", pgettext_lazy("identity", "WeCom customer")
+
+
+class MemberIdentity(models.Model):
+    """By what another system knows a member. `scope` is where the value holds: the app id of an official account, the
+    corp id of a company; a unionid has none. One value is one member; a member may have several, as after a merge."""
+
+    member = models.ForeignKey("members.Member", on_delete=models.CASCADE, related_name="identities")
+    kind = models.CharField(pgettext_lazy("identity", "kind"), max_length=16, choices=IdentityKind)
+    scope = models.CharField(pgettext_lazy("identity", "account"), max_length=64, blank=True)
+    value = models.CharField(pgettext_lazy("identity", "id"), max_length=128)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["kind", "scope", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "scope", "value"], name="members_memberidentity_once"),
+            models.CheckConstraint(condition=Q(kind__in=IdentityKind.values), name="members_memberidentity_kind_known"),
+            models.CheckConstraint(condition=~Q(value=""), name="members_memberidentity_says_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.member_id}"

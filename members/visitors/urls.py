@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from members.visitors.views import console, member
+from members.visitors.views import console, member, wechat
 
 urlpatterns = [
     path("groups/<int:pk>/links/", console.group_links, name="group_links"),
@@ -19,6 +19,8 @@ urlpatterns = [
 # Pages of members, in their namespace.
 member_urlpatterns = [
     path("m/i/<slug:code>/", member.link, name="link"),
+    path("m/wechat/", wechat.start, name="wechat"),
+    path("m/wechat/back/", wechat.back, name="wechat_back"),
     path("m/a/<slug:token>/device/", member.application_device, name="application_device"),
     path("m/me/", member.me, name="me"),
     path("m/me/sign-out/", member.leave_device, name="sign_out"),

@@ -18,6 +18,7 @@ from groups.models import Group
 from members.entry.models import Application, ApplicationState, Approval, EntryPlan, EntryQuestion, QuestionKind
 from members.identities import erased_among, share_identities
 from members.models import Member, Membership, StaffTask
+from members.visitors.wechat import wechat_approved
 from members.work.services import task_ensure, tasks_cancel
 
 # Nobody who waited this long still counts on it.
@@ -41,6 +42,7 @@ class Applicant:
     channel: str = ""
     external_id: str = ""
     sender: str = ""
+    wechat: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -92,6 +94,7 @@ def application_make(*, group: Group, applicant: Applicant, now: datetime, by: U
         answers=answers,
         fits=fits and any(question.wanted for question in questions),
         sender=applicant.sender,
+        wechat=dict(applicant.wechat),
         created_at=now,
     )
     try:
@@ -174,6 +177,7 @@ def application_approve(
             Member.objects.filter(pk=member.pk).update(contact=current.contact)
         if member.invited_by_id is None and (inviter := _inviter(current, member)):
             Member.objects.filter(pk=member.pk, invited_by=None).update(invited_by=inviter)
+        wechat_approved(now=now, application=current, member=member)
         _decide(current, ApplicationState.APPROVED, by, now, member=member)
         task_ensure(
             kind=INVITE,
@@ -289,7 +293,9 @@ def _decide(
 ) -> None:
     application.state, application.decided_at, application.decided_by = state, now, by
     application.reason, application.member = reason, member or application.member
-    application.save(update_fields=["state", "decided_at", "decided_by", "reason", "member"])
+    # Who WeChat said it is has been handed on, or is of no use any more.
+    application.wechat = {}
+    application.save(update_fields=["state", "decided_at", "decided_by", "reason", "member", "wechat"])
     audit_record(
         by=by,
         action=f"application.{state}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.core.exceptions import ValidationError
@@ -19,7 +20,7 @@ from members.entry.forms import JoinForm
 from members.entry.models import Application, ApplicationState, EntryPlan, EntryQuestion
 from members.entry.selectors import rules_of
 from members.entry.services import application_make, application_withdraw, entry_plan
-from members.visitors.http import visitor_of
+from members.visitors.http import person_kept, visitor_of, wechat_door
 from members.visitors.services import applications_opening
 
 # From one address within an hour. Many phones share the address of their network, so this is far above what one needs.
@@ -37,6 +38,10 @@ def _sender(request: HttpRequest) -> str:
 def join(request: HttpRequest, token: str) -> HttpResponse:
     """What a group is for, its rules, and its questions."""
     group = get_object_or_404(Group.objects.open(), page_token=token)
+    known = person_kept(request)
+    door = wechat_door(request, quiet=True) if request.method == "GET" and known is None else ""
+    if door and visitor_of(request) is None:
+        return redirect(door)
     is_open = EntryPlan.objects.filter(group=group, is_open=True).exists()
     questions = list(EntryQuestion.objects.filter(group=group)) if is_open else []
     initial = {"channel": request.GET.get("c", "")[:100], "referrer": request.GET.get("from", "")[:120]}
@@ -54,7 +59,9 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
             status = 429
         else:
             try:
-                made = application_make(group=group, applicant=form.applicant(sender), now=timezone.now())
+                made = application_make(
+                    group=group, applicant=replace(form.applicant(sender), wechat=known or {}), now=timezone.now()
+                )
             except ValidationError as error:
                 add_errors(form, error)
             else:

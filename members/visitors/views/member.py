@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from community_ops.lib.unlisted import unlisted
 from groups.lifecycle import OPEN
 from members.entry.models import Application
-from members.models import Membership
-from members.visitors.http import device_of, nobody, session_of, sign_in, sign_out, visitor_of
+from members.models import EntryLink, Membership
+from members.visitors.http import device_of, nobody, session_of, sign_in, sign_out, visitor_of, wechat_door
 from members.visitors.services import application_open, link_code, link_from, link_use, sessions_end
 
 NOWHERE = gettext_lazy("This link leads nowhere any more")
@@ -20,6 +20,13 @@ NOWHERE = gettext_lazy("This link leads nowhere any more")
 
 def nowhere(request: HttpRequest) -> HttpResponse:
     return unlisted(render(request, "member/members/nowhere.html", {"head": NOWHERE}, status=404))
+
+
+def target_of(link: EntryLink) -> HttpResponse:
+    """Where a personal link leads."""
+    if link.group and link.group.state in OPEN:
+        return redirect("member:group", link.group.page_token)
+    return redirect("member:me")
 
 
 @require_http_methods(["GET", "POST"])
@@ -30,20 +37,20 @@ def link(request: HttpRequest, code: str) -> HttpResponse:
     visitor = visitor_of(request)
     if found is None:
         return nowhere(request)
-    target = (
-        redirect("member:group", found.group.page_token)
-        if found.group and found.group.state in OPEN
-        else redirect("member:me")
-    )
+    target = target_of(found)
     if visitor == found.member:
         return target
+    # In WeChat a link is used by way of its OAuth, which says whose it is from then on.
+    wechat = wechat_door(request, link=code) if visitor is None else ""
+    if request.method == "POST" and wechat:
+        return redirect(wechat)
     if request.method == "POST" and visitor is None:
         secret = link_use(now=now, link=found, device=device_of(request))
         if secret is None:
             return nowhere(request)
         sign_in(target, secret)
         return unlisted(target)
-    context = {"link": found, "code": link_code(found), "visitor": visitor}
+    context = {"link": found, "code": link_code(found), "visitor": visitor, "wechat": wechat}
     status = 409 if request.method == "POST" else 200
     return unlisted(render(request, "member/members/link.html", context, status=status))
 
