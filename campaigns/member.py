@@ -10,8 +10,9 @@ from django.views.decorators.http import require_GET
 from community_ops.lib.unlisted import unlisted
 from delivery.models import FeedItem
 from groups.models import Group
+from members.entry.models import EntryPlan
 from members.entry.selectors import rules_of, titled_members
-from members.visitors.http import visit_of
+from members.visitors.http import visit_of, visitor_of, wechat_door
 from members.visitors.tiles import tiles_of
 
 PAGE = 20
@@ -26,8 +27,12 @@ def group_page(request: HttpRequest, token: str) -> HttpResponse:
     start = (max(page, 1) - 1) * PAGE
     found = list(FeedItem.objects.of_group(group.pk)[start : start + PAGE + 1])
     visit = visit_of(request, group)
+    stranger = visit is None and page <= 1
     context = {
         "group": group,
+        "visitor": visitor_of(request),
+        "is_open": stranger and EntryPlan.objects.filter(group=group, is_open=True).exists(),
+        "wechat": wechat_door(request) if stranger else "",
         "visit": visit,
         "tiles": tiles_of(visit, timezone.now()) if visit and page <= 1 else [],
         "titled": titled_members(group) if page <= 1 else [],

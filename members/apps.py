@@ -28,13 +28,14 @@ class MembersConfig(AppConfig):
         from members.seeds import words as seed_words
         from members.seeds.invitation import INVITATION
         from members.visitors import words as visitor_words
-        from members.visitors.tiles import register_tile
+        from members.visitors.tiles import data_tile, register_tile
         from members.work import kinds, notes
 
         register(MessagesImporter())
         register_kinds()
         conduct_words.register()
         register_tile("rules", 80, rules_tile)
+        register_tile("data", 90, data_tile)
         consent_words.register()
         visitor_words.register()
         words.register()

@@ -44,13 +44,13 @@ class MemberForm(MarkedForm):
         if member:
             names = ("name", "contact", "identity", "grade", "no_marketing")
             initial |= {name: getattr(member, name) for name in names}
-            initial |= {f"{OWN}{item.key}": _initial(item, member.fields.get(item.key)) for item in definitions}
+            initial |= {f"{OWN}{item.key}": own_initial(item, member.fields.get(item.key)) for item in definitions}
         super().__init__(data, initial=initial)
         if member:
             del self.fields["external_id"]
         self.definitions = definitions
         for definition in definitions:
-            field = _own_field(definition)
+            field = own_field(definition)
             css = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
             field.widget.attrs["class"] = css
             self.fields[f"{OWN}{definition.key}"] = field
@@ -71,13 +71,13 @@ class MemberForm(MarkedForm):
         }
 
 
-def _initial(definition: FieldDefinition, value: Any) -> Any:
+def own_initial(definition: FieldDefinition, value: Any) -> Any:
     if definition.kind == FieldKind.YES_NO and value is not None:
         return "yes" if value else "no"
     return value
 
 
-def _own_field(definition: FieldDefinition) -> forms.CharField | forms.ChoiceField:
+def own_field(definition: FieldDefinition) -> forms.CharField | forms.ChoiceField:
     """Plain fields: members.fields.values checks what they hold."""
     if definition.kind in (FieldKind.CHOICE, FieldKind.YES_NO):
         choices: list[Any] = [(choice, choice) for choice in definition.choices]
@@ -119,10 +119,13 @@ class FieldForm(MarkedForm):
     headquarters_only = forms.BooleanField(
         label=_("Headquarters only"), required=False, help_text=_("Staff of branches do not see it anywhere.")
     )
+    member_edits = forms.BooleanField(
+        label=_("Members see and correct it themselves"), required=False, help_text=_("On their page “My data”.")
+    )
     position = forms.IntegerField(label=_("Position"), min_value=0, max_value=1000, initial=0)
 
     def __init__(self, data: Any = None, *, definition: FieldDefinition | None = None) -> None:
-        names = ("label", "required", "in_list", "headquarters_only", "position")
+        names = ("label", "required", "in_list", "headquarters_only", "member_edits", "position")
         initial = {name: getattr(definition, name) for name in names} if definition else {}
         if definition:
             initial["choices"] = "\n".join(definition.choices)
@@ -131,7 +134,7 @@ class FieldForm(MarkedForm):
             del self.fields["key"], self.fields["kind"]
             if definition.kind != FieldKind.CHOICE:
                 del self.fields["choices"]
-        for name in ("required", "in_list", "headquarters_only"):
+        for name in ("required", "in_list", "headquarters_only", "member_edits"):
             self.fields[name].widget.attrs["class"] = "form-check-input"
 
     def values(self) -> dict[str, Any]:

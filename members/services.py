@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
@@ -80,7 +81,7 @@ def member_create(
 
 def member_update(
     *,
-    by: User,
+    by: User | None,
     member: Member,
     changes: dict[str, Any],
     fields: dict[str, Any] | None = None,
@@ -88,6 +89,7 @@ def member_update(
     complete: bool = False,
 ) -> Member:
     """Changes what people may change of a member (EDITED), and own fields by key; an empty value takes one away.
+    `by` empty: the member corrects it, and of the own fields only those that members may.
 
     With `version` (of member_version) the change is refused when somebody else was quicker: StaleMember. `complete`
     says that required fields must be there. Raises ValidationError by field ("fields.<key>" for own ones), MemberGone.
@@ -99,7 +101,7 @@ def member_update(
         if version and version != member_version(current):
             raise StaleMember(current)
         wanted = dict(changes)
-        definitions = list(FieldDefinition.objects.visible_to(by).in_use()) if fields is not None else []
+        definitions = list(fields_open_to(by)) if fields is not None else []
         if fields is not None:
             wanted["fields"] = _own_fields(definitions, fields, current.fields, complete=complete)
         before, after = changed_fields(current, wanted)
@@ -115,11 +117,19 @@ def member_update(
             for definition in definitions:
                 if old.get(definition.key) != new.get(definition.key):
                     before[definition.label], after[definition.label] = old.get(definition.key), new.get(definition.key)
-        audit_record(by=by, action="member.updated", subject=current, before=before, after=after)
+        action = "member.updated" if by else "member.corrected"
+        audit_record(by=by, action=action, subject=current, before=before, after=after)
     return current
 
 
-def member_marketing_set(*, by: User, member: Member, no_marketing: bool) -> None:
+def fields_open_to(by: User | None) -> QuerySet[FieldDefinition]:
+    """The own fields that a person of the staff fills in, or with nobody given the member."""
+    if by is None:
+        return FieldDefinition.objects.in_use().filter(member_edits=True)
+    return FieldDefinition.objects.visible_to(by).in_use()
+
+
+def member_marketing_set(*, by: User | None, member: Member, no_marketing: bool) -> None:
     """Notes the member's word about advertising."""
     member_update(by=by, member=member, changes={"no_marketing": no_marketing})
 

@@ -28,6 +28,7 @@ def register() -> None:
     actions(
         {
             "member.updated": _("Member changed"),
+            "member.corrected": _("Member corrected their own data"),
             "member.role_given": _("Role given to a member"),
             "member.role_ended": _("Role of a member ended"),
             "member.leader_passed": _("Candidate for opinion leader put off"),

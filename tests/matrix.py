@@ -502,6 +502,13 @@ ROUTES: dict[str, Route] = {
     "members:member_points": page(SEEN_IN_BRANCH, done(200, elsewhere=404), pk="member"),
     "members:member_points_part": part(SEEN_IN_BRANCH, pk="member"),
     "members:points": page(ADMINS),
+    "member:data": phone(post=200),
+    "member:data_marketing": phone(405, 302),
+    "member:data_devices": phone(405, 302),
+    "member:data_held": phone(),
+    "member:data_copy": phone(405, 302),
+    "member:data_copy_file": phone(404, pk="export"),  # one that staff asked for
+    "member:data_erase": phone(post=200),
     "member:sign_out": Route(NOT_ALLOWED, (302, 302, 302, 302, 302), phone=(405, 302)),
     "member:group": page(OPEN, token="page_token"),
     "member:activities": phone(token="page_token"),

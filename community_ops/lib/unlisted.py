@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from typing import TypeVar
+
+from django.http.response import HttpResponseBase
+
+Response = TypeVar("Response", bound=HttpResponseBase)
 
 
-def unlisted(response: HttpResponse, *, personal: bool = True) -> HttpResponse:
+def unlisted(response: Response, *, personal: bool = True) -> Response:
     """Keeps the address of the page from search engines and from the sites it links to; `personal` pages are kept by
     no cache either.
 

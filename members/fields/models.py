@@ -29,6 +29,7 @@ class FieldDefinition(models.Model):
     required = models.BooleanField(_("required"), default=False)
     in_list = models.BooleanField(_("shown in the list"), default=False)
     headquarters_only = models.BooleanField(_("headquarters only"), default=False)
+    member_edits = models.BooleanField(_("corrected by members"), default=False)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
     archived_at = models.DateTimeField(null=True, blank=True)
 

@@ -17,7 +17,7 @@ from accounts.models import User
 from members.fields.models import FieldDefinition, FieldKind
 
 MOST_CHOICES = 100
-EDITED = ("label", "kind", "choices", "required", "in_list", "headquarters_only", "position")
+EDITED = ("label", "kind", "choices", "required", "in_list", "headquarters_only", "member_edits", "position")
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 

@@ -27,10 +27,11 @@ class ExportState(models.TextChoices):
 
 
 class MemberExport(models.Model):
-    """A copy of everything held about one person, for whoever asked for it."""
+    """A copy of everything held about one person, for whoever asked for it: somebody of the staff, or the member."""
 
     member = models.ForeignKey("members.Member", on_delete=models.CASCADE, related_name="exports")
     asked_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    by_member = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     state = models.CharField(max_length=8, choices=ExportState, default=ExportState.WAITING)
     path = models.CharField(max_length=120, blank=True, help_text="of the file, relative to MEDIA_ROOT")

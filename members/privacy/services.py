@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,10 @@ def erasure_preview(member: Member) -> list[Held]:
     return [part for part in held if part.count]
 
 
-def member_erase(*, by: User, now: datetime, member: Member) -> None:
+def member_erase(*, by: User | None, now: datetime, member: Member) -> None:
     """Removes everything that says who somebody is. The row stays under its number, so that counts stay; its external
     id is forgotten but for a keyed hash, which keeps other systems from bringing the person back. There is no undo.
+    `by` empty: the person did it.
 
     Raises AlreadyErased.
     """
@@ -132,6 +133,24 @@ def export_request(*, by: User, now: datetime, member: Member) -> MemberExport:
     with transaction.atomic():
         export = MemberExport.objects.create(member=member, asked_by=by, created_at=now)
         audit_record(by=by, action="member.exported", subject=member)
+    return export
+
+
+# So many copies of their own a member may ask for within a day.
+COPIES_A_DAY = 3
+
+
+def export_request_own(*, now: datetime, member: Member) -> MemberExport | None:
+    """A member asks for their own copy; nothing when one is being made, or they asked too often today."""
+    with transaction.atomic():
+        Member.objects.select_for_update(no_key=True).get(pk=member.pk)
+        own = MemberExport.objects.filter(member=member, by_member=True)
+        if own.filter(state=ExportState.WAITING).exists():
+            return None
+        if own.filter(created_at__gt=now - timedelta(days=1)).count() >= COPIES_A_DAY:
+            return None
+        export = MemberExport.objects.create(member=member, by_member=True, created_at=now)
+        audit_record(by=None, action="member.exported", subject=member)
     return export
 
 

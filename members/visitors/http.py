@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -152,20 +153,31 @@ def for_members(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
     return asked
 
 
-def for_visitors(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+OwnView = Callable[..., HttpResponseBase]
+
+
+def for_visitors(view: OwnView) -> OwnView:
     """A page of a member's own under /m/me/: `view(request, member, ...)`. Strangers get 403, as does an act of
     somebody who has not agreed to the consent text; their own pages they may always read."""
+    return _for_visitors(view, asks=True)
 
+
+def for_visitors_unasked(view: OwnView) -> OwnView:
+    """The same for what needs nobody's consent: to see, correct or erase what is kept."""
+    return _for_visitors(view, asks=False)
+
+
+def _for_visitors(view: OwnView, *, asks: bool) -> OwnView:
     @wraps(view)
-    def asked(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         member = visitor_of(request)
         if member is None:
             return nobody(request)
-        if request.method not in ("GET", "HEAD") and not has_agreed(member):
+        if asks and request.method not in ("GET", "HEAD") and not has_agreed(member):
             return asked_first(request)
         return unlisted(view(request, member, **kwargs))
 
-    return asked
+    return guarded
 
 
 def nobody(request: HttpRequest) -> HttpResponse:

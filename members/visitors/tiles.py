@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from members.visitors.http import Visit
 
@@ -38,3 +40,8 @@ def tiles_of(visit: Visit, now: datetime) -> list[Tile]:
     """The tiles of a group's page for one member, in their order."""
     makers = [maker for _order, maker in sorted(_MAKERS.values(), key=lambda entry: entry[0])]
     return [tile for maker in makers if (tile := maker(visit, now)) is not None]
+
+
+def data_tile(visit: Visit, now: datetime) -> Tile:
+    """To what is kept about the visitor; no query."""
+    return Tile(_("My data"), reverse("member:data"), "shield-lock")

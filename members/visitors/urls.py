@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from members.visitors.views import console, member, wechat
+from members.visitors.views import console, data, member, wechat
 
 urlpatterns = [
     path("groups/<int:pk>/links/", console.group_links, name="group_links"),
@@ -23,5 +23,12 @@ member_urlpatterns = [
     path("m/wechat/back/", wechat.back, name="wechat_back"),
     path("m/a/<slug:token>/device/", member.application_device, name="application_device"),
     path("m/me/", member.me, name="me"),
+    path("m/me/data/", data.data, name="data"),
+    path("m/me/data/marketing/", data.marketing, name="data_marketing"),
+    path("m/me/data/devices/", data.devices, name="data_devices"),
+    path("m/me/data/held/", data.held, name="data_held"),
+    path("m/me/data/copy/", data.copy, name="data_copy"),
+    path("m/me/data/copy/<int:pk>/", data.copy_file, name="data_copy_file"),
+    path("m/me/data/erase/", data.erase, name="data_erase"),
     path("m/me/sign-out/", member.leave_device, name="sign_out"),
 ]
