@@ -44,7 +44,7 @@ def clock(time_machine):
 
 
 @pytest.fixture
-def media(settings, tmp_path) -> Path:
+def media(settings: Any, tmp_path: Path) -> Path:
     settings.MEDIA_ROOT = str(tmp_path)
     return tmp_path
 
