@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('members', '0014_questions'),
+        ('members', '0015_points_indexes'),
     ]
 
     operations = [
