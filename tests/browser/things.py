@@ -15,6 +15,7 @@ from campaigns.models import Activity, Benchmark, MomentsPlan, Occurrence, Piece
 from delivery.models import Delivery, State
 from groups.models import BulkRun, Duty, Group, RuleSet
 from groups.rules.services import draft_open
+from members.consent.services import consent_give, text_in_force
 from members.imports.services import import_start, import_upload
 from members.links import membership_token
 from members.models import (
@@ -25,6 +26,7 @@ from members.models import (
     ImportRun,
     Member,
     Membership,
+    OpenedBy,
     SeedUser,
     Segment,
     StaffTask,
@@ -32,6 +34,7 @@ from members.models import (
     Violation,
 )
 from members.tasks import enqueue_import
+from members.visitors.services import link_code, link_make, session_open
 
 
 def tell() -> None:
@@ -77,6 +80,7 @@ def tell() -> None:
         "promotion": 0,
     }
     things |= _entry_things(group)
+    things |= _visitor_things(mei, group, buyer)
     things |= _people_things(mei)
     things["benchmark"] = Benchmark.objects.filter(group__branch=mei.branch).latest("nominated_at").pk
     things |= _playbook_things(mei)
@@ -99,6 +103,25 @@ def _entry_things(group: Group) -> dict[str, Any]:
         "membership": group.memberships.latest("last_seen_at").pk,
         "cleanup_run": CleanupRun.objects.filter(branch=group.branch).earliest("pk").pk,
     }
+
+
+def _visitor_things(mei: User, group: Group, buyer: Member) -> dict[str, Any]:
+    """A link, and the cookies of phones: of a member of the group, of one who left it, of one who agreed to nothing."""
+    now = timezone.now()
+    present = Membership.objects.present().filter(group=group, member__merged_into=None)
+    here, undecided = [row.member for row in present.select_related("member").order_by("-last_seen_at", "pk")[:2]]
+    left = Membership.objects.filter(group=group).exclude(pk__in=present).select_related("member").earliest("pk").member
+    text = text_in_force()
+    assert text is not None
+    cookies = {}
+    for name, member in (("visitor", here), ("left", left), ("undecided", undecided)):
+        cookies[f"{name}_cookie"] = session_open(
+            now=now, member=member, opened_by=OpenedBy.LINK, device="WeChat · Android"
+        )
+        if name != "undecided":
+            consent_give(now=now, member=member, version=text.version, channel=OpenedBy.LINK)
+    link = link_make(by=mei, now=now, member=buyer, group=group)
+    return {**cookies, "link": link.pk, "link_code": link_code(link)}
 
 
 def _seed_things(group: Group) -> dict[str, int]:

@@ -97,7 +97,9 @@ def test_the_page_of_a_group_offers_tiles_to_its_members_only(cast, clock):
     group = make_group("阅读打卡", branch=cast.hangzhou)
     member = make_member("子涵妈妈", [group])
     page = f"/m/g/{group.page_token}/"
-    assert "子涵妈妈" in phone_of(member).get(page).content.decode()
+    assert "member-tiles" in phone_of(member).get(page).content.decode()
     left = [IncomingEvent("left-1", member.external_id, group.external_id, "left", NOW)]
     ingest(events=left, source="tests", by=None, create_missing=False, now=NOW)
-    assert "子涵妈妈" not in phone_of(member).get(page).content.decode()
+    shown = phone_of(member).get(page).content.decode()
+    assert "member-tiles" not in shown
+    assert "who is not in this group" in shown
