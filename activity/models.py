@@ -1,4 +1,4 @@
-"""What members did. Events are only ever added; every report is computed from them."""
+"""What members did. Events are added, and rarely moved or taken back; every report is computed from them."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Event(models.Model):
 
 
 class EventMove(models.Model):
-    """A member whose events are not those of an hour ago: they got those of somebody else, or gave theirs away.
+    """A member whose events are not those of an hour ago: some were given to them, given away, or taken back.
 
     Copies of the events, which know each by its number, learn here whose to read anew.
     """

@@ -1,4 +1,4 @@
-"""Adding events. Nothing else ever writes them."""
+"""Adding events, and the few ways in which they change afterwards. Nothing else ever writes them."""
 
 from __future__ import annotations
 
@@ -180,6 +180,17 @@ def events_move_back(*, numbers: Sequence[int], member_id: int, to: int) -> None
         for start in range(0, len(numbers), 500):
             Event.objects.filter(pk__in=numbers[start : start + 500], member_id=member_id).update(member_id=to)
         _moved(member_id, to)
+
+
+def events_delete(*, keys: Collection[str]) -> int:
+    """Deletes events that the product itself had observed, because what they tell was taken back; returns how many
+    there were."""
+    with transaction.atomic():
+        events = Event.objects.filter(key__among=list(keys))
+        members = sorted(set(events.order_by().values_list("member_id", flat=True)))
+        count, _rows = events.delete()
+        _moved(*members)
+    return count
 
 
 def _moved(*members: int) -> None:

@@ -34,7 +34,7 @@ WIDTH = 5
 # A refresh keeps new events apart until they are this share of the rest, or more than this many.
 RECENT_SHARE = 0.05
 MOST_RECENT = 1_000_000
-# Members whose events were moved are read from the database for every report, until the index is built anew.
+# Members whose events changed are read from the database for every report, until the index is built anew.
 MOST_MOVED = 2_000
 
 Progress = Callable[[int, int], None]

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Max, Min, Q
 
 from activity.models import PRESENCE_KINDS, BuiltInKind, Event
-from activity.services import event_key, to_millisecond
+from activity.services import event_key, events_delete, to_millisecond
 from groups.models import Group
 from members.ingestion.batch import IncomingEvent, ingest
 from members.ingestion.derived import STAGES, lock_members
@@ -61,7 +61,8 @@ def events_take_back(*, refs: Collection[str], now: datetime) -> int:
     """Deletes the events of these deeds, and reads anew from the remaining ones what followed from them; returns how
     many there were. A membership without any other evidence goes as well."""
     with transaction.atomic():
-        events = Event.objects.filter(key__among=[event_key(SOURCE, ref) for ref in refs])
+        keys = [event_key(SOURCE, ref) for ref in refs]
+        events = Event.objects.filter(key__among=keys)
         pairs: dict[int, set[int]] = defaultdict(set)
         for member_id, group_id in events.order_by().values_list("member_id", "group_id"):
             pairs[member_id] |= {group_id} if group_id is not None else set()
@@ -70,7 +71,7 @@ def events_take_back(*, refs: Collection[str], now: datetime) -> int:
         groups = sorted({group for own in pairs.values() for group in own})
         lock_members(pairs)
         lock_groups(groups)
-        count, _rows = events.delete()
+        count = events_delete(keys=keys)
         _memberships_reread(pairs)
         _members_reread(pairs)
         newest = Event.objects.filter(group_id__in=groups).order_by().values("group_id").annotate(newest=Max("at"))

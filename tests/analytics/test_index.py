@@ -15,7 +15,15 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from activity.models import Event
-from activity.services import EventRow, event_key, events_move, events_move_back, kinds_ensure, record_batch
+from activity.services import (
+    EventRow,
+    event_key,
+    events_delete,
+    events_move,
+    events_move_back,
+    kinds_ensure,
+    record_batch,
+)
 from analytics.index import building, files
 from analytics.index.building import index_build, index_refresh
 from analytics.index.files import IndexBusy, IndexDiskFull, index_folder, manifest_read
@@ -94,7 +102,7 @@ def test_it_answers_as_the_database_does_whatever_was_built_added_and_moved(cast
     Event.objects.all().delete()
     sent = 0
     for act in data.draw(
-        st.lists(st.sampled_from(["add", "build", "refresh", "move", "back"]), min_size=2, max_size=7)
+        st.lists(st.sampled_from(["add", "build", "refresh", "move", "back", "take"]), min_size=2, max_size=7)
     ):
         if act == "add":
             rows = data.draw(st.lists(event, min_size=1, max_size=12))
@@ -104,6 +112,8 @@ def test_it_answers_as_the_database_does_whatever_was_built_added_and_moved(cast
             index_build(now=NOW)
         elif act == "refresh":
             index_refresh(now=NOW)
+        elif act == "take":
+            events_delete(keys=[event_key("index", f"{number}") for number in range(sent) if number % 3 == 0])
         else:
             one, other = data.draw(st.permutations(members))[:2]
             numbers = events_move(member_id=one.pk, to=other.pk)
