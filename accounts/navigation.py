@@ -152,6 +152,12 @@ SETTINGS = (
                 _("Quiet hours, daily limit, days off and occasions"),
                 True,
             ),
+            Setting(
+                "campaigns:envelope_budgets",
+                _("Budgets of red envelopes"),
+                "gift",
+                _("How many points may be given away in a month"),
+            ),
         ),
     ),
     Section(

@@ -8,11 +8,13 @@ from campaigns.brainstorms.urls import urlpatterns as brainstorms
 from campaigns.calendar import urls as calendar
 from campaigns.content.urls import urlpatterns as content
 from campaigns.deliveries import views as deliveries
+from campaigns.envelopes.urls import urlpatterns as envelopes
 from campaigns.moments.urls import urlpatterns as moments
 from campaigns.orders.views import member_orders
 from campaigns.playbooks.urls import urlpatterns as playbooks
 from campaigns.posts import sending
 from campaigns.posts import views as posts
+from campaigns.prizes.urls import urlpatterns as prizes
 from campaigns.rituals.urls import urlpatterns as rituals
 from campaigns.stories.urls import urlpatterns as stories
 from campaigns.today import views as today
@@ -40,12 +42,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("posts/<int:pk>/stop/", posts.post_end, name="post_stop"),
     *calendar.urlpatterns,
     *content,
+    *envelopes,
     *stories,
     *rituals,
     *brainstorms,
     *activities,
     *moments,
     *playbooks,
+    *prizes,
     path("deliveries/", deliveries.delivery_list, name="deliveries"),
     path("deliveries/undo/", deliveries.delivery_undo, name="delivery_undo"),
     path("deliveries/<int:pk>/", deliveries.delivery_detail, name="delivery"),

@@ -7,6 +7,7 @@ from campaigns.activities.urls import member_urlpatterns as activities
 from campaigns.brainstorms.urls import member_urlpatterns as brainstorms
 from campaigns.content.member import picture
 from campaigns.envelopes.urls import member_urlpatterns as envelopes
+from campaigns.prizes.urls import member_urlpatterns as prizes
 from members.conduct.urls import member_urlpatterns as conduct
 from members.consent.urls import member_urlpatterns as consent
 from members.entry.urls import member_urlpatterns as entry
@@ -26,5 +27,6 @@ urlpatterns = [
     *questions,
     *envelopes,
     *points,
+    *prizes,
     *visitors,
 ]

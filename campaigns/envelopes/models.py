@@ -133,6 +133,9 @@ class EnvelopeRound(models.Model):
 
     objects = RoundQuerySet.as_manager()
 
+    claimed: int  # by with_results()
+    given: int
+
     class Meta:
         ordering = ["opens_at", "group_id", "id"]
         constraints = [

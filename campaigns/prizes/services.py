@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 
 from accounts.audit import audit_record, changed_fields
 from accounts.models import Branch, User
@@ -19,6 +19,8 @@ from members.points.services import account_of, points_transfer, purpose
 
 # What members paid for prizes.
 SPENT = "prizes"
+# What was sent and never said to have arrived counts as received after so long.
+UNHEARD = timedelta(days=60)
 
 
 class OutOfStock(Exception):
@@ -241,3 +243,23 @@ def award_cancel(*, by: User, now: datetime, award: Award, reason: str) -> bool:
             )
         audit_record(by=by, action="award.cancelled", subject=award, after={"reason": reason})
     return True
+
+
+def addresses_exported(*, by: User, awards: Sequence[Award]) -> None:
+    """Writes down that somebody took the addresses of these awards as a file: at each, for whoever asks about one."""
+    with transaction.atomic():
+        for award in awards:
+            audit_record(by=by, action="award.address_exported", subject=award, after={"of": len(awards)})
+
+
+def addresses_forget(*, before: datetime) -> int:
+    """Empties the addresses of what was received before an instant, or was sent so long before that nobody will say so
+    any more. Returns how many."""
+    done = addresses_old(before=before).update(recipient="", phone="", address="", tracking="")
+    return int(done)
+
+
+def addresses_old(*, before: datetime) -> QuerySet[Award]:
+    """Awards whose address is of no more use."""
+    over = Q(received_at__lt=before) | Q(state=AwardState.SENT, sent_at__lt=before - UNHEARD)
+    return Award.objects.filter(over).exclude(recipient="", phone="", address="")

@@ -116,6 +116,7 @@ ICONS: frozenset[str] = frozenset(
         "trash",
         "trending-down",
         "trending-up",
+        "trophy",
         "upload",
         "user",
         "user-check",

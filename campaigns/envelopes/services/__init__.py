@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaigns.envelopes.services.budgets import StaleBudget, budget_save, month_available, months_end
+from campaigns.envelopes.services.budgets import StaleBudget, budget_save, month_available, month_of, months_end
 from campaigns.envelopes.services.claiming import Refusal, Refused, claims_record, share_claim
 from campaigns.envelopes.services.planning import (
     LONGEST_OPEN,
@@ -29,6 +29,7 @@ __all__ = [
     "envelope_stop",
     "envelopes_tick",
     "month_available",
+    "month_of",
     "months_end",
     "plan_check",
     "round_end",
