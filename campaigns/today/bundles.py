@@ -33,7 +33,7 @@ from members.entry.models import Application
 from members.entry.selectors import application_suggestions
 from members.models import ImportRun, ImportState, StaffTask
 from members.work.kinds import all_kinds
-from members.work.selectors import task_items, with_names
+from members.work.selectors import task_items
 
 # What is due later than this is shown as what comes next.
 AHEAD = timedelta(hours=24)
@@ -94,6 +94,11 @@ class Todo:
     def late(self) -> int:
         return sum(bundle.late for bundle in self.bundles)
 
+    @property
+    def in_groups(self) -> bool:
+        """Whether anything of it lies in a group."""
+        return bool(self.coming) or any(bundle.groups for bundle in self.bundles)
+
     def rows(self, sort: str) -> list[Any]:
         return [row for bundle in self.bundles if bundle.sort == sort for row in bundle.rows]
 
@@ -126,22 +131,22 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
     )
     task_rows = _first_tasks(tasks, now)
     violations = Violation.objects.visible_to(user).waiting().filter(group__in=groups)
-    violation_rows = list(violations.select_related("member", "group", "rule").order_by("noted_at", "pk")[:SHOWN])
+    violation_rows = list(violations.select_related("member", "rule").order_by("noted_at", "pk")[:SHOWN])
     applications = Application.objects.visible_to(user).pending().filter(group__in=groups)
-    application_rows = list(applications.select_related("group").order_by("created_at", "pk")[:SHOWN])
+    application_rows = list(applications.order_by("created_at", "pk")[:SHOWN])
     answers = Answer.objects.visible_to(user).not_liked().filter(session__group__in=groups, at__gt=now - LIKES_STAY)
     answer_rows = list(answers.select_related("member", "session__group")[:SHOWN])
     off = groups.open().filter(destination__disabled_at__isnull=False)
     off_rows = list(off.select_related("destination").order_by("destination__disabled_at", "pk")[:SHOWN])
 
-    numbers = {row.group_id for row in (*stuck, *coming)}
-    numbers |= {row.group_id for row in violation_rows} | {row.group_id for row in application_rows}
-    numbers |= {row.session.group_id for row in answer_rows}
-    numbers |= {row.group_id for row in task_rows if row.group_id} | {group.pk for group in off_rows}
-    rights = rights_in(user, numbers)
-    named = Group.objects.visible_to(user).in_bulk({row.group_id for row in (*stuck, *coming)})
-    for row in (*stuck, *coming):
-        row.group = named[row.group_id]  # type: ignore[attr-defined]
+    in_groups: list[Any] = [*stuck, *coming, *task_rows, *violation_rows, *application_rows]
+    numbers = {row.group_id for row in in_groups if row.group_id}
+    of_others = {row.session.group_id for row in answer_rows} | {group.pk for group in off_rows}
+    rights = rights_in(user, numbers | of_others)
+    # The rows lie in few groups: these are read once, and not again with each row.
+    named = Group.objects.in_bulk(numbers)
+    for row in in_groups:
+        row.group = named.get(row.group_id)
     dress(rows=stuck, rights=rights)
     for violation in violation_rows:
         _say_whose(violation, Permission.MODERATE, violation.group_id, rights)
@@ -156,9 +161,10 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
     for application in application_rows:
         application.may_be_known = bool(known[application.pk])  # type: ignore[attr-defined]
 
+    counted = _tasks_counted(tasks, now)
     found = [
-        *_delivery_bundles(stuck, causes(deliveries, now)),
-        *_task_bundles(tasks, task_rows, rights, now, whose),
+        *_delivery_bundles(stuck, causes(deliveries, now) if stuck else []),
+        *_task_bundles(counted, task_rows, rights, now, whose),
         *_duty_bundles(my_duties(user=user, now=now), now),
         *_waiting(violations, violation_rows, "noted_at", "violation", now),
         *_waiting(applications, application_rows, "created_at", "application", now),
@@ -168,8 +174,9 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
         *_groups_in_need(groups, now),
     ]
     found.sort(key=lambda bundle: (bundle.due_at is None, bundle.due_at or now))
-    later = tasks.filter(due_at__gt=now + AHEAD).aggregate(n=Count("pk"), first=Min("due_at"))
-    return Todo(found, coming, later["n"], later["first"])
+    later = [row for row in counted if row["later"]]
+    next_due = min((row["next"] for row in later), default=None)
+    return Todo(found, coming, sum(row["later"] for row in later), next_due)
 
 
 def _say_whose(thing: Any, permission: str, group_id: int, rights: Rights) -> None:
@@ -223,26 +230,30 @@ DELIVERY_LABELS: dict[str, Text] = {
 
 
 def _first_tasks(tasks: QuerySet[StaffTask], now: datetime) -> list[StaffTask]:
+    """The first few of each kind, without their groups."""
     place = Window(RowNumber(), partition_by=[F("kind")], order_by=[F("due_at"), F("pk")])
     ahead = tasks.filter(due_at__lte=now + AHEAD).annotate(place=place).filter(place__lte=SHOWN)
-    return list(with_names(ahead).order_by("due_at", "pk"))
+    return list(ahead.select_related("member", "branch", "assignee").order_by("due_at", "pk"))
+
+
+def _tasks_counted(tasks: QuerySet[StaffTask], now: datetime) -> list[dict[str, Any]]:
+    """By kind, how many are due soon, with the earliest of them and in how many groups; and how many later."""
+    soon, later = Q(due_at__lte=now + AHEAD), Q(due_at__gt=now + AHEAD)
+    rows: Iterable[Any] = tasks.order_by().values("kind").annotate(
+        n=Count("pk", filter=soon),
+        groups=Count("group_id", distinct=True, filter=soon),
+        first=Min("due_at"),
+        late=Count("pk", filter=Q(due_at__lt=now)),
+        later=Count("pk", filter=later),
+        next=Min("due_at", filter=later),
+    )  # fmt: skip
+    return list(rows)
 
 
 def _task_bundles(
-    tasks: QuerySet[StaffTask], rows: list[StaffTask], rights: Rights, now: datetime, whose: str
+    rows_counted: list[dict[str, Any]], rows: list[StaffTask], rights: Rights, now: datetime, whose: str
 ) -> list[Bundle]:
-    counted = {
-        row["kind"]: row
-        for row in tasks.filter(due_at__lte=now + AHEAD)
-        .order_by()
-        .values("kind")
-        .annotate(
-            n=Count("pk"),
-            groups=Count("group_id", distinct=True),
-            first=Min("due_at"),
-            late=Count("pk", filter=Q(due_at__lt=now)),
-        )
-    }
+    counted = {row["kind"]: row for row in rows_counted if row["n"]}
     held: dict[str, list[StaffTask]] = {}
     for row in rows:
         held.setdefault(row.kind, []).append(row)
@@ -299,12 +310,18 @@ def _duty_bundles(duties: list[MyDuty], now: datetime) -> list[Bundle]:
 def _waiting(waiting: QuerySet[Any], rows: list[Any], since: str, sort: str, now: datetime) -> list[Bundle]:
     if not rows:
         return []
-    counted = waiting.order_by().aggregate(
-        n=Count("pk"),
-        groups=Count("group_id", distinct=True),
-        first=Min(since),
-        late=Count("pk", filter=Q(**{f"{since}__lt": now - WITHIN})),
-    )
+    times = [getattr(row, since) for row in rows]
+    counted: dict[str, Any] = {
+        "n": len(rows),
+        "groups": len({row.group_id for row in rows}),
+        "late": sum(time < now - WITHIN for time in times),
+    }
+    if len(rows) == SHOWN:
+        counted = waiting.order_by().aggregate(
+            n=Count("pk"),
+            groups=Count("group_id", distinct=True),
+            late=Count("pk", filter=Q(**{f"{since}__lt": now - WITHIN})),
+        )
     label, icon, page = {
         "violation": (_("Violations to judge"), "flag", "members:violations"),
         "application": (_("Applications to decide"), "user-question", "members:applications"),
@@ -320,7 +337,7 @@ def _waiting(waiting: QuerySet[Any], rows: list[Any], since: str, sort: str, now
             count=counted["n"],
             groups=counted["groups"],
             rows=rows,
-            due_at=counted["first"] + WITHIN,
+            due_at=times[0] + WITHIN,
             late=counted["late"],
             why=_("To be decided within a day."),
             all_url=reverse(page),
@@ -357,18 +374,18 @@ def _answers(waiting: QuerySet[Answer], rows: list[Answer], now: datetime) -> li
 def _channels(off: QuerySet[Group], rows: list[Group]) -> list[Bundle]:
     if not rows:
         return []
-    counted = off.order_by().aggregate(n=Count("pk"), first=Min("destination__disabled_at"))
+    count = off.count() if len(rows) == SHOWN else len(rows)
     return [
         Bundle(
             key="channel",
             sort="channel",
             icon="bolt",
             label=_("Channels that are switched off"),
-            count=counted["n"],
-            groups=counted["n"],
+            count=count,
+            groups=count,
             rows=rows,
-            due_at=counted["first"],
-            late=counted["n"],
+            due_at=rows[0].destination.disabled_at if rows[0].destination else None,
+            late=count,
             why=_("Nothing planned for these groups can leave."),
         )
     ]

@@ -18,13 +18,14 @@ def today(request: StaffRequest) -> HttpResponse:
     user, now = request.user, timezone.now()
     # Whoever only reads has nothing that is theirs to do: they see how it stands everywhere.
     whose = ALL if request.GET.get("whose") == ALL or not user.may_write else MINE
+    found = todo(user=user, now=now, whose=whose)
     context = {
         "now": now,
         "day": day_so_far(user=user, now=now),
-        "todo": todo(user=user, now=now, whose=whose),
+        "todo": found,
         "whose": whose,
         "here": request.get_full_path(),
-        "has_groups": Group.objects.visible_to(user).exists(),
+        "has_groups": found.in_groups or Group.objects.visible_to(user).exists(),
         "people": staff_for(user)[:200] if user.may_write else [],
     }
     return render(request, "console/campaigns/today.html", context)

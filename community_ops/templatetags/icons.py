@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html
@@ -22,7 +24,12 @@ def icon(name: str, css_class: str = "", label: str = "") -> SafeString:
     """
     if name not in ICONS:
         raise ValueError(f"No icon {name!r}; add it to community_ops/lib/icons.py")
-    classes = f"icon {css_class}".strip()
+    return _drawn(name, f"icon {css_class}".strip(), str(label))
+
+
+# A page of rows draws the same few icons a hundred times.
+@lru_cache(maxsize=1024)
+def _drawn(name: str, classes: str, label: str) -> SafeString:
     href = f"{static(SPRITE)}#{name}"
     if label:
         return format_html(
