@@ -48,7 +48,11 @@ class Limits:
         return self.quiet_from != self.quiet_until
 
     def is_quiet(self, at: datetime) -> bool:
-        clock = timezone.localtime(at).time().replace(microsecond=0)
+        return self.is_quiet_by(timezone.localtime(at).time())
+
+    def is_quiet_by(self, clock: time) -> bool:
+        """By the clock of the installation, which a caller with many times reads once for each."""
+        clock = clock.replace(microsecond=0)
         if self.quiet_from <= self.quiet_until:
             return self.quiet_from <= clock < self.quiet_until
         return clock >= self.quiet_from or clock < self.quiet_until
@@ -81,6 +85,16 @@ class LimitsByGroup:
         if row.quiet_from is None or row.quiet_until is None:
             return Limits(quota, self.of_all.quiet_from, self.of_all.quiet_until)
         return Limits(quota, row.quiet_from, row.quiet_until)
+
+    def quota(self, group_id: int) -> int:
+        return (self[group_id] if group_id in self.own else self.of_all).daily_quota
+
+    def quiet_among(self, group_ids: frozenset[int], clock: time) -> frozenset[int]:
+        """Those of the groups that are quiet at this time of day. Most decide nothing, so they are not asked one by
+        one."""
+        own = self.own.keys() & group_ids
+        quiet = group_ids - own if self.of_all.is_quiet_by(clock) else frozenset()
+        return quiet | {pk for pk in own if self[pk].is_quiet_by(clock)}
 
 
 def quota_left(group_ids: Collection[int], now: datetime) -> dict[int, int | None]:
