@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from campaigns.posts.services import occurrences_resolve, plan_ahead, posts_sweep
+from campaigns.posts.services import occurrences_complete, occurrences_resolve, plan_ahead, posts_sweep
 from delivery.services import Dispatched, dispatch
 from delivery.tasks import enqueue
 
@@ -17,6 +17,7 @@ def dispatch_due(*, now: datetime) -> Dispatched:
     Raises kombu's OperationalError when the broker cannot be reached; what is queued by then is found again later.
     """
     plan_ahead(now=now)
+    occurrences_complete(now=now)
     occurrences_resolve(now=now)
     done = dispatch(now=now, clock=timezone.now())
     posts_sweep(now=now)

@@ -9,11 +9,13 @@ from campaigns.dispatching import dispatch_due
 from campaigns.envelopes.tasks import run_envelopes
 from campaigns.moments.tasks import ask_for_moments
 from campaigns.playbooks.tasks import run_playbooks
+from campaigns.posts.tasks import fill_occurrences
 from delivery.services import pictures_sweep
 
 __all__ = [
     "ask_for_moments",
     "dispatch_due_task",
+    "fill_occurrences",
     "run_activities",
     "run_brainstorms",
     "run_envelopes",

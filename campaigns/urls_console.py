@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("groups/<int:pk>/limits/", sending.group_limits, name="group_limits"),
     path("posts/check/", posts.post_check, name="post_check"),
     path("posts/<int:pk>/", posts.post_detail, name="post"),
+    path("posts/<int:pk>/planning/", posts.post_planning, name="post_planning"),
     path("posts/<int:pk>/edit/", posts.post_edit, name="post_edit"),
     path("posts/<int:pk>/pause/", posts.post_hold, name="post_pause"),
     path("posts/<int:pk>/resume/", posts.post_continue, name="post_resume"),

@@ -264,6 +264,7 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE = {
     # Every two seconds: a post is due within five. It expires, so that a broker that was full of ticks empties at once.
     "dispatch-due": {"task": "campaigns.dispatch_due", "schedule": 2.0, "options": {"expires": 10}},
+    "fill-occurrences": {"task": "campaigns.fill_occurrences", "schedule": 5.0, "options": {"expires": 5}},
     "resume-imports": {"task": "members.resume_imports", "schedule": 10.0, "options": {"expires": 10}},
     "refresh-tiers": {"task": "members.refresh_tiers", "schedule": 300.0, "options": {"expires": 300}},
     "recompute-tiers": {"task": "members.recompute_tiers", "schedule": 86_400.0, "options": {"expires": 3600}},

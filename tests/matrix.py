@@ -324,6 +324,7 @@ ROUTES: dict[str, Route] = {
     "campaigns:sending_occasion_remove": act((302, 403, 403, 403, 302), pk="occasion"),
     "campaigns:group_limits": page(ADMINS, (302, 403, 403, 403, 302), pk="group"),
     "campaigns:post": page(SEEN_IN_BRANCH, pk="post"),
+    "campaigns:post_planning": part(SEEN_IN_BRANCH, pk="post"),
     "campaigns:post_edit": page(WRITERS_IN_BRANCH, done(200, elsewhere=404), pk="post"),
     "campaigns:post_pause": act(done(302, elsewhere=404), pk="post"),
     "campaigns:post_resume": act(done(302, elsewhere=404), pk="post"),

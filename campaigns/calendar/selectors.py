@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -154,7 +154,23 @@ def calendar_entries(
         if groups is None or row.pk in counts:
             row.post = posts[row.post_id]
             found.append(entry_of(row, row.own_title, counts.get(row.pk, NOTHING), row.post_id in changeable))
-    return found
+    return _with_all_groups(found, within, user, groups)
+
+
+def _with_all_groups(
+    entries: list[Entry], within: OccurrenceQuerySet, user: User, groups: QuerySet[Group] | None
+) -> list[Entry]:
+    """Where deliveries are still being written, the groups are those listed. One query, one more where that is so."""
+    filling = dict(within.to_fill().order_by().values_list("pk", "post_id"))
+    if not filling:
+        return entries
+    reached = Group.objects.visible_to(user) if groups is None else groups.order_by()
+    listed = PostGroup.objects.filter(post__in=set(filling.values()), group__in=reached.values("pk"))
+    counted = dict(listed.order_by().values_list("post_id").annotate(n=Count("pk")))
+    return [
+        replace(entry, groups=max(entry.groups, counted.get(entry.post_id, 0))) if entry.pk in filling else entry
+        for entry in entries
+    ]
 
 
 def entry_of(row: Occurrence, own_title: str | None, counts: dict[str, int], changeable: bool) -> Entry:

@@ -158,6 +158,7 @@ class Occurrence(models.Model):
     by_hand = models.BooleanField(default=False)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
+    is_filling = models.BooleanField(default=False, help_text="some of its deliveries are not written yet")
 
     objects = OccurrenceQuerySet.as_manager()
 
@@ -168,6 +169,7 @@ class Occurrence(models.Model):
             models.Index(fields=["due_at"], name="campaigns_occurrence_due"),
             models.Index(fields=["due_at"], name="campaigns_occurrence_open", condition=Q(resolved_at=None)),
             models.Index(fields=["piece", "due_at"], name="campaigns_occurrence_piece"),
+            models.Index(fields=["due_at"], name="campaigns_occurrence_filling", condition=Q(is_filling=True)),
         ]
 
     def __str__(self) -> str:

@@ -26,7 +26,7 @@ from accounts.models import User
 from campaigns.content.variables import GROUP_VARIABLES
 from campaigns.posts.fitting import check_fits
 from campaigns.posts.models import Occurrence, Post, PostState
-from campaigns.posts.services import LONGEST_BODY
+from campaigns.posts.services import LONGEST_BODY, fill
 from community_ops.lib.variables import check_variables, has_variables
 from community_ops.lib.zones import zone_named
 from delivery.models import Delivery, Message, Missed, State
@@ -259,6 +259,8 @@ def _locked(occurrence: Occurrence) -> tuple[Post, Occurrence]:
     if locked is None:  # its post was given other times meanwhile
         raise _changed_meanwhile()
     locked.post = post
+    if locked.is_filling and post.state == PostState.ACTIVE and locked.cancelled_at is None:
+        fill(post=post, occurrences=[locked], whole=True)  # what a person decides is about all of its groups
     # In one order, so that two who lock many rows never wait for each other.
     list(_deliveries(locked).select_for_update().order_by("pk").values_list("pk"))
     return post, locked

@@ -43,3 +43,7 @@ class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
         """Occurrences of running posts that are due and whose groups are not settled yet."""
         due = self.filter(resolved_at=None, due_at__lte=now, cancelled_at=None)
         return due.filter(post__state="active")
+
+    def to_fill(self) -> Self:
+        """Occurrences of running posts that lack deliveries yet."""
+        return self.filter(is_filling=True, cancelled_at=None, post__state="active")

@@ -30,6 +30,7 @@ from campaigns.posts.selectors import deliveries_visible_to
 from campaigns.posts.services import (
     LONGEST_BODY,
     StalePost,
+    filling_of,
     not_permitted,
     post_create,
     post_pause,
@@ -288,8 +289,18 @@ def post_detail(request: StaffRequest, pk: int) -> HttpResponseBase:
         "refused": post.refused_groups(request.user) if request.user.may_write else [],
         "listing": listing,
         "counts": counts,
+        "filling": filling_of(post=post, now=now),
     }
     return render(request, "console/campaigns/post.html", context)
+
+
+@require_GET
+@staff_required
+def post_planning(request: StaffRequest, pk: int) -> HttpResponse:
+    """How far the planning of its deliveries has come: a part of its page."""
+    post = _visible(request, pk)
+    context = {"post": post, "filling": filling_of(post=post, now=timezone.now())}
+    return render(request, "console/campaigns/post_planning.html", context)
 
 
 def _conflicts_of(post: Post, user: User, now: datetime) -> list[Conflict]:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from campaigns.models import Occurrence, Post
 from campaigns.posts.services import (
     Schedule,
+    filling,
     occurrences_resolve,
     plan_ahead,
     planning,
@@ -117,7 +118,7 @@ class World:
         """The process dies in the middle of planning, or between two steps."""
         step = self.chance.randrange(4)
         planned = Broken if step == 0 else deliveries_plan
-        with mock.patch.object(planning, "deliveries_plan", side_effect=planned):
+        with mock.patch.object(filling, "deliveries_plan", side_effect=planned):
             plan_ahead(now=self.now)
             if step == 1:
                 return

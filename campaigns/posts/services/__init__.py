@@ -7,6 +7,7 @@ what will happen, and what was planned survives whatever happens to the processe
 from __future__ import annotations
 
 from campaigns.posts.schedules import Schedule, schedule_of
+from campaigns.posts.services.filling import Filling, fill, filling_of, occurrences_complete, occurrences_fill
 from campaigns.posts.services.planning import (
     HORIZON,
     MOST_AHEAD,
@@ -33,11 +34,16 @@ __all__ = [
     "LONGEST_BODY",
     "LONGEST_GRACE",
     "MOST_AHEAD",
+    "Filling",
     "Schedule",
     "Source",
     "StalePost",
     "deliveries_settled",
+    "fill",
+    "filling_of",
     "not_permitted",
+    "occurrences_complete",
+    "occurrences_fill",
     "occurrences_resolve",
     "piece_changed",
     "plan_ahead",

@@ -17,26 +17,17 @@ from campaigns.posts.models import Occurrence, Post, PostGroup, PostState
 from campaigns.posts.querysets import PostQuerySet
 from campaigns.posts.recurrence import Time
 from campaigns.posts.schedules import schedule_of
+from campaigns.posts.services.filling import fill, fill_with
 from campaigns.posts.sources import content_of_piece
-from delivery.models import Delivery, Kind, Message, Missed
-from delivery.services import (
-    NewDelivery,
-    deliveries_drop,
-    deliveries_forget,
-    deliveries_leave_out,
-    deliveries_plan,
-    message_create,
-)
+from delivery.models import Delivery
+from delivery.services import deliveries_drop, deliveries_forget, deliveries_leave_out, message_create
 from delivery.signals import settled
-from groups.models import Group
 
 logger = structlog.get_logger(__name__)
 
 HORIZON = timedelta(days=14)
 MOST_AHEAD = 60
 PLANNED_EVERY = timedelta(days=1)
-# Up to here a post is on time, whatever its policy: a tick of the dispatcher and a busy moment.
-ON_TIME = timedelta(seconds=60)
 
 
 def plan_ahead(*, now: datetime) -> int:
@@ -83,9 +74,9 @@ def _resolve(post: Post, occurrence: Occurrence, now: datetime) -> list[int]:
     skipped = []
     if groups is not None:
         skipped = deliveries_leave_out(occurrence_id=occurrence.pk, code="left_audience", now=now, but=groups)
-    fill(post=post, occurrences=[occurrence])
+    fill(post=post, occurrences=[occurrence], whole=True)
     if post.series_id and occurrence.message_id is None:
-        _deliver(post, [occurrence], post.message)
+        fill_with(post=post, occurrence=occurrence, message=post.message)
         skipped += deliveries_leave_out(occurrence_id=occurrence.pk, code="nothing_to_draw", now=now)
     Occurrence.objects.filter(pk=occurrence.pk).update(resolved_at=now)
     return skipped
@@ -107,7 +98,9 @@ def posts_sweep(*, now: datetime) -> None:
 def _ending() -> PostQuerySet:
     still = Delivery.objects.open().filter(post_id=OuterRef("pk"))
     to_settle = Occurrence.objects.filter(post=OuterRef("pk"), resolved_at=None, cancelled_at=None)
-    return Post.objects.filter(~Exists(still), ~Exists(to_settle), state=PostState.ACTIVE, plan_again_at=None)
+    to_fill = Occurrence.objects.filter(post=OuterRef("pk"), is_filling=True, cancelled_at=None)
+    nothing_left = ~Exists(still) & ~Exists(to_settle) & ~Exists(to_fill)
+    return Post.objects.filter(nothing_left, state=PostState.ACTIVE, plan_again_at=None)
 
 
 def deliveries_settled(*, ids: Iterable[int]) -> None:
@@ -219,58 +212,6 @@ def _draw(post: Post, occurrences: Sequence[Occurrence]) -> None:
             occurrence.piece = drawn.piece
             occurrence.message = message_create(content=content_of_piece(drawn.piece, drawer.series))
     Occurrence.objects.bulk_update(empty, ["piece", "message"])
-
-
-def fill(*, post: Post, occurrences: Sequence[Occurrence]) -> None:
-    """Gives each occurrence a delivery for every group listed that has none of it yet."""
-    worded: dict[int, tuple[Message, list[Occurrence]]] = {}
-    for occurrence in occurrences:
-        message = occurrence.message or (None if post.series_id else post.message)
-        if message is not None and occurrence.cancelled_at is None:
-            worded.setdefault(message.pk, (message, []))[1].append(occurrence)
-    for message, of_message in worded.values():
-        _deliver(post, of_message, message)
-
-
-def _deliver(post: Post, occurrences: Sequence[Occurrence], message: Message) -> None:
-    groups = list(
-        Group.objects.filter(posts=post)
-        .order_by("pk")
-        .values_list("pk", "external_id", "destination_id", "destination__kind")
-    )
-    # Not left to the key alone: a group whose channel changed since would get it on the new one once more.
-    has = set(
-        Delivery.objects.filter(occurrence_id__in=[each.pk for each in occurrences]).values_list(
-            "occurrence_id", "group_id"
-        )
-    )
-    late = lateness(post=post)
-    deliveries_plan(
-        message=message,
-        rows=(
-            NewDelivery(
-                dedupe_key=f"post:{post.pk}:{occurrence.local}:{group_id}",
-                kind=kind or Kind.INAPP,
-                destination_id=destination_id,
-                group_id=group_id,
-                group_ref=external_id,
-                due_at=occurrence.due_at,
-                missed=post.missed,
-                late_until=occurrence.due_at + late,
-                post_id=post.pk,
-                occurrence_id=occurrence.pk,
-            )
-            for occurrence in occurrences
-            for group_id, external_id, destination_id, kind in groups
-            if (occurrence.pk, group_id) not in has
-        ),
-    )
-
-
-def lateness(*, post: Post) -> timedelta:
-    """How late a message of this post may still leave without anybody being asked."""
-    grace = timedelta(minutes=post.late_minutes) if post.missed == Missed.LATE else ON_TIME
-    return max(grace, ON_TIME)
 
 
 def piece_changed(*, piece_id: int, now: datetime) -> int:

@@ -43,6 +43,7 @@ def post_resume(*, by: User | None, now: datetime, post: Post) -> bool:
             raise ValidationError(_("Its time has passed. Set a new time first."), code="time_has_passed")
         # What was due during the pause is not made up for, nor is its audience asked any more.
         post.occurrences.filter(resolved_at=None, due_at__lte=now).update(resolved_at=now)
+        post.occurrences.filter(is_filling=True, due_at__lte=now).update(is_filling=False)
         post.state = PostState.ACTIVE
         replan(post=post, now=now)
         post.save()

@@ -18,7 +18,8 @@ from campaigns.posts.audience import audience_checked, audience_groups, may_be_r
 from campaigns.posts.fitting import check_fits
 from campaigns.posts.models import Occurrence, Post, PostGroup, PostState
 from campaigns.posts.schedules import Schedule, ended_before, schedule_of
-from campaigns.posts.services.planning import lateness, plan, post_groups_set, posts_finish, refill, replan
+from campaigns.posts.services.filling import lateness
+from campaigns.posts.services.planning import plan, post_groups_set, posts_finish, refill, replan
 from campaigns.posts.services.running import locked
 from campaigns.posts.sources import Source, content_of, source_checked, source_of
 from delivery.models import Delivery, Missed
@@ -56,8 +57,9 @@ def post_create(
     late_minutes: int = 30,
     keeps_limits: bool = True,
 ) -> Post:
-    """Makes a post and plans its first occurrences. It goes to the `groups`, or to those that an `audience` means in
-    the moment of sending.
+    """Makes a post and plans its first occurrences; what is too much for one request is planned after it.
+
+    It goes to the `groups`, or to those that an `audience` means in the moment of sending.
 
     A single time that has passed is left to the policy for missed times. Raises ValidationError by field; code
     `group_not_active` for a group that cannot be posted to yet or any more, `not_permitted` for one to which the roles
