@@ -247,6 +247,7 @@ def prey(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
         yield Prey(world)
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", reachable())
 def test_every_address_keeps_the_other_branch_out(prey, name):
     route = ROUTES[name]

@@ -61,8 +61,6 @@ def routes(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
             yield f"{namespace}{pattern.name}"
 
 
-# The mark has the database made, which a fixture of a module cannot ask for.
-@pytest.mark.django_db
 def test_every_address_is_in_the_matrix():
     served = set(routes(get_resolver()))
     assert sorted(served - ROUTES.keys()) == [], "add these to tests/matrix.py"
@@ -180,6 +178,9 @@ def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
         yield made
 
 
+# The mark has the database made, which a fixture of a module cannot ask for: pytest-django looks at the marks of the
+# tests that were chosen.
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", ROUTES)
 def test_everybody_gets_what_they_may(world, settings, name):
     # A database of the broker in which no worker of another test gives signs of life.

@@ -278,7 +278,7 @@ def clock():
 
 
 @settings(
-    max_examples=96,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
