@@ -16,11 +16,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import StaffRequest, role_required
-from accounts.models import Role
+from accounts.models import Branch, Role
 from accounts.policies import StalePolicy, policy_get, policy_save, policy_version
 from campaigns.posts.limits import MOST_A_DAY, SendingPolicy
 from campaigns.posts.models import GroupSending, Scene, SceneCalendar, SpecialDay
+from campaigns.posts.services.holiday_files import LARGEST, days_from_file
 from campaigns.posts.services.holidays import (
+    NewDay,
     days_read,
     group_limits_set,
     scene_add,
@@ -91,13 +93,32 @@ class GroupLimitsForm(MarkedForm):
 
 
 class DaysForm(MarkedForm):
+    """Days off, pasted or from a file, for all or for one branch."""
+
+    branch = forms.ModelChoiceField(
+        label=gettext_lazy("For"), queryset=Branch.objects.order_by("name"), required=False,
+        empty_label=gettext_lazy("All branches"),
+    )  # fmt: skip
     lines = forms.CharField(
         label=gettext_lazy("Days, one line each"),
+        required=False,
         widget=forms.Textarea(
             attrs={"rows": 6, "translate": "no", "placeholder": "2026-10-01..2026-10-08 国庆节\n2026-10-10 国庆节 上班"}
         ),
         help_text=gettext_lazy("A day or a range, a name, and “working” for a weekend that is worked."),
     )
+    file = forms.FileField(
+        label=gettext_lazy("Or a file"),
+        required=False,
+        help_text=gettext_lazy("A calendar (.ics), or a table (.csv) of day, name and kind."),
+        widget=forms.FileInput(attrs={"accept": ".ics,.csv,text/calendar,text/csv"}),
+    )
+
+    def days(self) -> list[NewDay]:
+        """Raises ValidationError by field."""
+        if file := self.cleaned_data["file"]:
+            return days_from_file(file.read(LARGEST + 1))
+        return days_read(self.cleaned_data["lines"])
 
 
 class OccasionForm(MarkedForm):
@@ -138,14 +159,15 @@ def sending(request: StaffRequest) -> HttpResponse:
 @role_required(Role.ADMIN)
 def days_add(request: StaffRequest) -> HttpResponse:
     _hold_to_headquarters(request)
-    form = DaysForm(request.POST)
+    form = DaysForm(request.POST, request.FILES)
     if form.is_valid():
         try:
-            days = days_read(form.cleaned_data["lines"])
+            days = form.days()
         except ValidationError as error:
             add_errors(form, error)
         else:
-            count = special_days_add(by=request.user, now=timezone.now(), days=days, branch=None)
+            branch = form.cleaned_data["branch"]
+            count = special_days_add(by=request.user, now=timezone.now(), days=days, branch=branch)
             text = ngettext("%(count)d day is entered.", "%(count)d days are entered.", count)
             toast(request, text % {"count": count})
             return redirect("campaigns:sending")
@@ -156,7 +178,7 @@ def days_add(request: StaffRequest) -> HttpResponse:
 @role_required(Role.ADMIN)
 def day_remove(request: StaffRequest, pk: int) -> HttpResponse:
     _hold_to_headquarters(request)
-    row = get_object_or_404(SpecialDay, pk=pk, branch=None)
+    row = get_object_or_404(SpecialDay, pk=pk)
     special_days_remove(by=request.user, now=timezone.now(), ids=[row.pk])
     toast(request, _("%(day)s is an ordinary day again.") % {"day": row.day})
     return redirect("campaigns:sending")
@@ -220,7 +242,7 @@ def _page(request: StaffRequest, *, status: int = 200, **typed: Any) -> HttpResp
         "limits": _limits_form(),
         "days": DaysForm(),
         "occasion": OccasionForm(),
-        "special_days": SpecialDay.objects.filter(branch=None, day__gte=timezone.localdate())[:SHOWN],
+        "special_days": SpecialDay.objects.filter(day__gte=timezone.localdate()).select_related("branch")[:SHOWN],
         "occasions": Scene.objects.select_related("branch"),
         **typed,
     }
