@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from campaigns.content.models import Piece, PieceState
-from campaigns.playbooks.drawing import KEY, piece_next
+from campaigns.playbooks.drawing import piece_next
 from campaigns.playbooks.models import (
     Late,
     PlaybookStep,
@@ -22,6 +22,7 @@ from campaigns.playbooks.models import (
     Why,
 )
 from campaigns.playbooks.texts import said_by_hand, said_to_group
+from campaigns.posts.drawing import OF_PLAYBOOKS
 from campaigns.posts.sources import content_of_piece
 from delivery.models import Delivery, Missed
 from delivery.services import Content, NewDelivery, deliveries_plan, message_create
@@ -51,7 +52,7 @@ def message_say(*, step_id: int, group_id: int, due_at: datetime, now: datetime)
         step, group = rows[0].step, rows[0].run.group
         about = [row.run.membership for row in rows if row.run.membership]
         present = [membership for membership in about if membership.is_present]
-        key = f"{KEY}{step.pk}:{group.pk}:{due_at:%Y%m%dT%H%M}"
+        key = f"{OF_PLAYBOOKS}{step.pk}:{group.pk}:{due_at:%Y%m%dT%H%M}"
         why = _against(step, rows, about, present, key, now)
         delivery_id = None
         if not why:
@@ -108,7 +109,7 @@ def _content(
 def _drawn(step: PlaybookStep, due_at: datetime) -> Piece | None:
     """The next piece of the step's series; all groups in which it is due at one time get the same."""
     assert step.series_id is not None
-    others = Delivery.objects.filter(dedupe_key__startswith=f"{KEY}{step.pk}:", due_at=due_at)
+    others = Delivery.objects.filter(dedupe_key__startswith=f"{OF_PLAYBOOKS}{step.pk}:", due_at=due_at)
     same = others.exclude(message__piece_id=None).values_list("message__piece_id", flat=True).first()
     if same is not None:
         return Piece.objects.filter(pk=same).first()

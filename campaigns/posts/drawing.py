@@ -1,9 +1,9 @@
 """Which piece of a series comes when. It is drawn when an occurrence is planned, so the preview is what will be sent.
 
-A piece that came within the series' days without repeats, before or after, in any of its posts, is passed over. In
-order, the piece unused for the longest comes next, so a series runs through its list and begins anew; at random, chance
-is a function of series and local time, so planning the same times again draws the same. When every piece was used
-lately, the one unused for the longest comes all the same, and is marked as repeated.
+A piece that came within the series' days without repeats, before or after, in any of its posts, in a playbook or in
+Moments, is passed over. In order, the piece unused for the longest comes next, so a series runs through its list and
+begins anew; at random, chance is a function of series and local time, so planning the same times again draws the same.
+When every piece was used lately, the one unused for the longest comes all the same, and is marked as repeated.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from django.db.models import QuerySet
 
 from campaigns.content.models import DrawOrder, Piece, Series
 from campaigns.content.series_services import usable_pieces
+from campaigns.moments.models import MomentsPost
 from campaigns.posts.models import Occurrence
+from delivery.models import Delivery
 
 NEVER = timedelta.max
+# What the keys of deliveries begin with that playbooks plan.
+OF_PLAYBOOKS = "playbook:"
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,17 @@ class Drawer:
         self.series = series
         self.pieces = pieces_of(series)
         self.used: dict[int, list[datetime]] = defaultdict(list)
-        came = Occurrence.objects.filter(post__series=series, piece__isnull=False, cancelled_at=None)
-        for piece, at in came.filter(piece__in=self.pieces).values_list("piece_id", "due_at"):
-            self.used[piece].append(at)
+        ids = [piece.pk for piece in self.pieces]
+        came = Occurrence.objects.filter(post__series=series, piece__in=ids, cancelled_at=None)
+        by_playbooks = Delivery.objects.filter(dedupe_key__startswith=OF_PLAYBOOKS, message__piece_id__in=ids)
+        moments = MomentsPost.objects.filter(piece__in=ids)
+        for piece, at in (
+            *came.values_list("piece_id", "due_at"),
+            *by_playbooks.values_list("message__piece_id", "due_at").distinct(),
+            *moments.values_list("piece_id", "due_at"),
+        ):
+            if piece is not None and at is not None:
+                self.used[piece].append(at)
 
     def draw(self, *, local: str, at: datetime) -> Drawn | None:
         """The piece for a time; None when the series has none that is ready."""

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from accounts.models import AuditEntry
 from campaigns.dispatching import dispatch_due
 from campaigns.models import Occurrence, Post
+from campaigns.posts.occurrences import occurrence_move
 from campaigns.posts.services import (
     MOST_AHEAD,
     Schedule,
@@ -291,3 +292,20 @@ def test_pausing_and_resuming_sends_each_day_once(clock):
 
     days = [time.day for time in due("sent")]
     assert days == [2, 3, 4, 7, 9, 10, 11]
+
+
+def test_a_paused_post_runs_again_for_a_time_that_was_moved(clock):
+    post = make_post(Schedule(timezone="Asia/Shanghai", rrule="FREQ=DAILY;COUNT=1", start="2026-03-02T18:00"), groups=2)
+    later = NOW + timedelta(days=3)
+    occurrence_move(by=None, now=NOW, occurrence=post.occurrences.get(), at=later)
+    post_pause(by=None, now=NOW, post=post)
+    clock.shift(timedelta(days=1))
+
+    assert post_resume(by=None, now=NOW + timedelta(days=1), post=post)
+
+    assert list(Delivery.objects.values_list("state", "due_at")) == [("planned", later)] * 2
+    clock.shift(timedelta(days=3))
+    post.refresh_from_db()
+    post_pause(by=None, now=NOW + timedelta(days=4), post=post)
+    with pytest.raises(ValidationError, match="time has passed"):
+        post_resume(by=None, now=NOW + timedelta(days=4), post=post)

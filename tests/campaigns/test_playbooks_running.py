@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.urls import reverse
 
 from activity.models import Event
 from campaigns.models import Playbook, PlaybookOff, PlaybookRun, StepRun
@@ -21,7 +22,8 @@ from campaigns.playbooks.services import (
 from delivery.models import Delivery
 from groups.models import Group, GroupRole
 from groups.presets.services import preset_apply
-from groups.roles.services import staff_role_grant
+from groups.roles.permissions import OPERATOR
+from groups.roles.services import role_permission_set, staff_role_grant
 from groups.services import group_archive
 from members.entry.services import entry_plan_save
 from members.models import StaffTask
@@ -161,6 +163,19 @@ class TestTasksAndSteps:
         assert step_unskip(by=cast.mei, step_run=step)
         tick(THIRD_DAY)
         assert states()["asked"] == "waiting"
+
+    def test_a_step_is_skipped_by_those_who_may_post_in_the_group(self, client, cast: Cast, playbook, group):
+        happen("甲", group, NOW)
+        tick(NOW + HOUR)
+        step = StepRun.objects.get(step__key="asked")
+        role_permission_set(by=cast.lin, role=OPERATOR, permission="post", allowed=False)
+        client.force_login(cast.mei)
+        assert "/skip/" not in client.get(reverse("campaigns:playbook_run", args=[step.run_id])).content.decode()
+        assert client.post(reverse("campaigns:playbook_step_skip", args=[step.pk])).status_code == 403
+        role_permission_set(by=cast.lin, role=OPERATOR, permission="post", allowed=True)
+        assert client.post(reverse("campaigns:playbook_step_skip", args=[step.pk])).status_code == 302
+        role_permission_set(by=cast.lin, role=OPERATOR, permission="post", allowed=False)
+        assert client.post(reverse("campaigns:playbook_step_plan", args=[step.pk])).status_code == 403
 
     def test_a_stopped_run_goes_on_with_its_tasks(self, cast: Cast, playbook, group):
         happen("甲", group, NOW)

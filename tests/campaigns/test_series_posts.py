@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
 
 from campaigns.dispatching import dispatch_due
-from campaigns.models import Occurrence, Piece, Post, Series, SeriesPiece
+from campaigns.models import MomentsPlan, MomentsPost, MomentsSlot, Occurrence, Piece, Post, Series, SeriesPiece
 from campaigns.posts.conflicts import conflicts
 from campaigns.posts.drawing import draws_ahead
 from campaigns.posts.services import (
@@ -24,13 +24,14 @@ from campaigns.posts.services import (
     post_update,
     schedule_of,
 )
-from delivery.models import Delivery
+from delivery.models import Delivery, Message
 from delivery.services import deliver
 from tests.base import Cast
 from tests.builders import NOW, make_group
 
 pytestmark = pytest.mark.django_db
 EVENING = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)  # 18:00 in Shanghai
+DAY = timedelta(days=1)
 DAILY = Schedule(timezone="Asia/Shanghai", rrule="FREQ=DAILY", start="2026-03-02T18:00")
 
 
@@ -280,3 +281,20 @@ def test_whoever_mends_a_post_of_a_colleague_who_left_takes_it_over(cast: Cast, 
 
     assert Post.objects.get().created_by == cast.lin
     assert Delivery.objects.filter(state="sent").count() == 1
+
+
+def test_what_a_playbook_or_moments_said_lately_is_passed_over(cast: Cast):
+    series = make_series("A", "B", "C")
+    first, second, third = Piece.objects.order_by("pk")
+    message = Message.objects.create(title="A", text="A.", piece_id=first.pk)
+    Delivery.objects.create(
+        dedupe_key="playbook:1:2:20260301T0900", kind="inapp", group_id=2, group_ref="g", message=message,
+        state="sent", due_at=NOW - DAY, late_until=NOW - DAY, settled_at=NOW - DAY,
+    )  # fmt: skip
+    plan = MomentsPlan.objects.create(account="小美", user=cast.mei, created_at=NOW)
+    slot = MomentsSlot.objects.create(plan=plan, at=time(9), text="B.")
+    MomentsPost.objects.create(slot=slot, piece=second, day=(NOW - DAY).date(), due_at=NOW - DAY, text="B.")
+
+    post = make_post(series, schedule=Schedule(timezone="Asia/Shanghai", at=EVENING))
+
+    assert post.occurrences.get().piece == third

@@ -48,7 +48,8 @@ def playbook_run(request: StaffRequest, pk: int) -> HttpResponse:
     tasks = with_names(StaffTask.objects.filter(pk__in=[row.task_id for row in steps if row.task_id]))
     items = {item.task.pk: item for item in task_items(tasks, now)}
     rows = [(row, day_words(run.playbook.starts, row.step.day), items.get(row.task_id or 0)) for row in steps]
-    context = {"run": run, "rows": rows, "now": now, "here": request.path}
+    may_skip = request.user.may_write and may(request.user, Permission.POST, run.group)
+    context = {"run": run, "rows": rows, "now": now, "here": request.path, "may_skip": may_skip}
     return render(request, "console/campaigns/playbooks/run.html", context)
 
 
@@ -72,8 +73,12 @@ def playbook_run_continue(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def _step(request: StaffRequest, pk: int) -> StepRun:
+    """A step to be decided about: who may post in its group says what is said there."""
     runs = PlaybookRun.objects.visible_to(request.user)
-    return get_object_or_404(StepRun.objects.filter(run__in=runs).select_related("step", "run"), pk=pk)
+    step = get_object_or_404(StepRun.objects.filter(run__in=runs).select_related("step", "run__group"), pk=pk)
+    if not may(request.user, Permission.POST, step.run.group):
+        raise PermissionDenied
+    return step
 
 
 @require_POST

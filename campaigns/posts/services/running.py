@@ -39,7 +39,7 @@ def post_resume(*, by: User | None, now: datetime, post: Post) -> bool:
         post = locked(post=post)
         if post.state != PostState.PAUSED:
             return False
-        if (post.at is not None and post.at <= now) or not any(True for _time in schedule_of(post).times(now)):
+        if not _has_time_left(post, now):
             raise ValidationError(_("Its time has passed. Set a new time first."), code="time_has_passed")
         # What was due during the pause is not made up for, nor is its audience asked any more.
         post.occurrences.filter(resolved_at=None, due_at__lte=now).update(resolved_at=now)
@@ -49,6 +49,13 @@ def post_resume(*, by: User | None, now: datetime, post: Post) -> bool:
         post.save()
         audit_record(by=by, action="post.resumed", subject=post)
     return True
+
+
+def _has_time_left(post: Post, now: datetime) -> bool:
+    """Whether its schedule gives one more time, or a person moved one to where it is still to come."""
+    if post.occurrences.filter(by_hand=True, cancelled_at=None, due_at__gt=now).exists():
+        return True
+    return (post.at is None or post.at > now) and any(True for _time in schedule_of(post).times(now))
 
 
 def _halt(by: User | None, now: datetime, post: Post, state: PostState, code: str, states: Sequence[PostState]) -> bool:
