@@ -10,7 +10,7 @@ from django.db import connection
 
 from accounts.models import AuditEntry
 from campaigns.deliveries.services import Decision, delivery_decide, delivery_undecide
-from campaigns.posts.services import Schedule, post_create, post_stop
+from campaigns.posts.services import Schedule, filling, occurrences_fill, post_create, post_stop
 from delivery.models import Delivery
 from delivery.services import dispatch
 from tests.base import make_cast
@@ -89,3 +89,22 @@ def test_the_last_delivery_is_settled_while_its_post_is_stopped_and_neither_wait
         assert (post.state, row.state) in {("stopped", "cancelled"), ("finished", "sent"), ("stopped", "sent")}
         assert (row.state == "sent") == bool(sent)
         assert (post.state == "stopped") == bool(stopped)
+
+
+def test_two_who_plan_and_one_who_stops_leave_each_group_once_and_nothing_planned(monkeypatch):
+    monkeypatch.setattr(filling, "MOST_AT_ONCE", 2)
+    groups = [make_group() for _number in range(3)]
+    for _round in range(ROUNDS):
+        daily = Schedule(timezone="Asia/Shanghai", rrule="FREQ=DAILY;COUNT=3", start="2026-03-03T09:00")
+        post = post_create(by=None, now=NOW, title="Read", body="x", groups=groups, schedule=daily)
+        *steps, stopped = at_once(
+            lambda: occurrences_fill(goes_on=lambda: True),
+            lambda: occurrences_fill(goes_on=lambda: True),
+            lambda post=post: post_stop(by=None, now=NOW, post=post),
+        )
+        assert stopped is True
+        assert all(isinstance(number, int) for number in steps), steps
+        rows = list(Delivery.objects.filter(post_id=post.pk))
+        assert {row.state for row in rows} == {"cancelled"}
+        assert len({(row.occurrence_id, row.group_id) for row in rows}) == len(rows) <= 9
+        assert occurrences_fill(goes_on=lambda: True) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, date, datetime, time, timedelta
+from time import sleep
 
 import pytest
 import time_machine
@@ -14,13 +15,14 @@ from campaigns.dispatching import dispatch_due
 from campaigns.models import GroupSending, Post
 from campaigns.posts.limits import SendingPolicy, quota_left
 from campaigns.posts.services import Schedule, post_create, post_stop
-from delivery.models import Delivery, GroupDay
-from delivery.services import deliver, delivery_send_now
+from delivery.models import Delivery, FeedItem, GroupDay
+from delivery.services import deliver, deliver_all, delivery_send_now, dispatch
 from delivery.services.quota import quota_take
-from groups.models import GroupRole, Permission, StaffRole
+from groups.models import Group, GroupRole, Permission, StaffRole
 from groups.roles.services import role_permission_set
 from tests.base import Cast
 from tests.builders import NOW, make_group
+from tests.groups.test_rule_races import at_once
 
 pytestmark = pytest.mark.django_db
 RACERS = 16
@@ -147,23 +149,61 @@ def test_an_author_who_left_does_not_post_any_more(cast: Cast, clock):
     assert outcomes() == [("skipped", "author_not_permitted")]
 
 
+def many_groups(number: int) -> list[Group]:
+    return Group.objects.bulk_create(
+        [
+            Group(name=f"G{each}", external_id=f"g{each}", state="active", motivation="growth", purpose="x",
+                  created_at=NOW)
+            for each in range(number)
+        ]
+    )  # fmt: skip
+
+
 def test_stopping_in_the_middle_of_a_run_lets_nothing_more_begin(clock):
-    groups = [make_group() for _number in range(60)]
-    post = make_post(*groups)
+    post = make_post(*many_groups(500))
     queued = dispatch_due(now=NOW).queued
-    assert len(queued) == 60
+    assert len(queued) == 500
     for pk in queued[:20]:
         deliver(delivery_id=pk)
     Delivery.objects.filter(pk=queued[20]).update(state="sending", attempts=1, claimed_at=NOW)
 
     assert post_stop(by=None, now=NOW, post=post)
-    for pk in queued[20:]:
-        deliver(delivery_id=pk)
-    for pk in dispatch_due(now=NOW).queued:
-        deliver(delivery_id=pk)
+    deliver_all(ids=queued[20:])
+    deliver_all(ids=dispatch_due(now=NOW).queued)
 
     states = [state for state, _code in outcomes()]
-    assert (states.count("sent"), states.count("sending"), states.count("cancelled")) == (20, 1, 39)
+    assert (states.count("sent"), states.count("sending"), states.count("cancelled")) == (20, 1, 479)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+def test_what_two_workers_have_not_begun_when_a_stop_answers_is_never_sent():
+    now = datetime.now(UTC)
+    schedule = Schedule(timezone="Asia/Shanghai", at=now)
+    post = post_create(by=None, now=now, title="Read", body="x", groups=many_groups(500), schedule=schedule)
+    queued = dispatch(now=now, clock=now).queued
+    assert len(queued) == 500
+
+    def stop() -> datetime:
+        while not Delivery.objects.filter(state="sent").exists():
+            sleep(0.01)
+        assert post_stop(by=None, now=datetime.now(UTC), post=post)
+        return datetime.now(UTC)
+
+    _first, _second, stopped_at = at_once(
+        lambda: deliver_all(ids=queued[:250]), lambda: deliver_all(ids=queued[250:]), stop
+    )
+
+    assert isinstance(stopped_at, datetime), stopped_at
+    assert not [pk for pk in dispatch(now=now, clock=now).queued if pk in queued]
+    rows = list(Delivery.objects.all())
+    assert len(rows) == 500
+    # What was claimed and not handed over yet is held back by the guard.
+    assert {row.state for row in rows} <= {"sent", "cancelled", "skipped"}
+    sent = {row.pk for row in rows if row.state == "sent"}
+    assert sent
+    assert all(row.claimed_at <= stopped_at and row.attempts == 1 for row in rows if row.pk in sent)
+    assert sorted(FeedItem.objects.values_list("delivery_id", flat=True)) == sorted(sent)
 
 
 def test_a_retry_does_not_leave_after_the_stop(clock):
