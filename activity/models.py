@@ -28,7 +28,11 @@ class BuiltInKind(models.TextChoices):
 
 
 # What people read for kinds that pages of the product write, beside those that it gives a meaning to.
-WORDS = {"envelope_claimed": _("Opened a red envelope")}
+WORDS = {
+    "activity_attended": _("Came to an activity"),
+    "activity_signup": _("Signed up for an activity"),
+    "envelope_claimed": _("Opened a red envelope"),
+}
 
 # Kinds that only a person who is in the group can cause: they are evidence of membership.
 PRESENCE_KINDS = frozenset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
@@ -16,6 +16,8 @@ from members.visitors.http import Visit
 from members.visitors.tiles import Tile, register_tile
 
 ORDER = 40
+# What a member goes to calls for them from so long before.
+NEAR = timedelta(hours=24)
 
 
 def activities_tile(visit: Visit, now: datetime) -> Tile | None:
@@ -35,8 +37,9 @@ def activities_tile(visit: Visit, now: datetime) -> Tile | None:
         state = _("running now")
     else:
         state = words_for(timezone.localtime(nearest.starts_at), timezone.localtime(now), with_clock=True)
+    is_near = going is not None and nearest.starts_at <= now + NEAR
     is_open = any(row.mine is None and row.takes_signups(now) for row in found)  # type: ignore[attr-defined]
-    return Tile(label, page, "ticket", state, is_calling=going is not None or is_open)
+    return Tile(label, page, "ticket", state, is_calling=is_near or is_open)
 
 
 def register_tiles() -> None:

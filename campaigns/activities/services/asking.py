@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from accounts.models import Branch
+from accounts.models import Branch, User
 from campaigns.activities.models import Activity
 from groups.models import Group
 from members.models import StaffTask, TaskState
@@ -61,8 +61,8 @@ def tasks_call_off(*, activity: Activity, now: datetime) -> None:
     tasks_cancel(now=now, kind=ATTENDANCE, subject_id=activity.pk)
 
 
-def attendance_taken(*, activity: Activity, now: datetime) -> None:
+def attendance_taken(*, activity: Activity, by: User | None, now: datetime) -> None:
     """Settles the task to take attendance once that is closed."""
     StaffTask.objects.filter(key=_key(ATTENDANCE, activity)).open().update(
-        state=TaskState.DONE, outcome="done", settled_at=now
+        state=TaskState.DONE, outcome="done", settled_at=now, settled_by=by
     )

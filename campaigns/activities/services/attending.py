@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import audit_record
 from accounts.models import User
 from campaigns.activities.models import Activity, Decided, SignUp, SignUpState
+from campaigns.activities.services.asking import attendance_taken
 from campaigns.activities.services.signing import activity_locked, places_left
 from groups.models import Group
 from members.ingestion import Deed, events_by_hand, events_take_back
@@ -62,7 +63,7 @@ def attended_mark(*, now: datetime, activity: Activity, member: Member, by: User
 def _walked_in(activity: Activity, member: Member, now: datetime) -> SignUp:
     group = Group.objects.filter(activities=activity, memberships__in=member.memberships.present()).first()
     if not activity.walk_ins or group is None:
-        raise ValidationError(_("You are not signed up for this."), code="not_signed_up")
+        raise ValidationError(_("There is no place in this name."), code="not_signed_up")
     if places_left(activity=activity) == 0:
         raise ValidationError(_("All places are taken."), code="full")
     values = {"group": group, "state": SignUpState.GOING, "is_walk_in": True}
@@ -128,6 +129,7 @@ def attendance_close(*, by: User | None, now: datetime, activity: Activity) -> i
         if current.decided != Decided.OPEN or current.ends_at is None or now < current.ends_at:
             return 0
         missed = SignUp.objects.filter(activity=current, state=SignUpState.GOING).update(state=SignUpState.MISSED)
+        attendance_taken(activity=current, by=by, now=now)
         if missed:
             audit_record(by=by, action="activity.attendance_closed", subject=current, after={"missed": missed})
     return missed

@@ -63,7 +63,9 @@ def signup_make(
                 raise ValidationError(_("All places are taken."), code="full")
             state = SignUpState.WAITING
         values = {"group": group, "state": state, "signed_at": now, "moved_up_at": None, "answers": given}
-        signup, _made = SignUp.objects.update_or_create(activity=current, member=member, defaults=values)
+        signup, _made = SignUp.objects.update_or_create(
+            activity=current, member=member, defaults={**values, "is_walk_in": False}
+        )
         ref = f"activity-signup:{current.pk}:{member.pk}"
         events_by_hand(deeds=[Deed(ref, member, group, SIGNED_UP, now, properties={"activity": current.pk})], now=now)
     return signup

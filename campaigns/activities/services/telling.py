@@ -47,7 +47,7 @@ def groups_tell(*, activity: Activity, what: str, text: str, now: datetime, unti
             continue
         content = Content(
             title=activity.title,
-            text=filled(text, values_in(activity, group)),
+            text=filled(text, values_in(activity, group)).strip(),
             link=page_of(activity, group),
             link_title=link_title,
             picture_id=activity.picture_id,

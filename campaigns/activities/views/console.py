@@ -108,6 +108,10 @@ def activity_detail(request: StaffRequest, pk: int) -> HttpResponseBase:
     listing = _people(request, activity, signups) if tab != "review" else None
     if listing is not None and listing.export:
         return listing.export_response(f"activity-{activity.pk}")
+    if listing is not None:
+        for row in listing.rows:
+            # One for each question, also where somebody was not asked it.
+            row.shown = [*row.answers, *[""] * len(activity.questions)][: len(activity.questions)]  # type: ignore[attr-defined]
     state = activity.state_at(now, activity.taken)  # type: ignore[attr-defined]
     groups = list(Group.objects.visible_to(user).filter(activities=activity).order_by("name", "pk"))
     context = {
