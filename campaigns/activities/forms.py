@@ -113,7 +113,7 @@ class ActivityForm(TimesForm):
         },
     )
     place = forms.CharField(
-        label=gettext_lazy("Place"),
+        label=pgettext_lazy("activity", "Place"),
         max_length=200,
         required=False,
         widget=forms.TextInput(attrs={"translate": "no"}),

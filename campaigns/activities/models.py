@@ -60,7 +60,7 @@ class Activity(models.Model):
         Picture, verbose_name=_("picture"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     link = models.CharField(_("link"), max_length=500, blank=True)
-    place = models.CharField(_("place"), max_length=200, blank=True)
+    place = models.CharField(pgettext_lazy("activity", "place"), max_length=200, blank=True)
     directions = models.CharField(_("how to get there"), max_length=500, blank=True)
     groups = models.ManyToManyField(Group, verbose_name=_("groups"), related_name="activities")
     timezone = models.CharField(_("time zone"), max_length=60)

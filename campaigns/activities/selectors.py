@@ -94,7 +94,7 @@ def notices_of(
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of an activity, of those whom a person sees: `settled` had a place, and it is known what they did."""
+    """What came of an activity, of those whom a person sees."""
 
     signed_up: int
     with_place: int
@@ -108,8 +108,9 @@ class Summary:
     by_stars: list[tuple[int, int]]
 
     @property
-    def settled(self) -> int:
-        return self.came + self.missed
+    def unsettled(self) -> int:
+        """Had a place, and nobody knows yet whether they came."""
+        return self.with_place - self.came - self.missed
 
 
 def summary_of(activity: Activity, *, user: User) -> Summary:

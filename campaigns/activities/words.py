@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.history import Subject, actions, labels, subjects
 from campaigns.activities.models import Activity, SignUpState
@@ -19,7 +20,10 @@ def _places_back(rows: QuerySet[Any], _now: datetime) -> None:
 
 
 def register() -> None:
-    subjects("campaigns.activity", Subject(_("Activity"), Activity.objects.visible_to, "campaigns:activity"))
+    subjects(
+        "campaigns.activity",
+        Subject(pgettext_lazy("campaign", "Activity"), Activity.objects.visible_to, "campaigns:activity"),
+    )
     actions(
         {
             "activity.created": _("Activity written"),

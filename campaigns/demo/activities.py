@@ -76,7 +76,7 @@ def _evening(now: datetime, days: int, hour: int) -> datetime:
 
 
 def _sign(activity: Activity, members: Sequence[Membership], state: str, at: datetime) -> list[SignUp]:
-    answers = ["两位" for _question in activity.questions]
+    answers = ["六岁" if "岁" in question else "一位家长，一个孩子" for question in activity.questions]
     rows = [
         SignUp(
             activity=activity, member=one.member, group=one.group, state=state, answers=answers,

@@ -44,7 +44,7 @@ NAMES_SHOWN = 10
 def activity_list(request: StaffRequest) -> HttpResponseBase:
     now, user = timezone.now(), request.user
     columns: list[Column[Any]] = [
-        Column("title", gettext_lazy("Activity"), order="title", value=lambda row: row.title),
+        Column("title", pgettext_lazy("campaign", "Activity"), order="title", value=lambda row: row.title),
         Column("kind", gettext_lazy("Kind"), order="kind", value=lambda row: row.get_kind_display(), wide="lg"),
         Column(
             "starts",
@@ -67,7 +67,7 @@ def activity_list(request: StaffRequest) -> HttpResponseBase:
         Column(
             "came", pgettext_lazy("activity", "Came"), order="came", value=lambda row: row.came, number=True, wide="md"
         ),
-        Column("place", gettext_lazy("Place"), value=lambda row: row.place, shown=False),
+        Column("place", pgettext_lazy("activity", "Place"), value=lambda row: row.place, shown=False),
     ]
     listing = Listing(
         request,
