@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Role, User
 
@@ -83,6 +84,7 @@ MENU = (
             Place("members:segments", _("Segments"), "filter", "q"),
             Place("members:questions", _("Questions"), "help-circle", "x"),
             Place("members:applications", _("Applications"), "user-question", "n"),
+            Place("members:needs", _("Feedback"), "inbox", "F"),
             Place("members:seeds", _("Seed users"), "star", "e"),
             Place("members:cleanup", _("Clean-up"), "user-minus", "c"),
         ),
@@ -94,6 +96,7 @@ MENU = (
             Place("campaigns:posts", _("Posts"), "calendar-event", "p"),
             Place("campaigns:pieces", _("Content"), "file-text", "l"),
             Place("campaigns:rituals", _("Rituals"), "confetti", "u"),
+            Place("campaigns:proposals", pgettext_lazy("from members", "Proposals"), "speakerphone", "P"),
             Place("campaigns:playbooks", _("Playbooks"), "list-check", "y"),
             Place("campaigns:stories", _("Benchmarks"), "star", "z"),
             Place("campaigns:deliveries", _("Deliveries"), "send", "d"),
@@ -173,6 +176,10 @@ SETTINGS = (
             Setting(
                 "members:points", _("Points"), "coin", _("Where all points are, and whether the books are right"), True
             ),
+            Setting(
+                "members:participation", _("Points for taking part"), "gift", _("What members get for joining in"), True
+            ),
+            Setting("members:need_categories", _("Feedback"), "inbox", _("What needs of members are sorted by"), True),
             Setting("members:retention", _("Data retention"), "shield-lock", _("How long which data is kept"), True),
         ),
     ),

@@ -30,6 +30,8 @@ class CampaignsConfig(AppConfig):
         from campaigns.playbooks import words as playbook_words
         from campaigns.posts.guards import hold_to_limits
         from campaigns.prizes import words as prize_words
+        from campaigns.proposals import words as proposal_words
+        from campaigns.proposals.tile import tile as proposal_tile
         from campaigns.stories import words as story_words
         from delivery import registry
         from members.imports.importers import register
@@ -44,6 +46,8 @@ class CampaignsConfig(AppConfig):
         words.register()
         story_words.register()
         prize_words.register()
+        proposal_words.register()
+        register_tile("proposals", 71, proposal_tile)
         brainstorm_words.register()
         brainstorm_ritual.register()
         register_tile("brainstorms", 30, brainstorm_tile)

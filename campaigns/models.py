@@ -45,6 +45,7 @@ from campaigns.posts.models import (
     SpecialDay,
 )
 from campaigns.prizes.models import Award, AwardState, Prize
+from campaigns.proposals.models import Proposal, ProposalKind, ProposalState, ProposalVote
 from campaigns.stories.models import Benchmark, BenchmarkState
 
 __all__ = [
@@ -92,6 +93,10 @@ __all__ = [
     "PostGroup",
     "PostState",
     "Prize",
+    "Proposal",
+    "ProposalKind",
+    "ProposalState",
+    "ProposalVote",
     "RoundState",
     "Scene",
     "SceneCalendar",

@@ -15,6 +15,7 @@ from campaigns.playbooks.urls import urlpatterns as playbooks
 from campaigns.posts import sending
 from campaigns.posts import views as posts
 from campaigns.prizes.urls import urlpatterns as prizes
+from campaigns.proposals.urls import urlpatterns as proposals
 from campaigns.rituals.urls import urlpatterns as rituals
 from campaigns.stories.urls import urlpatterns as stories
 from campaigns.today import views as today
@@ -48,6 +49,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *rituals,
     *brainstorms,
     *activities,
+    *proposals,
     *moments,
     *playbooks,
     *prizes,

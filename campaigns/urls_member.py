@@ -8,9 +8,11 @@ from campaigns.brainstorms.urls import member_urlpatterns as brainstorms
 from campaigns.content.member import picture
 from campaigns.envelopes.urls import member_urlpatterns as envelopes
 from campaigns.prizes.urls import member_urlpatterns as prizes
+from campaigns.proposals.urls import member_urlpatterns as proposals
 from members.conduct.urls import member_urlpatterns as conduct
 from members.consent.urls import member_urlpatterns as consent
 from members.entry.urls import member_urlpatterns as entry
+from members.feedback.urls import member_urlpatterns as feedback
 from members.points.urls import member_urlpatterns as points
 from members.questions.urls import member_urlpatterns as questions
 from members.visitors.urls import member_urlpatterns as visitors
@@ -21,6 +23,7 @@ urlpatterns = [
     path("m/p/<slug:token>/", picture, name="picture"),
     *brainstorms,
     *activities,
+    *proposals,
     *conduct,
     *consent,
     *entry,
@@ -28,5 +31,6 @@ urlpatterns = [
     *envelopes,
     *points,
     *prizes,
+    *feedback,
     *visitors,
 ]

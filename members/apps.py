@@ -18,6 +18,8 @@ class MembersConfig(AppConfig):
         from members.consent import words as consent_words
         from members.entry import kinds as entry_kinds
         from members.entry import words as entry_words
+        from members.feedback import words as feedback_words
+        from members.feedback.tile import tile as feedback_tile
         from members.imports.importers import register
         from members.imports.messages import MessagesImporter
         from members.points.reasons import register_reasons
@@ -54,3 +56,5 @@ class MembersConfig(AppConfig):
         register_reasons()
         register_tile("points", 60, points_tile)
         knowledge.register()
+        feedback_words.register()
+        register_tile("feedback", 70, feedback_tile)

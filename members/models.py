@@ -38,6 +38,15 @@ from members.entry.models import (
     Newcomer,
     QuestionKind,
 )
+from members.feedback.models import (
+    Need,
+    NeedAsk,
+    NeedCategory,
+    NeedMerge,
+    NeedReceipt,
+    NeedReply,
+    NeedStatus,
+)
 from members.fields.models import FieldDefinition, FieldKind
 from members.initiators.models import InitiatorProgramme, KitItem
 from members.merging.models import MergeRun, NotDuplicates
@@ -124,6 +133,13 @@ __all__ = [
     "MergeRun",
     "MessageType",
     "MoveKind",
+    "Need",
+    "NeedAsk",
+    "NeedCategory",
+    "NeedMerge",
+    "NeedReceipt",
+    "NeedReply",
+    "NeedStatus",
     "Newcomer",
     "NotDuplicates",
     "Note",

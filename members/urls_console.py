@@ -7,8 +7,10 @@ from members.cleanup import urls as cleanup
 from members.conduct import urls as conduct
 from members.consent import urls as consent
 from members.entry import urls as entry
+from members.feedback import urls as feedback
 from members.imports import views as imports
 from members.initiators import urls as initiators
+from members.participation import views as participation
 from members.points import urls as points
 from members.questions import urls as questions
 from members.roles import urls as roles
@@ -37,6 +39,8 @@ urlpatterns = [
     *seeds.urlpatterns,
     *conduct.urlpatterns,
     *points.urlpatterns,
+    *feedback.urlpatterns,
+    path("settings/participation/", participation.settings, name="participation"),
     *consent.urlpatterns,
     *visitors.urlpatterns,
     *questions.urlpatterns,

@@ -31,6 +31,7 @@ from campaigns.demo.rules import rules_write
 from campaigns.demo.seeds import seeds_write
 from campaigns.demo.stories import stories_write
 from campaigns.demo.story import DAY, KINDS, ORDERED, Story, tell
+from campaigns.demo.talk import talk_write
 from campaigns.demo.team import team_write
 from campaigns.models import Order
 from delivery.services import destination_create
@@ -105,6 +106,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
         rules_write(lin=staff["lin"], branch=branches["hangzhou"], now=now)
         people_write(staff=staff, now=now)
         activities_write(staff=staff, groups=groups, now=now)
+        talk_write(staff=staff, groups=groups, now=now)
         _sign_in_write(sign_ins)
         caretakers_write(groups=groups, now=now)
         told.send(sender=None, now=now)

@@ -11,7 +11,18 @@ from django.utils import timezone
 
 from accounts.models import Branch, User
 from accounts.services import token_issue
-from campaigns.models import Activity, Benchmark, MomentsPlan, Occurrence, Piece, PlaybookRun, Post, Series
+from campaigns.models import (
+    Activity,
+    Answer,
+    Benchmark,
+    MomentsPlan,
+    Occurrence,
+    Piece,
+    PlaybookRun,
+    Post,
+    Proposal,
+    Series,
+)
 from delivery.models import Delivery, State
 from groups.models import BulkRun, Duty, Group, RuleSet
 from groups.rules.services import draft_open
@@ -26,6 +37,7 @@ from members.models import (
     ImportRun,
     Member,
     Membership,
+    Need,
     OpenedBy,
     SeedUser,
     Segment,
@@ -84,6 +96,7 @@ def tell() -> None:
     things |= _people_things(mei)
     things["benchmark"] = Benchmark.objects.filter(group__branch=mei.branch).latest("nominated_at").pk
     things |= _playbook_things(mei)
+    things |= _talk_things(mei)
     things |= {"import": waiting.pk, "import_done": running.pk}
     violation = Violation.objects.filter(group__branch=mei.branch).earliest("pk")
     reader = Membership.objects.select_related("group").filter(group=violation.group, member=violation.member).get()
@@ -92,6 +105,20 @@ def tell() -> None:
     things["dry_run"] = DryRun.objects.filter(started_by=mei).latest("pk").pk
     things["activity"] = Activity.objects.filter(groups__branch=mei.branch, decided="open").latest("starts_at").pk
     json.dump(things, sys.stdout)
+
+
+def _talk_things(mei: User) -> dict[str, Any]:
+    """A brainstorm with an answer, a need and a proposal of Mei's branch."""
+    answer = Answer.objects.visible_to(mei).earliest("pk")
+    return {
+        "brainstorm_plan": answer.session.plan_id,
+        "brainstorm": answer.session_id,
+        "answer": answer.pk,
+        "need": Need.objects.visible_to(mei).earliest("pk").pk,
+        "need_merge": 0,
+        "proposal": Proposal.objects.visible_to(mei).earliest("pk").pk,
+        "proposal_version": 1,
+    }
 
 
 def _entry_things(group: Group) -> dict[str, Any]:

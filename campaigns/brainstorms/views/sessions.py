@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -53,6 +53,9 @@ def share_of(session: Any) -> float | None:
 def sessions(request: StaffRequest) -> HttpResponseBase:
     now = timezone.now()
     rows = Brainstorm.objects.visible_to(request.user).select_related("group").with_figures()
+    if request.GET.get("when") != "coming":
+        # What runs now is not to stand behind a week of what comes.
+        rows = rows.filter(opens_at__lt=_midnight(now))
     columns: list[Column[Any]] = [
         Column("question", gettext_lazy("Question"), value=lambda row: row.question),
         Column("group", gettext_lazy("Group"), order="group__name", value=lambda row: row.group.name, wide="sm"),
@@ -81,10 +84,9 @@ def sessions(request: StaffRequest) -> HttpResponseBase:
             Filter(
                 "when",
                 gettext_lazy("When"),
-                [("past", gettext_lazy("Until now")), ("coming", gettext_lazy("To come"))],
-                lambda found, value: (
-                    found.filter(opens_at__lte=now) if value == "past" else found.filter(opens_at__gt=now)
-                ),
+                [("coming", gettext_lazy("To come"))],
+                lambda found, _value: found.filter(opens_at__gt=now),
+                unset=gettext_lazy("Until tonight"),
             ),
         ],
         search=lambda found, text: found.filter(pk__in=Brainstorm.objects.matching(text).values("pk")),
@@ -98,6 +100,10 @@ def sessions(request: StaffRequest) -> HttpResponseBase:
         row.median = waits.get(row.pk)
     context = {"listing": listing, "tab": "sessions", "waiting": waiting_for(request.user), "now": now}
     return render(request, "console/campaigns/brainstorms/list.html", context)
+
+
+def _midnight(now: datetime) -> datetime:
+    return timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 @require_GET

@@ -1,0 +1,1 @@
+"""Pages of proposals: in the console, and on the phones of members."""

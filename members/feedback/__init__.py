@@ -1,0 +1,1 @@
+"""Listening: what members say they need, who asked for it, and what became of it."""

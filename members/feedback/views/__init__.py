@@ -1,0 +1,1 @@
+"""Pages of the feedback inbox: in the console, and on the phones of members."""
