@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0011_activities'),
+        ('campaigns', '0012_planning_by_task'),
         ('groups', '0006_duties'),
         ('members', '0017_my_data'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
