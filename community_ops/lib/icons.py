@@ -72,7 +72,6 @@ ICONS: frozenset[str] = frozenset(
         "login",
         "logout",
         "mail",
-        "map-pin",
         "menu-2",
         "message",
         "message-2",

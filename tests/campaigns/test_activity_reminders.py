@@ -37,7 +37,8 @@ def test_the_day_before_and_an_hour_before_each_with_a_place_is_told_once_and_so
     crowd(activity, group, 3)
     tick(START - DAY - MINUTE)
     assert told() == []
-    tick(START - DAY)
+    assert activities_tick(now=START - DAY).reminded == 1
+    assert activities_tick(now=START - DAY).reminded == 0, "given, it is given"
     assert told() == [("day", 2)], "whoever waits is not reminded of what they have no place in"
     tick(START - HOUR, START - MINUTE, START, START + HOUR)
     assert told() == [("day", 2), ("hour", 2)]
