@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 THEMES = {"en": "light", "zh-hans": "dark"}
 # Files, which are no pages.
-FILES = {"member:question_picture"}
+FILES = {"member:question_picture", "member:activity_calendar"}
 # The links of a page that a thumb can follow.
 LINKS = """() => [...document.querySelectorAll("main a[href]:not([download]), header a[href], nav a[href]")]
   .map((one) => one.href).filter((one) => one.startsWith(location.origin + "/m/"))"""

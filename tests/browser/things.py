@@ -15,6 +15,8 @@ from campaigns.models import (
     Activity,
     Answer,
     Benchmark,
+    Brainstorm,
+    EnvelopeRound,
     MomentsPlan,
     Occurrence,
     Piece,
@@ -47,6 +49,9 @@ from members.models import (
 )
 from members.tasks import enqueue_import
 from members.visitors.services import link_code, link_make, session_open
+from tests.campaigns.prizes.things import prize_things
+from tests.campaigns.talk import talk_things
+from tests.members.questions.things import question_things
 
 
 def tell() -> None:
@@ -148,7 +153,15 @@ def _visitor_things(mei: User, group: Group, buyer: Member) -> dict[str, Any]:
         if name != "undecided":
             consent_give(now=now, member=member, version=text.version, channel=OpenedBy.LINK)
     link = link_make(by=mei, now=now, member=buyer, group=group)
-    return {**cookies, "link": link.pk, "link_code": link_code(link)}
+    made = question_things(by=mei, group=group, member=here, now=now)
+    given = EnvelopeRound.objects.filter(group=group).first()
+    made["envelope_round"] = (
+        given.pk if given else prize_things(by=mei, group=group, member=here, now=now)["envelope_round"]
+    )
+    talk = Brainstorm.objects.filter(group=group).first()
+    made["brainstorm"] = talk.pk if talk else talk_things(by=mei, group=group, now=now)["brainstorm"]
+    rituals = {name: made[name] for name in ("question", "knowledge", "brainstorm", "envelope_round")}
+    return {**rituals, **cookies, "link": link.pk, "link_code": link_code(link)}
 
 
 def _seed_things(group: Group) -> dict[str, int]:
