@@ -14,6 +14,7 @@ from accounts.services import token_issue
 from campaigns.models import (
     Activity,
     Answer,
+    Award,
     Benchmark,
     Brainstorm,
     EnvelopeRound,
@@ -97,7 +98,6 @@ def tell() -> None:
         "promotion": 0,
     }
     things |= _entry_things(group)
-    things |= _visitor_things(mei, group, buyer)
     things |= _people_things(mei)
     things["benchmark"] = Benchmark.objects.filter(group__branch=mei.branch).latest("nominated_at").pk
     things |= _playbook_things(mei)
@@ -109,6 +109,8 @@ def tell() -> None:
     things["rules_version_pk"] = draft.pk
     things["dry_run"] = DryRun.objects.filter(started_by=mei).latest("pk").pk
     things["activity"] = Activity.objects.filter(groups__branch=mei.branch, decided="open").latest("starts_at").pk
+    # Last: members open the things of this very group.
+    things |= _visitor_things(mei, group, buyer)
     json.dump(things, sys.stdout)
 
 
@@ -145,6 +147,21 @@ def _visitor_things(mei: User, group: Group, buyer: Member) -> dict[str, Any]:
     left = Membership.objects.filter(group=group).exclude(pk__in=present).select_related("member").earliest("pk").member
     text = text_in_force()
     assert text is not None
+    link = link_make(by=mei, now=now, member=buyer, group=group)
+    # As in the tests of addresses; asked a second time of an installation that is kept running, the same again.
+    made = question_things(by=mei, group=group, member=here, now=now)
+    talk = Brainstorm.objects.filter(group=group).first()
+    made |= (
+        {"brainstorm": talk.pk, "brainstorm_plan": talk.plan_id} if talk else talk_things(by=mei, group=group, now=now)
+    )
+    award = Award.objects.filter(key="things").first()
+    given = EnvelopeRound.objects.filter(group=group).first()
+    if award and given:
+        here = award.member
+        made |= {"award": award.pk, "prize": award.prize_id, "envelope_round": given.pk}
+        made |= {"envelope": given.envelope_id, "budget": given.envelope.budget_id}
+    else:
+        made |= prize_things(by=mei, group=group, member=here, now=now)
     cookies = {}
     for name, member in (("visitor", here), ("left", left), ("undecided", undecided)):
         cookies[f"{name}_cookie"] = session_open(
@@ -152,16 +169,7 @@ def _visitor_things(mei: User, group: Group, buyer: Member) -> dict[str, Any]:
         )
         if name != "undecided":
             consent_give(now=now, member=member, version=text.version, channel=OpenedBy.LINK)
-    link = link_make(by=mei, now=now, member=buyer, group=group)
-    made = question_things(by=mei, group=group, member=here, now=now)
-    given = EnvelopeRound.objects.filter(group=group).first()
-    made["envelope_round"] = (
-        given.pk if given else prize_things(by=mei, group=group, member=here, now=now)["envelope_round"]
-    )
-    talk = Brainstorm.objects.filter(group=group).first()
-    made["brainstorm"] = talk.pk if talk else talk_things(by=mei, group=group, now=now)["brainstorm"]
-    rituals = {name: made[name] for name in ("question", "knowledge", "brainstorm", "envelope_round")}
-    return {**rituals, **cookies, "link": link.pk, "link_code": link_code(link)}
+    return {**made, **cookies, "link": link.pk, "link_code": link_code(link)}
 
 
 def _seed_things(group: Group) -> dict[str, int]:
