@@ -27,6 +27,7 @@ from campaigns.demo.people import people_write
 from campaigns.demo.playbooks import playbooks_write
 from campaigns.demo.positioning import positioning_write
 from campaigns.demo.posts import posts_write
+from campaigns.demo.questions import questions_write
 from campaigns.demo.rules import rules_write
 from campaigns.demo.seeds import seeds_write
 from campaigns.demo.stories import stories_write
@@ -103,6 +104,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
         entry_write(staff=staff, groups=groups, now=now)
         playbooks_write(staff=staff, groups=groups, now=now)
         conduct_write(staff=staff, groups=groups, now=now)
+        questions_write(staff=staff, groups=groups, now=now)
         rules_write(lin=staff["lin"], branch=branches["hangzhou"], now=now)
         people_write(staff=staff, now=now)
         activities_write(staff=staff, groups=groups, now=now)

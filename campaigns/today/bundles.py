@@ -31,7 +31,7 @@ from groups.roles.permissions import Rights, rights_in
 from members.conduct.models import Violation
 from members.entry.models import Application
 from members.entry.selectors import application_suggestions
-from members.models import ImportRun, ImportState, StaffTask
+from members.models import ImportRun, ImportState, Question, StaffTask
 from members.work.kinds import all_kinds
 from members.work.selectors import task_items
 
@@ -136,10 +136,12 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
     application_rows = list(applications.order_by("created_at", "pk")[:SHOWN])
     answers = Answer.objects.visible_to(user).not_liked().filter(session__group__in=groups, at__gt=now - LIKES_STAY)
     answer_rows = list(answers.select_related("member", "session__group")[:SHOWN])
+    questions = Question.objects.visible_to(user).open().filter(group__in=groups, due_at__lte=now + AHEAD)
+    question_rows = list(questions.select_related("member", "taken_by").order_by("due_at", "pk")[:SHOWN])
     off = groups.open().filter(destination__disabled_at__isnull=False)
     off_rows = list(off.select_related("destination").order_by("destination__disabled_at", "pk")[:SHOWN])
 
-    in_groups: list[Any] = [*stuck, *coming, *task_rows, *violation_rows, *application_rows]
+    in_groups: list[Any] = [*stuck, *coming, *task_rows, *violation_rows, *application_rows, *question_rows]
     numbers = {row.group_id for row in in_groups if row.group_id}
     of_others = {row.session.group_id for row in answer_rows} | {group.pk for group in off_rows}
     rights = rights_in(user, numbers | of_others)
@@ -157,6 +159,8 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
         answer.waited = max(now - answer.at, timedelta())  # type: ignore[attr-defined]
     for group in off_rows:
         _say_whose(group, Permission.POST, group.pk, rights)
+    for question in question_rows:
+        _say_whose(question, Permission.ANSWER, question.group_id, rights)
     known = application_suggestions(application_rows, user=user)
     for application in application_rows:
         application.may_be_known = bool(known[application.pk])  # type: ignore[attr-defined]
@@ -166,6 +170,7 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
         *_delivery_bundles(stuck, causes(deliveries, now) if stuck else []),
         *_task_bundles(counted, task_rows, rights, now, whose),
         *_duty_bundles(my_duties(user=user, now=now), now),
+        *_questions(questions, question_rows, now),
         *_waiting(violations, violation_rows, "noted_at", "violation", now),
         *_waiting(applications, application_rows, "created_at", "application", now),
         *_answers(answers, answer_rows, now),
@@ -367,6 +372,33 @@ def _answers(waiting: QuerySet[Answer], rows: list[Answer], now: datetime) -> li
             late=counted["late"],
             why=_("Who answers in a brainstorm is liked within the hour, so that they feel seen."),
             all_url=reverse("campaigns:brainstorm_queue"),
+        )
+    ]
+
+
+def _questions(waiting: QuerySet[Question], rows: list[Question], now: datetime) -> list[Bundle]:
+    """Questions of members, until their target."""
+    if not rows:
+        return []
+    counted = waiting.order_by().aggregate(
+        n=Count("pk"),
+        groups=Count("group_id", distinct=True),
+        first=Min("due_at"),
+        late=Count("pk", filter=Q(due_at__lt=now)),
+    )
+    return [
+        Bundle(
+            key="question",
+            sort="question",
+            icon="help-circle",
+            label=_("Questions that wait for an answer"),
+            count=counted["n"],
+            groups=counted["groups"],
+            rows=rows,
+            due_at=counted["first"],
+            late=counted["late"],
+            why=_("Only time within service hours counts."),
+            all_url=reverse("members:questions"),
         )
     ]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from members.questions.views import member, queue
+from members.questions.views import knowledge, member, queue, report, settings
 
 urlpatterns = [
     path("questions/", queue.questions, name="questions"),
@@ -15,6 +15,22 @@ urlpatterns = [
     path("questions/<int:pk>/picture/", queue.question_picture, name="question_picture"),
     path("questions/<int:pk>/answers/<int:answer_pk>/accept/", queue.question_accept, name="question_accept"),
     path("questions/<int:pk>/answers/<int:answer_pk>/unaccept/", queue.question_unaccept, name="question_unaccept"),
+    path("questions/report/", report.report, name="questions_report"),
+    path("questions/knowledge/", knowledge.knowledge, name="knowledge"),
+    path("questions/knowledge/<int:pk>/", knowledge.item, name="knowledge_item"),
+    path("questions/knowledge/<int:pk>/retire/", knowledge.retire, name="knowledge_retire"),
+    path("questions/knowledge/<int:pk>/restore/", knowledge.restore, name="knowledge_restore"),
+    path("questions/duty/", settings.duty, name="duty"),
+    path("questions/duty/new/", settings.duty_new, name="duty_new"),
+    path("questions/duty/<int:pk>/end/", settings.duty_end, name="duty_end"),
+    path("questions/duty/swap/", settings.swap_new, name="swap_new"),
+    path("questions/duty/swap/<int:pk>/end/", settings.swap_end, name="swap_remove"),
+    path("questions/settings/", settings.settings, name="questions_settings"),
+    path("questions/settings/group/", settings.hours_of_group, name="service_hours_group"),
+    path("questions/settings/days/", settings.days_add, name="closed_days_add"),
+    path("questions/settings/days/<int:pk>/remove/", settings.day_remove, name="closed_day_remove"),
+    path("questions/settings/<slug:kind>/<int:pk>/", settings.hours, name="service_hours"),
+    path("questions/settings/<slug:kind>/<int:pk>/drop/", settings.hours_drop, name="service_hours_drop"),
     path("groups/<int:pk>/questions/new/", queue.question_note, name="question_note"),
 ]
 

@@ -113,11 +113,11 @@ def answer_accept(*, now: datetime, answer: Answer, by: User | None = None) -> b
 def answer_unaccept(*, by: User, now: datetime, answer: Answer) -> bool:
     """Takes answer_accept back. What became of it stays if somebody has edited it since."""
     with transaction.atomic():
+        accepted = Question.objects.filter(pk=answer.question_id, state=QuestionState.ACCEPTED)
         own = Answer.objects.filter(pk=answer.pk, accepted_at__isnull=False)
-        accepted = Question.objects.filter(answers__in=own, state=QuestionState.ACCEPTED)
-        if not accepted.update(state=QuestionState.ANSWERED):
+        if not (accepted.update(state=QuestionState.ANSWERED) and own.update(accepted_at=None, accepted_by=None)):
+            transaction.set_rollback(True)
             return False
-        Answer.objects.filter(pk=answer.pk).update(accepted_at=None, accepted_by=None)
         Knowledge.objects.filter(answer=answer, version=1, used=0).delete()
         audit_record(by=by, action="question.unaccepted", subject=answer.question)
     answer.question.state = QuestionState.ANSWERED

@@ -57,11 +57,12 @@ def _step_take(step: EscalationStep, service: Service, now: datetime) -> bool:
     # Given to nobody it is everybody's.
     told: list[User | None] = [*people] or [None]
     with transaction.atomic():
-        # The state is asked in the UPDATE: whoever answers at this moment either stops it or cancels the tasks below.
-        taken = EscalationStep.objects.filter(
-            pk=step.pk, state=StepState.DUE, question__state=QuestionState.OPEN
-        ).update(state=StepState.DONE, settled_at=now, told=", ".join(str(user) for user in people)[:300])
-        if not taken:
+        # The question is held, so that nobody answers at this moment; the step is asked for by its own columns alone,
+        # which PostgreSQL looks at again after waiting for somebody who changes it.
+        waits = Question.objects.open().filter(pk=question.pk).select_for_update(no_key=True).first()
+        names = ", ".join(str(user) for user in people)[:300]
+        own = EscalationStep.objects.filter(pk=step.pk, state=StepState.DUE)
+        if waits is None or not own.update(state=StepState.DONE, settled_at=now, told=names):
             return False
         tasks_ensure(
             [

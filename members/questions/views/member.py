@@ -95,7 +95,7 @@ def questions(request: HttpRequest, visit: Visit) -> HttpResponse:
 def question_new(request: HttpRequest, visit: Visit) -> HttpResponse:
     """First what is known already, then the question: with the second step it is asked all the same."""
     posted = request.method == "POST"
-    initial = {"text": request.GET.get("text", "")[:2000]}
+    initial = {"text": request.GET.get("q", "").replace("\x00", "")[:2000]}
     form = AskForm(request.POST if posted else None, request.FILES if posted else None, initial=initial)
     like: list[Knowledge] = []
     if form.is_valid():

@@ -12,9 +12,9 @@ from PIL import Image
 from accounts.models import User
 from community_ops.lib.images import encode_anew
 from groups.models import Group
-from members.models import Answer, AskedBy, Knowledge, Member, Question
+from members.models import Answer, AskedBy, ClosedDay, Knowledge, Member, Question
 from members.questions.services import answer_accept, answer_give, question_ask
-from members.questions.services.deciding import hours_save
+from members.questions.services.deciding import DutyDraft, closed_days_add, duty_add, hours_save, swap_set
 
 AROUND_THE_CLOCK = [[[0, 1440]]] * 7
 LADDER = [
@@ -50,7 +50,13 @@ def question_things(*, by: User, group: Group, member: Member, now: datetime) ->
     answered = ask(member, group, now, "打卡漏了一天怎么补？")
     given = answer(answered, by, now, "在打卡页点补卡")
     answer_accept(by=by, now=now, answer=given)
+    window = duty_add(by=by, draft=DutyDraft(by, [0], 540, 720), group=group)[0]
+    closed_days_add(by=by, now=now, days=[(now.date(), "校庆")], branch=group.branch)
     return {
+        "duty_window": window.pk,
+        "duty_swap": swap_set(by=by, day=now.date(), absent=by, substitute=None).pk,
+        "closed_day": ClosedDay.objects.get(branch=group.branch).pk,
+        "hours_kind": "group",
         "question": question.pk,
         "answered": answered.pk,
         "answer": given.pk,
