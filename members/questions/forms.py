@@ -227,7 +227,7 @@ class ClosedDaysForm(MarkedForm):
 
 
 class DutyForm(MarkedForm):
-    user = forms.ModelChoiceField(label=_("Who"), queryset=User.objects.none())
+    user = forms.ModelChoiceField(label=pgettext_lazy("duty", "Who"), queryset=User.objects.none())
     weekdays = forms.TypedMultipleChoiceField(
         label=_("Weekdays"), coerce=int, choices=list(enumerate(WEEKDAYS)), widget=forms.CheckboxSelectMultiple
     )

@@ -38,10 +38,12 @@ from members.models import (
     DryRun,
     FieldDefinition,
     ImportRun,
+    Knowledge,
     Member,
     Membership,
     Need,
     OpenedBy,
+    Question,
     SeedUser,
     Segment,
     StaffTask,
@@ -75,6 +77,9 @@ def tell() -> None:
         "post": Post.objects.filter(created_by=mei, state="active").earliest("pk").pk,
         "occurrence": Occurrence.objects.filter(post__created_by=mei, post__state="active").latest("due_at").pk,
         "undo_token": "made-up",
+        "question": Question.objects.filter(state="open", group__branch=mei.branch).earliest("pk").pk,
+        "knowledge": Knowledge.objects.filter(group__branch=mei.branch).earliest("pk").pk,
+        "hours_kind": "group",
         "delivery": Delivery.objects.filter(state=State.WAITING, group_id__in=Group.objects.visible_to(mei))
         .latest("pk")
         .pk,

@@ -35,7 +35,14 @@ def _columns() -> list[Column[Question]]:
         Column("group", gettext_lazy("Group"), order="group__name", value=lambda row: row.group.name, wide="lg"),
         Column("branch", gettext_lazy("Branch"), value=lambda row: str(row.group.branch or ""), shown=False),
         Column("asked", gettext_lazy("Asked"), order="asked_at", value=lambda row: row.asked_at, wide="xl"),
-        Column("due", gettext_lazy("Until"), order="due_at", value=lambda row: row.due_at, nullable=True, wide="sm"),
+        Column(
+            "due",
+            pgettext_lazy("task", "Until"),
+            order="due_at",
+            value=lambda row: row.due_at,
+            nullable=True,
+            wide="sm",
+        ),
         Column(
             "elapsed",
             gettext_lazy("Elapsed"),
@@ -128,7 +135,7 @@ def _filters(request: StaffRequest, now: datetime) -> list[Filter[Any]]:
         ),
         Filter(
             "due",
-            gettext_lazy("Until"),
+            pgettext_lazy("task", "Until"),
             [("over", pgettext_lazy("questions", "Overdue")), ("soon", gettext_lazy("Overdue or within 5 minutes"))],
             due,
         ),
