@@ -80,7 +80,15 @@ def messages_take(
         nonlocal found
         found += messages_judge(rows=rows, texts=texts, now=now)
 
-    outcome = ingest(events=events, source=source, by=by, create_missing=create_missing, now=now, follow=follow)
+    outcome = ingest(
+        events=events,
+        source=source,
+        by=by,
+        create_missing=create_missing,
+        now=now,
+        follow=follow,
+        texts={key: message.text for key, message in texts.items()},
+    )
     return Taken(outcome, found)
 
 

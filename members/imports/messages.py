@@ -137,6 +137,7 @@ class MessagesImporter:
             create_missing=True,
             now=now,
             follow=judge if texts else None,
+            texts={key: message.text for key, message in texts.items()},
         )
         return Written(
             outcome.accepted,

@@ -6,13 +6,16 @@ derived from them: memberships, what is known of each member, and the figures of
 
 from __future__ import annotations
 
+from members.ingestion.arrivals import Arrival, Expected, register_preparer
 from members.ingestion.batch import IncomingEvent, Outcome, Refused, Rejection, ingest
 from members.ingestion.by_hand import Deed, events_by_hand, events_take_back
 from members.ingestion.figures import group_figures_refresh
 from members.ingestion.inviting import member_invited_by_set
 
 __all__ = [
+    "Arrival",
     "Deed",
+    "Expected",
     "IncomingEvent",
     "Outcome",
     "Refused",
@@ -22,4 +25,5 @@ __all__ = [
     "group_figures_refresh",
     "ingest",
     "member_invited_by_set",
+    "register_preparer",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +20,7 @@ from community_ops.lib.sql import lock_name
 from groups.models import Group
 from groups.services import groups_ensure
 from members.identities import erased_among, share_identities
+from members.ingestion.arrivals import Arrival, prepare
 from members.ingestion.derived import derived_apply
 from members.ingestion.inviting import inviters_apply
 from members.models import Member, Membership
@@ -28,6 +29,7 @@ from members.services import members_ensure
 # One transaction each: large enough to be quick, small enough that other writers never wait for long.
 BATCH = 20_000
 INVITED = BuiltInKind.INVITED.value
+MESSAGE = BuiltInKind.MESSAGE.value
 
 
 class IncomingEvent(NamedTuple):
@@ -79,6 +81,7 @@ def ingest(
     create_missing: bool,
     now: datetime,
     follow: Callable[[Sequence[EventRow]], None] | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Takes events in, in their order, in transactions of at most BATCH events.
 
@@ -86,12 +89,13 @@ def ingest(
     other. `by` limits the reach: staff of a branch write into groups of their branch, about members who are in one of
     them or in no group at all, and what `create_missing` makes belongs to their branch. Whatever is out of reach is
     rejected with the same code as what does not exist. `follow` gets the events that are new, in the transaction that
-    adds them: what it writes is there exactly when they are.
+    adds them: what it writes is there exactly when they are. `texts` are what messages say, by their keys, for the
+    apps above (see arrivals.py).
     """
     outcome = Outcome()
     for start in range(0, len(events), BATCH):
         with transaction.atomic():
-            part = _ingest_batch(events[start : start + BATCH], source, by, create_missing, now, follow)
+            part = _ingest_batch(events[start : start + BATCH], source, by, create_missing, now, follow, texts or {})
         outcome.accepted += part.accepted
         outcome.duplicates += part.duplicates
         outcome.rejected += [Rejection(start + rejection.index, rejection.code) for rejection in part.rejected]
@@ -139,6 +143,7 @@ def _ingest_batch(
     create_missing: bool,
     now: datetime,
     follow: Callable[[Sequence[EventRow]], None] | None,
+    texts: Mapping[str, str],
 ) -> Outcome:
     share_identities()
     lock_name(int.from_bytes(blake2b(source.encode(), digest_size=8).digest(), "big", signed=True))
@@ -204,22 +209,46 @@ def _ingest_batch(
     kinds = kinds_ensure({event.kind for event in chosen})
     channels: dict[str, int | None] = {**channels_ensure({event.channel for event in chosen} - {""}), "": None}
     numbers, group_numbers = members.found, {**groups.found, "": None}
-    rows = [
-        EventRow(key, numbers[member], group_numbers[group], kinds[kind], at, channels[channel], value, properties)
+    arrivals = [
+        Arrival(
+            EventRow(key, numbers[member], group_numbers[group], kinds[kind], at, channels[channel], value, properties),
+            kind,
+            texts.get(key, ""),
+        )
         for key, member, group, kind, at, channel, value, properties in chosen
     ]
+    expected = prepare([arrival for arrival in arrivals if arrival.text or arrival.kind != MESSAGE], now)
+    sent = _by_their_keys(arrivals, {key: own for each in expected for key, own in each.keys.items()})
+    keys = {arrival.row.key for arrival in sent}
+    more = {arrival.row.key: arrival for each in expected for arrival in each.more if arrival.row.key not in keys}
+    rows = [arrival.row for arrival in (*sent, *more.values())]
     recorded = record_batch(rows)
-    outcome.accepted = recorded.count
-    outcome.duplicates += len(rows) - recorded.count
-    fresh = [
-        (row, event)
-        for row, event in zip(rows, chosen, strict=True)
-        if recorded.new_keys is None or row.key in recorded.new_keys
-    ]
-    sayings = [(row.member_id, row.properties) for row, event in fresh if event.kind == INVITED and row.properties]
+    new_keys = keys | more.keys() if recorded.new_keys is None else recorded.new_keys
+    fresh = [arrival for arrival in sent if arrival.row.key in new_keys]
+    outcome.accepted = len(fresh)
+    outcome.duplicates += len(arrivals) - len(fresh)
+    sayings = [(row.member_id, row.properties) for row, kind, _text in fresh if kind == INVITED and row.properties]
     if sayings:
-        inviters_apply(by=by, sayings=sayings, touched={row.member_id for row, _event in fresh})
-    derived_apply([(row.member_id, row.group_id, event.kind, row.at) for row, event in fresh], now=now)
+        inviters_apply(by=by, sayings=sayings, touched={arrival.row.member_id for arrival in fresh})
+    followed = [arrival for key, arrival in more.items() if key in new_keys]
+    derived_apply([(row.member_id, row.group_id, kind, row.at) for row, kind, _text in (*fresh, *followed)], now=now)
     if follow:
-        follow([row for row, _event in fresh])
+        follow([arrival.row for arrival in fresh])
+    for each in expected:
+        if each.then:
+            each.then(new_keys)
     return outcome
+
+
+def _by_their_keys(arrivals: Sequence[Arrival], keys: Mapping[str, str]) -> list[Arrival]:
+    """The events under the keys of what they stand for, each thing once. One that came in under the key it was sent
+    with, before anybody knew what it stands for, is left out."""
+    if not keys:
+        return list(arrivals)
+    known = keys_known(list(keys))
+    found: dict[str, Arrival] = {}
+    for arrival in arrivals:
+        key = arrival.row.key
+        if key not in known:
+            found.setdefault(keys.get(key, key), arrival._replace(row=arrival.row._replace(key=keys.get(key, key))))
+    return list(found.values())
