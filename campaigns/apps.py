@@ -16,6 +16,10 @@ class CampaignsConfig(AppConfig):
         from campaigns.brainstorms import ritual as brainstorm_ritual
         from campaigns.brainstorms import words as brainstorm_words
         from campaigns.brainstorms.tile import tile as brainstorm_tile
+        from campaigns.checkins import arriving as check_ins_arriving
+        from campaigns.checkins import ritual as check_in_ritual
+        from campaigns.checkins import tile as check_in_tile
+        from campaigns.checkins import words as check_in_words
         from campaigns.content import bulk as content_bulk
         from campaigns.content import words as content_words
         from campaigns.content.importer import PiecesImporter
@@ -53,6 +57,10 @@ class CampaignsConfig(AppConfig):
         register_tile("brainstorms", 30, brainstorm_tile)
         envelope_words.register()
         register_tile("envelopes", 50, envelope_tile)
+        check_in_words.register()
+        check_ins_arriving.register()
+        check_in_tile.register()
+        check_in_ritual.register()
         content_words.register()
         content_bulk.register()
         deliveries_bulk.register_actions()

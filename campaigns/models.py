@@ -11,6 +11,16 @@ from campaigns.activities.models import (
     SignUpState,
 )
 from campaigns.brainstorms.models import Answer, AnswerLike, Brainstorm, BrainstormPlan, BrainstormState
+from campaigns.checkins.models import (
+    CheckIn,
+    CheckInDay,
+    CheckInGroup,
+    CheckInProgramme,
+    CheckInReward,
+    CheckInStanding,
+    CheckInState,
+    CheckInThreshold,
+)
 from campaigns.content.models import ContentTag, DrawOrder, Level, Piece, PieceKind, PieceState, Series, SeriesPiece
 from campaigns.envelopes.models import (
     BudgetMonth,
@@ -65,6 +75,14 @@ __all__ = [
     "BrainstormPlan",
     "BrainstormState",
     "BudgetMonth",
+    "CheckIn",
+    "CheckInDay",
+    "CheckInGroup",
+    "CheckInProgramme",
+    "CheckInReward",
+    "CheckInStanding",
+    "CheckInState",
+    "CheckInThreshold",
     "ContentTag",
     "DayKind",
     "DrawOrder",

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from campaigns.activities.tasks import run_activities
 from campaigns.brainstorms.tasks import run_brainstorms
+from campaigns.checkins.tasks import check_ins_due
 from campaigns.dispatching import dispatch_due
 from campaigns.envelopes.tasks import run_envelopes
 from campaigns.moments.tasks import ask_for_moments
@@ -14,6 +15,7 @@ from delivery.services import pictures_sweep
 
 __all__ = [
     "ask_for_moments",
+    "check_ins_due",
     "dispatch_due_task",
     "fill_occurrences",
     "run_activities",

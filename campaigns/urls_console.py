@@ -6,6 +6,7 @@ from campaigns import channel, search
 from campaigns.activities.urls import urlpatterns as activities
 from campaigns.brainstorms.urls import urlpatterns as brainstorms
 from campaigns.calendar import urls as calendar
+from campaigns.checkins.urls import urlpatterns as checkins
 from campaigns.content.urls import urlpatterns as content
 from campaigns.deliveries import views as deliveries
 from campaigns.envelopes.urls import urlpatterns as envelopes
@@ -43,6 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("posts/<int:pk>/resume/", posts.post_continue, name="post_resume"),
     path("posts/<int:pk>/stop/", posts.post_end, name="post_stop"),
     *calendar.urlpatterns,
+    *checkins,
     *content,
     *envelopes,
     *stories,

@@ -5,6 +5,7 @@ from django.urls import path
 from campaigns import member
 from campaigns.activities.urls import member_urlpatterns as activities
 from campaigns.brainstorms.urls import member_urlpatterns as brainstorms
+from campaigns.checkins.urls import member_urlpatterns as checkins
 from campaigns.content.member import picture
 from campaigns.envelopes.urls import member_urlpatterns as envelopes
 from campaigns.prizes.urls import member_urlpatterns as prizes
@@ -24,6 +25,7 @@ urlpatterns = [
     *brainstorms,
     *activities,
     *proposals,
+    *checkins,
     *conduct,
     *consent,
     *entry,

@@ -17,6 +17,8 @@ from analytics.api import ActivityView, FunnelView, RetentionView
 from analytics.health.api import GroupHealthDetail, HealthList
 from campaigns.activities.api import ActivityDetail, ActivityList, SignUpList
 from campaigns.api import DeliveryList, PostDetail, PostList, PostPause, PostResume, PostStop
+from campaigns.checkins.api import CheckInList
+from campaigns.checkins.api import ProgrammeList as CheckInProgrammeList
 from campaigns.content.api import ContentDetail, ContentList
 from campaigns.playbooks.api import PlaybookDetail, PlaybookList
 from community_ops.lib.problems import problem_json
@@ -137,6 +139,8 @@ urlpatterns = [
     path("activities/", ActivityList.as_view(), name="activities"),
     path("activities/<int:pk>/", ActivityDetail.as_view(), name="activity"),
     path("sign-ups/", SignUpList.as_view(), name="sign-ups"),
+    path("check-in-programmes/", CheckInProgrammeList.as_view(), name="check_in_programmes"),
+    path("check-ins/", CheckInList.as_view(), name="check_ins"),
     path("playbooks/", PlaybookList.as_view(), name="playbooks"),
     path("playbooks/<int:pk>/", PlaybookDetail.as_view(), name="playbook"),
     path("deliveries/", DeliveryList.as_view(), name="deliveries"),

@@ -284,6 +284,7 @@ CELERY_BEAT_SCHEDULE = {
     "run-brainstorms": {"task": "campaigns.run_brainstorms", "schedule": 10.0, "options": {"expires": 10}},
     "run-playbooks": {"task": "campaigns.run_playbooks", "schedule": 60.0, "options": {"expires": 60}},
     "run-envelopes": {"task": "campaigns.run_envelopes", "schedule": 10.0, "options": {"expires": 10}},
+    "check-ins-due": {"task": "campaigns.check_ins_due", "schedule": 60.0, "options": {"expires": 60}},
     "ask-for-moments": {"task": "campaigns.ask_for_moments", "schedule": 60.0, "options": {"expires": 60}},
     "run-activities": {"task": "campaigns.run_activities", "schedule": 30.0, "options": {"expires": 30}},
     "catch-up-group-stats": {"task": "analytics.catch_up_group_stats", "schedule": 600.0, "options": {"expires": 600}},

@@ -37,6 +37,7 @@ from members.work.notes import task_write
 from tests.base import Cast, make_cast
 from tests.builders import make_group, make_member, make_rules
 from tests.campaigns.activity_things import activity_things
+from tests.campaigns.checkins.things import check_in_things
 from tests.campaigns.content.things import content_things
 from tests.campaigns.playbook_things import playbook_things
 from tests.campaigns.prizes.things import prize_things
@@ -152,6 +153,7 @@ def make_world(cast: Cast) -> World:
     world.objects |= question_things(by=cast.mei, group=group, member=member, now=now)
     world.objects["benchmark"] = benchmark_nominate(by=cast.mei, now=now, group=group, member=member).pk
     world.objects |= content_things(by=cast.mei, group=group, now=now)
+    world.objects |= check_in_things(by=cast.mei, group=group, now=now)
     world.objects |= playbook_things(by=cast.mei, member=member, now=now)
     world.objects |= talk_things(by=cast.mei, group=group, now=now)
     world.objects |= prize_things(by=cast.mei, group=group, member=member, now=now)

@@ -19,6 +19,7 @@ from activity.models import Event
 from activity.services import event_key
 from campaigns.demo.activities import activities_write
 from campaigns.demo.brand import BRANCHES, CHANNELS, DAYS, GROUPS, PRODUCTS, STAFF, GroupPlan
+from campaigns.demo.checkins import check_ins_write
 from campaigns.demo.conduct import conduct_write
 from campaigns.demo.content import content_write
 from campaigns.demo.entry import entry_write
@@ -109,6 +110,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
         people_write(staff=staff, now=now)
         activities_write(staff=staff, groups=groups, now=now)
         talk_write(staff=staff, groups=groups, now=now)
+        check_ins_write(staff=staff, groups=groups, now=now)
         _sign_in_write(sign_ins)
         caretakers_write(groups=groups, now=now)
         told.send(sender=None, now=now)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from campaigns.brainstorms.models import Answer
 from campaigns.channel_off import CHANNEL_OFF
+from campaigns.checkins.models import CheckIn
 from campaigns.deliveries.causes import Cause, causes, urgent
 from campaigns.deliveries.selectors import dress
 from campaigns.posts.selectors import deliveries_visible_to
@@ -142,6 +143,12 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
     off_rows = list(off.select_related("destination").order_by("destination__disabled_at", "pk")[:SHOWN])
 
     in_groups: list[Any] = [*stuck, *coming, *task_rows, *violation_rows, *application_rows, *question_rows]
+    proofs = CheckIn.objects.visible_to(user).waiting().filter(group__in=groups)
+    proof_rows = list(proofs.select_related("member", "programme").order_by("at", "pk")[:SHOWN])
+    off = groups.open().filter(destination__disabled_at__isnull=False)
+    off_rows = list(off.select_related("destination").order_by("destination__disabled_at", "pk")[:SHOWN])
+
+    in_groups: list[Any] = [*stuck, *coming, *task_rows, *violation_rows, *application_rows, *proof_rows]
     numbers = {row.group_id for row in in_groups if row.group_id}
     of_others = {row.session.group_id for row in answer_rows} | {group.pk for group in off_rows}
     rights = rights_in(user, numbers | of_others)
@@ -157,6 +164,8 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
     for answer in answer_rows:
         _say_whose(answer, Permission.ANSWER, answer.session.group_id, rights)
         answer.waited = max(now - answer.at, timedelta())  # type: ignore[attr-defined]
+    for proof in proof_rows:
+        _say_whose(proof, Permission.POST, proof.group_id, rights)
     for group in off_rows:
         _say_whose(group, Permission.POST, group.pk, rights)
     for question in question_rows:
@@ -174,6 +183,7 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
         *_waiting(violations, violation_rows, "noted_at", "violation", now),
         *_waiting(applications, application_rows, "created_at", "application", now),
         *_answers(answers, answer_rows, now),
+        *_waiting(proofs, proof_rows, "at", "proof", now),
         *_channels(off, off_rows),
         *(_imports(user, now) if user.may_write else []),
         *_groups_in_need(groups, now),
@@ -330,6 +340,7 @@ def _waiting(waiting: QuerySet[Any], rows: list[Any], since: str, sort: str, now
     label, icon, page = {
         "violation": (_("Violations to judge"), "flag", "members:violations"),
         "application": (_("Applications to decide"), "user-question", "members:applications"),
+        "proof": (_("Proofs of check-ins to review"), "calendar-check", "campaigns:check_in_proofs"),
     }[sort]
     for row in rows:
         row.due_at = getattr(row, since) + WITHIN

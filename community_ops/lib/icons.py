@@ -23,6 +23,7 @@ ICONS: frozenset[str] = frozenset(
         "building-store",
         "bulb",
         "calendar",
+        "calendar-check",
         "calendar-event",
         "chart-bar",
         "chart-funnel",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,17 @@ CHOSEN = ("name", "contact", "identity", "grade_id", "invited_by_id")
 # cannot become one person's.
 LEFT_ALONE = frozenset({"members.mergerun", "members.notduplicates", "members.memberexport", "campaigns.envelopeshare"})
 TIERS = [tier.value for tier in (Tier.NON_PAYING, Tier.FIRST_TIME, Tier.SENIOR, Tier.HARDCORE)]
+
+
+# Called with the numbers of the two, in the transaction that unites or parts them, and the time.
+Changed = Callable[[Collection[int], datetime], None]
+_CHANGED: list[Changed] = []
+
+
+def on_members_changed(follow: Changed) -> None:
+    """For figures that apps above keep for each member: `follow` brings them in line once two were united or parted."""
+    if follow not in _CHANGED:
+        _CHANGED.append(follow)
 
 
 class MergeRefused(Exception):
@@ -81,6 +93,8 @@ def members_merge(
         )
         group_figures_recount(dict.fromkeys(groups, now), now=now)
         winner.refresh_from_db()
+        for follow in _CHANGED:
+            follow([winner.pk, loser.pk], now)
         audit_record(by=by, action="member.merged", subject=winner, before=before, after={"name": winner.name})
     return run
 
@@ -128,6 +142,8 @@ def merge_undo(*, by: User, now: datetime, run: MergeRun) -> Member:
         groups = set(both.values_list("group_id", flat=True))
         lock_groups(groups)
         group_figures_recount(dict.fromkeys(groups, now), now=now)
+        for follow in _CHANGED:
+            follow([run.winner_id, run.loser_id], now)
         audit_record(by=by, action="member.parted", subject=run.winner, after={"name": run.loser.name})
     loser: Member = Member.objects.get(pk=run.loser_id)
     return loser

@@ -1,0 +1,1 @@
+"""Pages of check-ins: for members on their phone, and for staff."""
