@@ -301,7 +301,7 @@ def rewards(request: StaffRequest, pk: int) -> HttpResponseBase:
             order="threshold__count",
             value=lambda row: f"{row.threshold.count} {row.threshold.get_reach_display()}",
         ),
-        Column("points", gettext_lazy("Points"), order="points", value=lambda row: row.points, number=True),
+        Column("points", pgettext_lazy("reward", "Points"), order="points", value=lambda row: row.points, number=True),
         Column("prize", gettext_lazy("Prize"), order="prize__title", value=lambda row: row.prize, nullable=True),
         Column("given", gettext_lazy("Given"), order="given_at", value=lambda row: row.given_at, wide="sm"),
     ]
