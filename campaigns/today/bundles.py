@@ -141,14 +141,11 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
     question_rows = list(questions.select_related("member", "taken_by").order_by("due_at", "pk")[:SHOWN])
     off = groups.open().filter(destination__disabled_at__isnull=False)
     off_rows = list(off.select_related("destination").order_by("destination__disabled_at", "pk")[:SHOWN])
-
-    in_groups: list[Any] = [*stuck, *coming, *task_rows, *violation_rows, *application_rows, *question_rows]
     proofs = CheckIn.objects.visible_to(user).waiting().filter(group__in=groups)
     proof_rows = list(proofs.select_related("member", "programme").order_by("at", "pk")[:SHOWN])
-    off = groups.open().filter(destination__disabled_at__isnull=False)
-    off_rows = list(off.select_related("destination").order_by("destination__disabled_at", "pk")[:SHOWN])
 
-    in_groups: list[Any] = [*stuck, *coming, *task_rows, *violation_rows, *application_rows, *proof_rows]
+    in_groups: list[Any] = [*stuck, *coming, *task_rows, *violation_rows, *application_rows, *question_rows]
+    in_groups += proof_rows
     numbers = {row.group_id for row in in_groups if row.group_id}
     of_others = {row.session.group_id for row in answer_rows} | {group.pk for group in off_rows}
     rights = rights_in(user, numbers | of_others)
