@@ -13,6 +13,7 @@ class CampaignsConfig(AppConfig):
         from campaigns.activities import words as activity_words
         from campaigns.activities.rituals import register_rituals as register_activities
         from campaigns.activities.tiles import register_tiles as register_activity_tiles
+        from campaigns.brainstorms import arrivals as brainstorm_arrivals
         from campaigns.brainstorms import ritual as brainstorm_ritual
         from campaigns.brainstorms import words as brainstorm_words
         from campaigns.brainstorms.tile import tile as brainstorm_tile
@@ -54,6 +55,7 @@ class CampaignsConfig(AppConfig):
         register_tile("proposals", 71, proposal_tile)
         brainstorm_words.register()
         brainstorm_ritual.register()
+        brainstorm_arrivals.register()
         register_tile("brainstorms", 30, brainstorm_tile)
         envelope_words.register()
         register_tile("envelopes", 50, envelope_tile)

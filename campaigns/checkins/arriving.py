@@ -82,7 +82,7 @@ def prepare(arrivals: Sequence[Arrival], now: datetime) -> Expected | None:
         return None
     claims: list[Claim] = []
     keys: dict[str, str] = {}
-    for row, kind, text in arrivals:
+    for row, kind, text, *_rest in arrivals:
         near = [(place, place.programme) for place in places.get(row.group_id or 0, ())]
         days = [(programme, _day(place, row.at)) for place, programme in near]
         found = [(programme, day) for programme, day in days if day is not None]

@@ -15,13 +15,18 @@ from typing import NamedTuple
 
 from activity.services import EventRow
 
+# The source of events that the product itself writes (see by_hand.py).
+BY_HAND = "by hand"
+
 
 class Arrival(NamedTuple):
-    """An event with its names resolved. `text` is what was written, where it is a message that came with its text."""
+    """An event with its names resolved. `text` is what was written, where it is a message that came with its text;
+    `is_by_hand` says that the product itself wrote the event, because a person did something with it."""
 
     row: EventRow
     kind: str
     text: str = ""
+    is_by_hand: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from community_ops.lib.sql import lock_name
 from groups.models import Group
 from groups.services import groups_ensure
 from members.identities import erased_among, share_identities
-from members.ingestion.arrivals import Arrival, prepare
+from members.ingestion.arrivals import BY_HAND, Arrival, prepare
 from members.ingestion.derived import derived_apply
 from members.ingestion.inviting import inviters_apply
 from members.models import Member, Membership
@@ -214,6 +214,7 @@ def _ingest_batch(
             EventRow(key, numbers[member], group_numbers[group], kinds[kind], at, channels[channel], value, properties),
             kind,
             texts.get(key, ""),
+            source == BY_HAND,
         )
         for key, member, group, kind, at, channel, value, properties in chosen
     ]
@@ -227,11 +228,11 @@ def _ingest_batch(
     fresh = [arrival for arrival in sent if arrival.row.key in new_keys]
     outcome.accepted = len(fresh)
     outcome.duplicates += len(arrivals) - len(fresh)
-    sayings = [(row.member_id, row.properties) for row, kind, _text in fresh if kind == INVITED and row.properties]
+    sayings = [(row.member_id, row.properties) for row, kind, *_rest in fresh if kind == INVITED and row.properties]
     if sayings:
         inviters_apply(by=by, sayings=sayings, touched={arrival.row.member_id for arrival in fresh})
     followed = [arrival for key, arrival in more.items() if key in new_keys]
-    derived_apply([(row.member_id, row.group_id, kind, row.at) for row, kind, _text in (*fresh, *followed)], now=now)
+    derived_apply([(row.member_id, row.group_id, kind, row.at) for row, kind, *_rest in (*fresh, *followed)], now=now)
     if follow:
         follow([arrival.row for arrival in fresh])
     for each in expected:

@@ -19,12 +19,13 @@ from django.db.models import Max, Min, Q
 from activity.models import PRESENCE_KINDS, BuiltInKind, Event
 from activity.services import event_key, events_delete, to_millisecond
 from groups.models import Group
+from members.ingestion.arrivals import BY_HAND
 from members.ingestion.batch import IncomingEvent, ingest
 from members.ingestion.derived import STAGES, lock_members
 from members.ingestion.figures import group_figures_recount, lock_groups
 from members.models import JourneyStage, Member, Membership
 
-SOURCE = "by hand"
+SOURCE = BY_HAND
 
 
 class Deed(NamedTuple):

@@ -10,9 +10,11 @@ from django.db import connection
 from django.utils import timezone
 
 from activity.models import BuiltInKind, Event
+from activity.services import event_key
 from campaigns.brainstorms.models import Answer, AnswerLike, Brainstorm
 from campaigns.brainstorms.services import answer_give, answer_like, answer_unlike, brainstorms_tick, honours_post
 from campaigns.models import Post
+from members.ingestion import IncomingEvent, ingest
 from tests.base import make_cast
 from tests.builders import make_group, make_member
 from tests.campaigns.talk import daily_at, open_session, plan_of
@@ -71,6 +73,26 @@ def test_a_like_that_comes_while_another_is_taken_back_is_not_forgotten():
         answer.refresh_from_db()
         assert answer.seen_at == now
         answer_unlike(now=now, answer=answer, staff=cast.lin)
+
+
+def test_the_same_words_on_the_page_and_in_the_group_at_once_are_one_answer_and_one_event():
+    cast, now = make_cast(), timezone.now()
+    group = make_group(branch=cast.hangzhou)
+    session = open_session(cast.mei, group, now)
+    for number in range(6):
+        member, words = make_member(f"家长 {number}", [group]), f"想法 {number}"
+        said = f'{{"text": "{words}"}}'
+        sent = IncomingEvent(
+            event_key("t", words), member.external_id, group.external_id, "answer", now, properties=said
+        )
+        deeds = (
+            partial(answer_give, now=now, session=session, member=member, text=words),
+            partial(ingest, events=[sent], source="t", by=None, create_missing=False, now=now),
+        )
+        for outcome in at_once(partial(_press, deeds), 2):
+            assert not isinstance(outcome, Exception), outcome
+        assert Answer.objects.filter(member=member).count() == 1
+        assert Event.objects.filter(kind__slug=BuiltInKind.ANSWER, member_id=member.pk).count() == 1
 
 
 def test_two_who_plan_at_once_make_each_session_once():

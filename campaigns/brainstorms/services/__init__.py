@@ -9,7 +9,8 @@ from campaigns.brainstorms.services.answering import (
     answer_like,
     answer_show,
     answer_unlike,
-    answers_from_events,
+    answers_take,
+    answers_told,
 )
 from campaigns.brainstorms.services.planning import (
     StaleBrainstorm,
@@ -34,7 +35,8 @@ __all__ = [
     "answer_like",
     "answer_show",
     "answer_unlike",
-    "answers_from_events",
+    "answers_take",
+    "answers_told",
     "brainstorms_tick",
     "honours_forget",
     "honours_post",

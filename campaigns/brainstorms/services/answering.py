@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 
@@ -61,6 +62,8 @@ def answer_give(*, now: datetime, session: Brainstorm, member: Member, text: str
             many = _("You have given %(most)d answers: leave some to the others.") % {"most": MOST_ANSWERS}
             raise ValidationError({"text": ValidationError(many, code="too_many")})
         ref = _ref(session.pk, member.pk, digest)
+        # The event comes before the answer, as it does for a message: two that meet wait for each other only once.
+        events_by_hand(deeds=[Deed(ref, member, session.group, BuiltInKind.ANSWER, now)], now=now)
         answer, is_new = Answer.objects.get_or_create(
             session=session,
             member=member,
@@ -68,55 +71,69 @@ def answer_give(*, now: datetime, session: Brainstorm, member: Member, text: str
             defaults={"text": text, "event": event_key(SOURCE, ref), "at": now},
         )
         if is_new:
-            events_by_hand(deeds=[Deed(ref, member, session.group, BuiltInKind.ANSWER, now)], now=now)
             _points(session, member, now)
     return answer
 
 
-def answers_from_events(rows: Sequence[EventRow], *, kinds: Collection[int], now: datetime) -> int:
-    """Takes events of the kind `answer` (its number is in `kinds`) as answers to the session whose hours they fall
-    into; returns how many answers are new. To be called in the transaction that adds the events.
+@dataclass(frozen=True)
+class Told:
+    """An answer that came as a message. `key` is that of its event: of the words where they are known, so that whoever
+    wrote the same on the page has answered once."""
 
-    Somebody who wrote the same on the page before has answered once: the message stays as what counts it, and the
-    event of the page is taken back.
-    """
-    told = [row for row in rows if row.kind_id in kinds and row.group_id is not None]
-    if not told:
-        return 0
-    first, last = min(row.at for row in told), max(row.at for row in told)
+    key: str
+    session: Brainstorm
+    member_id: int
+    text: str
+    digest: str
+    at: datetime
+
+
+def answers_told(*, rows: Sequence[EventRow]) -> dict[str, Told]:
+    """What events of the kind `answer` say to the session whose hours they fall into, by the keys that they were sent
+    with. One query, and none for other events."""
+    placed = [row for row in rows if row.group_id is not None]
+    if not placed:
+        return {}
+    first, last = min(row.at for row in placed), max(row.at for row in placed)
     sessions = list(
         Brainstorm.objects.held()
-        .filter(group__in={row.group_id for row in told}, opens_at__lte=last, closes_at__gt=first)
+        .filter(group__in={row.group_id for row in placed}, opens_at__lte=last, closes_at__gt=first)
         .order_by("opens_at", "pk")
     )
-    if not sessions:
-        return 0
-    known = set(Answer.objects.filter(event__in=[row.key for row in told]).values_list("event", flat=True))
-    added = 0
-    for row in told:
+    found = {}
+    for row in placed:
         fitting = [one for one in sessions if one.group_id == row.group_id and one.takes_answers(row.at)]
-        if not fitting or row.key in known:
+        if not fitting:
             continue
         session, text = fitting[-1], _words(row.properties)
         digest = digest_of(text)
-        own = Answer.objects.filter(session=session, member_id=row.member_id)
-        if digest and (same := own.filter(digest=digest).first()) is not None:
-            if not same.by_message:
-                events_take_back(refs=[_ref(session.pk, row.member_id, digest)], now=now)
-                own.filter(pk=same.pk).update(event=row.key, by_message=True)
+        key = event_key(SOURCE, _ref(session.pk, row.member_id, digest)) if digest else row.key
+        found[row.key] = Told(key, session, row.member_id, text, digest, row.at)
+    return found
+
+
+def answers_take(*, told: Collection[Told], now: datetime) -> int:
+    """Keeps answers whose events are new; returns how many. To be called in the transaction that adds the events."""
+    known = set(Answer.objects.filter(event__in=[one.key for one in told]).values_list("event", flat=True))
+    added = 0
+    for one in told:
+        own = Answer.objects.filter(session=one.session, member_id=one.member_id)
+        if one.key in known or own.count() >= MOST_ANSWERS:
             continue
-        if own.count() >= MOST_ANSWERS:
+        if one.digest and own.filter(digest=one.digest).exists():
+            # Said before under the number of a member who was merged into this one.
             continue
+        known.add(one.key)
         Answer.objects.create(
-            session=session,
-            member_id=row.member_id,
-            text=text,
-            digest=digest,
-            event=row.key,
-            at=row.at,
+            session=one.session,
+            member_id=one.member_id,
+            text=one.text,
+            digest=one.digest,
+            event=one.key,
+            at=one.at,
             by_message=True,
         )
-        _points(session, Member.objects.get(pk=row.member_id), now)
+        _points(one.session, Member.objects.get(pk=one.member_id), now)
         added += 1
     return added
 
