@@ -266,6 +266,12 @@ class TestBuilding:
         assert (anew.base != added.base, anew.recent, anew.base_events) == (True, "", 13)
         same(selection)
 
+    def test_what_is_taken_back_is_gone_at_once(self, talk):
+        selection, _group, members = talk
+        assert len(same(selection)[members[0].pk]) == 3
+        events_delete(keys=[event_key("index", "0")])
+        assert len(same(selection)[members[0].pk]) == 2
+
     def test_old_files_go_when_no_reader_can_need_them_any_more(self, talk, monkeypatch):
         monkeypatch.setattr(files, "KEPT_FOR_READERS", -1)
         index_build(now=NOW)
