@@ -87,6 +87,8 @@ def test_the_state_belongs_to_one_browser_one_time_and_five_minutes(cast, fake, 
     first, other = phone(), phone()
     way = fake.allow(first.get("/m/wechat/")["Location"], "o-1")
     assert other.get(way).status_code == 400, "the link of an attacker signs nobody in"
+    other.get("/m/wechat/")
+    assert other.get(way).status_code == 400, "nor a browser that has left with a state of its own"
     assert not fake.calls
     assert first.get(way).status_code == 302
     assert first.get(way).status_code == 400, "once"
