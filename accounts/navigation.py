@@ -174,7 +174,11 @@ SETTINGS = (
                 "members:consent", _("Consent"), "clipboard-check", _("What members agree to before taking part"), True
             ),
             Setting(
-                "members:points", _("Points"), "coin", _("Where all points are, and whether the books are right"), True
+                "members:points",
+                pgettext_lazy("ledger", "Points"),
+                "coin",
+                _("Where all points are, and whether the books are right"),
+                True,
             ),
             Setting(
                 "members:participation", _("Points for taking part"), "gift", _("What members get for joining in"), True

@@ -23,6 +23,7 @@ from campaigns.demo.checkins import check_ins_write
 from campaigns.demo.conduct import conduct_write
 from campaigns.demo.content import content_write
 from campaigns.demo.entry import entry_write
+from campaigns.demo.gifts import gifts_write
 from campaigns.demo.health import caretakers_write, told
 from campaigns.demo.people import people_write
 from campaigns.demo.playbooks import playbooks_write
@@ -108,6 +109,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
         questions_write(staff=staff, groups=groups, now=now)
         rules_write(lin=staff["lin"], branch=branches["hangzhou"], now=now)
         people_write(staff=staff, now=now)
+        gifts_write(staff=staff, groups=groups, now=now)
         activities_write(staff=staff, groups=groups, now=now)
         talk_write(staff=staff, groups=groups, now=now)
         check_ins_write(staff=staff, groups=groups, now=now)

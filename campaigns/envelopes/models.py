@@ -107,7 +107,7 @@ class Envelope(models.Model):
 
 class RoundState(models.TextChoices):
     PLANNED = "planned", pgettext_lazy("red envelope", "Planned")
-    OPEN = "open", pgettext_lazy("red envelope", "Open")
+    OPEN = "open", pgettext_lazy("round of a red envelope", "Open")
     ENDED = "ended", pgettext_lazy("red envelope", "Over")
     STOPPED = "stopped", pgettext_lazy("red envelope", "Stopped")
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from campaigns.envelopes.audience import first_meant
 from campaigns.envelopes.models import EnvelopeRound, EnvelopeShare
@@ -34,7 +34,7 @@ def envelope_tile(visit: Visit, now: datetime) -> Tile | None:
         return None
     is_gone = not row.has_left and row.opened_at is not None  # type: ignore[attr-defined]
     is_mine = row.is_mine  # type: ignore[attr-defined]
-    state = _("Opened") if is_mine else _("All gone") if is_gone else _("Open it now")
+    state = pgettext("red envelope", "Opened") if is_mine else _("All gone") if is_gone else _("Open it now")
     return Tile(
         gettext_lazy("Red envelope"),
         reverse("member:envelope", args=[visit.group.page_token, row.pk]),

@@ -140,7 +140,7 @@ def _award_new(
         },
     )
     if is_new:
-        audit_record(by=None, action="award.made", subject=award, after={"member": member, "reason": reason})
+        audit_record(by=None, action="award.made", subject=award, after={"reason": reason})
     else:
         Prize.objects.filter(pk=prize.pk).update(awarded=F("awarded") - 1)
     return award
@@ -249,7 +249,7 @@ def addresses_exported(*, by: User, awards: Sequence[Award]) -> None:
     """Writes down that somebody took the addresses of these awards as a file: at each, for whoever asks about one."""
     with transaction.atomic():
         for award in awards:
-            audit_record(by=by, action="award.address_exported", subject=award, after={"of": len(awards)})
+            audit_record(by=by, action="award.address_exported", subject=award)
 
 
 def addresses_forget(*, before: datetime) -> int:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from community_ops.lib.forms import MarkedForm
 
@@ -15,7 +15,7 @@ class BookForm(MarkedForm):
 
     once = forms.RegexField(r"^[0-9a-f]{32}\Z", widget=forms.HiddenInput)
     points = forms.IntegerField(
-        label=gettext_lazy("Points"),
+        label=pgettext_lazy("ledger", "Points"),
         min_value=-MOST,
         max_value=MOST,
         help_text=gettext_lazy("With a minus they are taken. Nobody falls below zero."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.urls import reverse
-from django.utils.translation import gettext_lazy
+from django.utils.translation import pgettext_lazy
 
 from members.points.services import points_of
 from members.visitors.http import Visit
@@ -13,4 +13,4 @@ from members.visitors.tiles import Tile
 
 
 def points_tile(visit: Visit, _now: datetime) -> Tile:
-    return Tile(gettext_lazy("Points"), reverse("member:points"), "coin", f"{points_of(visit.member):,}")
+    return Tile(pgettext_lazy("ledger", "Points"), reverse("member:points"), "coin", f"{points_of(visit.member):,}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
 from django.db import connection, connections
 
 from accounts.models import AuditEntry
-from members.points.models import Transfer
-from members.points.services import NotEnoughPoints, account_of, issuer, points_of, points_transfer
+from members.points.models import Account, Transfer
+from members.points.selectors import held_by_purpose, ledger_check, moved_since
+from members.points.services import NotEnoughPoints, account_of, issuer, points_of, points_transfer, purpose
 from tests.builders import NOW, make_member
 
 pytestmark = pytest.mark.django_db
@@ -90,3 +92,40 @@ def test_two_who_spend_the_last_points_at_once_spend_them_once():
         thread.join()
     assert (points_of(anna), points_of(ben), len(refused)) == (0, 10, 3)
     assert Transfer.objects.filter(debit=mine).count() == 1
+
+
+def test_a_balance_reads_its_part_of_two_indexes_and_no_row():
+    """So that it is quick for a member with thousands of entries."""
+    anna = make_member()
+    for number in range(5):
+        give(anna, 1, key=f"gift {number}")
+    asked = Account.objects.with_balance().filter(member=anna)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+    plan = asked.explain()
+    for index in ("members_transfer_in", "members_transfer_out"):
+        assert re.search(rf"(COVERING INDEX|Index Only Scan using) {index}", plan), plan
+
+
+def test_the_books_are_added_up_by_purpose_and_a_hole_is_seen(client, cast):
+    anna = make_member()
+    give(anna, 30, key="hand:1")
+    points_transfer(
+        key="award:1", debit=account_of(anna), credit=purpose("prizes"), amount=12, reason="书", by=None, now=NOW
+    )
+    assert {str(row.label): row.points for row in held_by_purpose()} == {
+        "Members": 18,
+        "Spent on prizes": 12,
+        "Given out in all": -30,
+    }
+    assert [(str(row.label), row.points) for row in moved_since(NOW)] == [
+        ("Given or taken by the team", 30),
+        ("Prize taken for points", 12),
+    ]
+    client.force_login(cast.lin)
+    assert client.get("/settings/points/").context["check"].is_right
+    Transfer.objects.filter(key="hand:1").delete()
+    check = ledger_check()
+    assert (check.total, check.overdrawn, check.is_right) == (0, 1, False)
+    assert "The books are wrong" in client.get("/settings/points/").content.decode()

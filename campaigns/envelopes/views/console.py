@@ -142,7 +142,9 @@ def envelope_round(request: StaffRequest, pk: int) -> HttpResponseBase:
     row = get_object_or_404(rounds, pk=pk)
     columns: list[Column[Any]] = [
         Column("member", gettext_lazy("Member"), order="member__name", value=lambda share: share.member.name),
-        Column("amount", gettext_lazy("Points"), order="amount", value=lambda share: share.amount, number=True),
+        Column(
+            "amount", pgettext_lazy("ledger", "Points"), order="amount", value=lambda share: share.amount, number=True
+        ),
         Column("at", gettext_lazy("Claimed"), order="claimed_at", value=lambda share: share.claimed_at),
     ]
     listing = Listing(

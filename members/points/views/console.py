@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import StaffRequest, role_required, staff_required
@@ -81,7 +81,7 @@ def _listing(request: StaffRequest, member: Member) -> Listing[Any]:
         Column("at", gettext_lazy("Time"), order="at", value=lambda row: row.at),
         Column("reason", gettext_lazy("What for"), value=lambda row: " · ".join(filter(None, words_for(row)))),
         Column("by", gettext_lazy("By"), value=lambda row: row.by, wide="md"),
-        Column("points", gettext_lazy("Points"), value=lambda row: row.change, number=True),
+        Column("points", pgettext_lazy("ledger", "Points"), value=lambda row: row.change, number=True),
     ]
     return Listing(request, rows.select_related("by"), columns=columns, sort="-at", id="points")
 
