@@ -116,7 +116,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
         _sign_in_write(sign_ins)
         caretakers_write(groups=groups, now=now)
         told.send(sender=None, now=now)
-    return Seeded(sign_ins, len(groups), len(story.names), len(story.at), orders, posts)
+    return Seeded(sign_ins, len(groups), len(story.names), Event.objects.count(), orders, posts)
 
 
 class _Clock:
