@@ -76,7 +76,7 @@ def _brainstorms(mei: User, group: Group, people: list[Member], now: datetime) -
             if number < liked:
                 answer_like(now=at + timedelta(minutes=2 + number), answer=answer, staff=mei)
             for fan in people[5 : 8 - number % 3]:
-                answer_like(now=at + HOUR / 4, answer=answer, member=fan)
+                answer_like(now=min(at + HOUR / 4, now), answer=answer, member=fan)
     tomorrow = (now + timedelta(days=1)).date()
     plan_create(
         by=mei,
