@@ -6,12 +6,12 @@ import multiprocessing
 import os
 import random
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from campaigns.envelopes.models import EnvelopeRound, EnvelopeShare
 from campaigns.envelopes.services import (
@@ -161,3 +161,70 @@ def test_what_is_left_of_a_month_goes_back_once_however_many_see_to_it():
     round_end(round_id=EnvelopeRound.objects.get().pk, now=NOW, stopped=True)
     assert sum(at_once(lambda _number: months_end(now=late), 6)) == 1
     assert ledger_check().is_right
+
+
+@contextmanager
+def held_open(act, *, undone: bool = False):
+    """Does `act` in a transaction of another thread that stays open until the block is left."""
+    done, leave = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with suppress(_Undone), transaction.atomic():
+            act()
+            done.set()
+            leave.wait(30)
+            if undone:
+                raise _Undone
+        connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert done.wait(30)
+    yield
+    leave.set()
+    thread.join()
+
+
+class _Undone(Exception):
+    pass
+
+
+def _waiting_for_a_lock(act):
+    """Starts `act` in a thread and comes back once the database has it wait for somebody; its answer comes later."""
+    answers: list = []
+
+    def run() -> None:
+        answers.append(act())
+        connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while thread.is_alive():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                break
+
+    def answer():
+        thread.join()
+        return answers[0]
+
+    return answer
+
+
+def test_nobody_is_told_that_all_are_gone_while_the_last_share_may_come_back():
+    group = make_group()
+    row, (first, second) = make_open_round(group, amount=10, shares=1), make_members(group, 2)
+    with held_open(lambda: claim(row, first), undone=True):
+        answer = _waiting_for_a_lock(lambda: claim(row, second))
+    assert isinstance(answer(), EnvelopeShare)
+    check_books(row)
+
+
+def test_the_end_waits_for_a_claim_under_way_and_refunds_the_others():
+    group = make_group()
+    row, member = make_open_round(group, amount=100, shares=4, split="equal"), make_members(group, 1)[0]
+    with held_open(lambda: claim(row, member)):
+        answer = _waiting_for_a_lock(lambda: round_end(round_id=row.pk, now=NOW + HOUR))
+    assert answer() == 75
+    check_books(row)
