@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.management import call_command
 from django.db import models
 from django.test import Client
 
@@ -192,7 +194,7 @@ def test_a_copy_holds_everything_about_the_member_and_nothing_of_anybody_else(ca
             assert foreign not in text, (name, foreign)
 
 
-def test_after_erasure_nothing_says_who_it_was_and_nothing_brings_them_back(cast, person, media):
+def test_after_erasure_nothing_says_who_it_was_and_nothing_brings_them_back(cast, person, media, tmp_path):
     ids = [person.external_id, *Member.objects.filter(merged_into=person).values_list("external_id", flat=True)]
     secrets = [*THEIRS.values(), *(name for name in ids if len(name) > 3)]
     phone, second = phone_of(person), phone_of(person)
@@ -221,6 +223,11 @@ def test_after_erasure_nothing_says_who_it_was_and_nothing_brings_them_back(cast
     Caller(cast.lin).events(sent("later", member=ids[0], group=group.external_id))
     message = IncomingEvent("later-2", ids[0], group.external_id, "message", NOW)
     ingest(events=[message], source="tests", by=None, create_missing=True, now=NOW)
+    table = tmp_path / "later.csv"
+    table.write_text(f"occurred_at,group,member\n2026-03-02 09:00,{group.external_id},{ids[0]}\n", encoding="utf-8")
+    out = io.StringIO()
+    call_command("import_messages", str(table), stdout=out)
+    assert json.loads(out.getvalue().splitlines()[-1]) == {"read": 1, "imported": 0, "duplicates": 0, "rejected": 1}
     assert Member.objects.count() == count
     assert not Member.objects.filter(external_id__in=ids).exists()
     assert {tombstone_digest(name) for name in ids} <= set(Tombstone.objects.values_list("digest", flat=True))
