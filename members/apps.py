@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
+from django.utils import timezone
 
 
 class MembersConfig(AppConfig):
     name = "members"
 
     def ready(self) -> None:
+        post_migrate.connect(_publish_first_text, sender=self)
         from members import knowledge, words
         from members.classes import kinds as class_kinds
         from members.classes import words as class_words
@@ -58,3 +64,12 @@ class MembersConfig(AppConfig):
         knowledge.register()
         feedback_words.register()
         register_tile("feedback", 70, feedback_tile)
+
+
+def _publish_first_text(*, using: str, **_more: Any) -> None:
+    from members.consent.models import ConsentText
+    from members.consent.services import first_text_ensure
+
+    # After a part of the migrations, or back before the first one, there is no table yet.
+    if ConsentText._meta.db_table in connections[using].introspection.table_names():
+        first_text_ensure(now=timezone.now())

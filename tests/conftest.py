@@ -41,6 +41,12 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(scope="session")
+def django_db_use_migrations() -> bool:
+    """On PostgreSQL the tables are made as the models have them: there, tests/house/test_deployment.py migrates."""
+    return connection.vendor == "sqlite"
+
+
+@pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
     """The SQLite database is a copy that has everything already; it goes with the folder of the run."""
     return connection.vendor == "sqlite"

@@ -203,7 +203,7 @@ def _answer(answer: str) -> str:
 
 
 def _locked(proposal: Proposal, version: int) -> Proposal:
-    row = Proposal.objects.select_for_update().select_related("group__branch").get(pk=proposal.pk)
+    row = Proposal.objects.select_for_update(of=("self",)).select_related("group__branch").get(pk=proposal.pk)
     if row.state != ProposalState.OPEN or row.version != version:
         raise StaleProposal
     return row

@@ -12,12 +12,22 @@ from django.utils.translation import gettext as _
 from accounts.audit import audit_record
 from accounts.models import User
 from members.consent.models import Consent, ConsentText
+from members.consent.texts import FIRST_EN, FIRST_ZH
 from members.models import Member, Membership
 from members.visitors.models import OpenedBy
 
 
 class StaleText(Exception):
     """Somebody else saved or published the draft meanwhile."""
+
+
+def first_text_ensure(*, now: datetime) -> None:
+    """Publishes the text that comes along, where there is none: nobody's data is used without their word, from the
+    first start on."""
+    if not ConsentText.objects.exists():
+        ConsentText.objects.get_or_create(
+            version=1, defaults={"body_zh": FIRST_ZH, "body_en": FIRST_EN, "created_at": now, "published_at": now}
+        )
 
 
 def text_in_force() -> ConsentText | None:

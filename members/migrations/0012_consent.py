@@ -3,21 +3,8 @@
 from __future__ import annotations
 
 import django.db.models.deletion
-from django.apps.registry import Apps
 from django.conf import settings
 from django.db import migrations, models
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.utils import timezone
-
-from members.consent.texts import FIRST_EN, FIRST_ZH
-
-
-def publish_first(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Nobody's data is used without their word, from the first start on."""
-    now = timezone.now()
-    apps.get_model("members", "ConsentText").objects.create(
-        version=1, body_zh=FIRST_ZH, body_en=FIRST_EN, created_at=now, published_at=now
-    )
 
 
 class Migration(migrations.Migration):
@@ -60,5 +47,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('withdrawn_at', None)), fields=('member', 'text'), name='members_consent_once'), models.CheckConstraint(condition=models.Q(('channel__in', ['link', 'application', 'wechat'])), name='members_consent_channel_known')],
             },
         ),
-        migrations.RunPython(publish_first, migrations.RunPython.noop),
     ]

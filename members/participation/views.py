@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -21,6 +22,9 @@ from members.participation.policy import ParticipationPolicy
 @require_http_methods(["GET", "POST"])
 @role_required(Role.ADMIN)
 def settings(request: StaffRequest) -> HttpResponse:
+    """What holds for every branch is decided by headquarters."""
+    if not request.user.is_headquarters:
+        raise PermissionDenied
     initial = {**asdict(policy_get(ParticipationPolicy)), "version": policy_version(ParticipationPolicy)}
     form = ParticipationForm(request.POST or None, initial=initial)
     if form.is_valid():

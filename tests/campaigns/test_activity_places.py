@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activity.models import Event
+from activity.services import event_key
 from campaigns.activities.models import Activity, ActivityNotice, SignUp, SignUpState
 from campaigns.activities.services import (
     ActivityContent,
@@ -85,7 +86,7 @@ def test_more_places_let_as_many_move_up_and_fewer_than_are_taken_are_refused(ca
 def test_who_left_the_group_does_not_move_up(cast, group):
     activity = make_activity(cast.mei, [group], capacity=1)
     first, gone, _third = crowd(activity, group, 3)
-    left = IncomingEvent("left-1", gone.member.external_id, group.external_id, "left", NOW + HOUR)
+    left = IncomingEvent(event_key("tests", "left-1"), gone.member.external_id, group.external_id, "left", NOW + HOUR)
     ingest(events=[left], source="tests", by=None, create_missing=False, now=NOW + HOUR)
     signup_cancel(now=NOW + 2 * HOUR, signup=first)
     assert states(activity) == ["cancelled", "waiting", "going"]

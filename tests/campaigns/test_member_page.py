@@ -153,7 +153,7 @@ def test_it_takes_the_same_queries_whatever_it_holds(django_assert_num_queries, 
         )  # fmt: skip
         FeedItem.objects.create(delivery=delivery, group_id=group.pk, message=message, published_at=NOW)
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         Client().get(address(group))
 
 

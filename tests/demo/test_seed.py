@@ -58,7 +58,7 @@ class Demo:
 
 
 def fingerprint():
-    columns = ("member_id", "group_id", "kind__slug", "channel__code", "at", "value", "key")
+    columns = ("member_id", "group_id", "kind__slug", "channel__code", "at", "value")
     rows = list(Event.objects.order_by("pk").values_list(*columns))
     lowest = min(row[0] for row in rows), min(row[1] for row in rows)
     return [(row[0] - lowest[0], row[1] - lowest[1], *row[2:]) for row in rows]

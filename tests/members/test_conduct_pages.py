@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from activity.services import event_key
 from groups.channel import group_renew_page
 from groups.models import Permission
 from groups.roles.services import role_permission_set
@@ -229,7 +230,11 @@ class TestPersonalPage:
 
     def test_who_left_still_reads_and_objects_by_the_link_but_reports_nobody(self, world, address):
         violation = breach(world)
-        left = [IncomingEvent("left", world.member.external_id, world.group.external_id, "left", timezone.now())]
+        left = [
+            IncomingEvent(
+                event_key("tests", "left"), world.member.external_id, world.group.external_id, "left", timezone.now()
+            )
+        ]
         ingest(events=left, source="tests", by=None, create_missing=False, now=timezone.now())
         phone = phone_of(world.member)
         assert phone.get(reverse("member:group_rules", args=[world.group.page_token])).status_code == 403

@@ -113,7 +113,8 @@ class TestMerge:
         merge_undo(by=cast.lin, now=NOW + DAY, run=run)
         after = dump()
         for table in before:
-            assert after[table] == before[table], table
+            # The notes of whose events were moved stay: whoever keeps copies reads of both moves.
+            assert table == "activity.eventmove" or after[table] == before[table], table
 
     def test_what_comes_for_the_old_id_goes_to_the_winner(self, cast: Cast, pair):
         winner, loser = pair

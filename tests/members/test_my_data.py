@@ -18,6 +18,7 @@ from django.test import Client
 
 from accounts.models import AuditEntry
 from activity.models import Event
+from activity.services import event_key
 from community_ops.lib.wechat_oauth import Person
 from members.fields.services import field_define
 from members.identities import tombstone_digest
@@ -221,7 +222,7 @@ def test_after_erasure_nothing_says_who_it_was_and_nothing_brings_them_back(cast
     group = Member.objects.get(pk=person.pk).memberships.latest("pk").group
     count = Member.objects.count()
     Caller(cast.lin).events(sent("later", member=ids[0], group=group.external_id))
-    message = IncomingEvent("later-2", ids[0], group.external_id, "message", NOW)
+    message = IncomingEvent(event_key("tests", "later-2"), ids[0], group.external_id, "message", NOW)
     ingest(events=[message], source="tests", by=None, create_missing=True, now=NOW)
     table = tmp_path / "later.csv"
     table.write_text(f"occurred_at,group,member\n2026-03-02 09:00,{group.external_id},{ids[0]}\n", encoding="utf-8")

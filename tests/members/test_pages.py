@@ -151,7 +151,7 @@ class TestDetail:
         for number in range(rows):
             take(f"m{number}", "ann", f"g{number}", "message", -number)
         client.force_login(cast.lin)
-        with django_assert_num_queries(22):
+        with django_assert_num_queries(23):
             client.get(reverse("members:detail", args=[Member.objects.get().pk]))
 
 

@@ -115,7 +115,12 @@ class TestBoard:
         seeds = candidates(cast, 2)
         seed_move(by=cast.lin, now=NOW, seed=seeds[0], to="invited")
         client.force_login(cast.mei)
-        data = {"from": "board", "stage": "candidate", "to": "accepted", "next": reverse("members:seeds") + "?q=00"}
+        data = {
+            "from": "board",
+            "stage": "candidate",
+            "to": "accepted",
+            "next": reverse("members:seeds") + "?q=member%2000",
+        }
         response = client.post(reverse("members:seed_move", args=[seeds[0].pk]), data)
         assert response.status_code == 409
         assert "lin moved member 00 meanwhile; now: Invited. Nothing was changed." in response.content.decode()

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from activity.services import event_key
 from members.ingestion import IncomingEvent, ingest
 from members.merging.services import members_merge
 from members.models import Member, MemberSession
@@ -98,7 +99,7 @@ def test_the_page_of_a_group_offers_tiles_to_its_members_only(cast, clock):
     member = make_member("子涵妈妈", [group])
     page = f"/m/g/{group.page_token}/"
     assert "member-tiles" in phone_of(member).get(page).content.decode()
-    left = [IncomingEvent("left-1", member.external_id, group.external_id, "left", NOW)]
+    left = [IncomingEvent(event_key("tests", "left-1"), member.external_id, group.external_id, "left", NOW)]
     ingest(events=left, source="tests", by=None, create_missing=False, now=NOW)
     shown = phone_of(member).get(page).content.decode()
     assert "member-tiles" not in shown

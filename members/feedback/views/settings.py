@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -21,6 +21,9 @@ from members.feedback.services import categories_save
 @require_http_methods(["GET", "POST"])
 @role_required(Role.ADMIN)
 def categories(request: StaffRequest) -> HttpResponse:
+    """What holds for every branch is decided by headquarters."""
+    if not request.user.is_headquarters:
+        raise PermissionDenied
     named = NeedCategory.objects.in_use().values_list("name", flat=True)
     form = CategoriesForm(request.POST or None, initial={"names": "\n".join(named)})
     if form.is_valid():

@@ -59,6 +59,6 @@ def question_things(*, by: User, group: Group, member: Member, now: datetime) ->
         "hours_kind": "group",
         "question": question.pk,
         "answered": answered.pk,
-        "answer": given.pk,
+        "question_answer": given.pk,
         "knowledge": Knowledge.objects.get(answer=given).pk,
     }
