@@ -50,6 +50,9 @@ from tests.members.questions.things import question_things
 from tests.members.seed_things import make_seed_things
 from tests.members.visitors import phone_of
 
+# On SQLite the browser walks every page.
+pytestmark = pytest.mark.production
+
 
 def routes(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
     """The full names of everything that can be asked for."""

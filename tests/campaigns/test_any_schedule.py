@@ -44,6 +44,9 @@ from groups.models import Group
 from tests.builders import NOW, make_group
 from tests.campaigns.test_series_posts import make_piece
 
+# Half a minute of the same statements on SQLite.
+pytestmark = pytest.mark.production
+
 RULES = [
     "FREQ=DAILY", "FREQ=DAILY;INTERVAL=2", "FREQ=DAILY;COUNT=3", "FREQ=WEEKLY;BYDAY=MO,WE,FR",
     "FREQ=HOURLY;INTERVAL=9",

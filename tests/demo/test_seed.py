@@ -23,7 +23,8 @@ from groups.models import Group, GroupState
 from members.models import Member
 from tests.builders import NOW
 
-pytestmark = pytest.mark.django_db
+# On SQLite the browser works on a demo.
+pytestmark = [pytest.mark.production, pytest.mark.django_db]
 EVENING = NOW + timedelta(hours=9)
 
 

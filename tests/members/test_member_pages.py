@@ -17,6 +17,9 @@ from tests.matrix import ROUTES
 from tests.members.visitors import phone_of
 from tests.test_urls import make_world
 
+# It makes a whole world for each test; on SQLite the browser walks these pages.
+pytestmark = pytest.mark.production
+
 LIMIT = 150 * 1024
 TEMPLATES = Path(settings.BASE_DIR) / "templates" / "member"
 

@@ -36,7 +36,8 @@ from tests.builders import NOW, make_member
 from tests.members.visitors import phone_of
 from tests.test_urls import make_world
 
-pytestmark = pytest.mark.django_db
+# It goes through every table of a whole world; the statements are the same on SQLite.
+pytestmark = [pytest.mark.production, pytest.mark.django_db]
 PAGE = "/m/me/data/"
 
 
