@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from campaigns.checkins.dues import check_ins_tick
 from campaigns.checkins.models import CheckInStanding
@@ -37,12 +38,12 @@ def clock(monkeypatch) -> Clock:
 
 
 @pytest.fixture
-def phone(new_context) -> Page:
-    context = new_context(
+def phone(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(
         viewport={"width": 390, "height": 844}, java_script_enabled=False, locale="en-GB", has_touch=True
     )
-    page: Page = context.new_page()
-    return page
+    yield context.new_page()
+    context.close()
 
 
 @pytest.mark.once

@@ -17,6 +17,7 @@ from campaigns.models import (
     Award,
     Benchmark,
     Brainstorm,
+    CheckIn,
     EnvelopeRound,
     MomentsPlan,
     Occurrence,
@@ -52,6 +53,7 @@ from members.models import (
 )
 from members.tasks import enqueue_import
 from members.visitors.services import link_code, link_make, session_open
+from tests.campaigns.checkins.things import check_in_things
 from tests.campaigns.prizes.things import prize_things
 from tests.campaigns.talk import talk_things
 from tests.members.questions.things import question_things
@@ -167,6 +169,10 @@ def _visitor_things(mei: User, group: Group, buyer: Member) -> dict[str, Any]:
         made |= {"envelope": given.envelope_id, "budget": given.envelope.budget_id}
     else:
         made |= prize_things(by=mei, group=group, member=here, now=now)
+    done = CheckIn.objects.filter(group=group).first()
+    made |= (
+        {"check_ins": done.programme_id, "check_in": done.pk} if done else check_in_things(by=mei, group=group, now=now)
+    )
     cookies = {}
     for name, member in (("visitor", here), ("left", left), ("undecided", undecided)):
         cookies[f"{name}_cookie"] = session_open(

@@ -136,7 +136,7 @@ def test_all_that_is_wrong_is_said_at_once():
         ("daily", [], date(2026, 3, 9), date(2026, 3, 4), "Every day at 09:00, until 9 Mar 2026",
          "每天 09:00，到 2026年3月9日 为止"),
         ("workdays", [], None, date(2026, 3, 4), "Monday to Friday at 09:00", "周一到周五 09:00"),
-        ("weekly", ["MO", "TH"], None, date(2026, 3, 4), "Mon, Thu at 09:00", "星期一、星期四 09:00"),
+        ("weekly", ["MO", "TH"], None, date(2026, 3, 4), "Mon, Thu at 09:00", "周一、周四 09:00"),
         ("monthly", [], None, date(2026, 3, 4), "Every month on day 4 at 09:00", "每月 4 日 09:00"),
         ("monthly", [], None, date(2026, 3, 31), "Every month on day 31 at 09:00", "每月 31 日 09:00"),
     ],
