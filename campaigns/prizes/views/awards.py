@@ -34,7 +34,7 @@ def awards(request: StaffRequest) -> HttpResponseBase:
     """The queue: without another choice, what waits to be sent. Exported are no addresses; those have their own way."""
     rows = Award.objects.visible_to(request.user).select_related("prize", "member", "group")
     columns: list[Column[Any]] = [
-        Column("box", ""),
+        Column("box", gettext_lazy("Choose all on this page")),
         Column("prize", gettext_lazy("Prize"), order="prize__title", value=lambda row: row.prize.title),
         Column("member", gettext_lazy("Member"), order="member__name", value=lambda row: row.member.name),
         Column(
