@@ -124,6 +124,7 @@ def check_in(
     try:
         return _check_in(now, programme, member, group, day, text, name, by)
     except Exception:
+        # Whatever went wrong is told as it is; only no picture is to stay of which no row knows.
         if name:
             default_storage.delete(name)
         raise
