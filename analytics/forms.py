@@ -132,8 +132,8 @@ class ReportForm(forms.Form):
         return field
 
     def _kinds(self, names: Iterable[str], *, first: tuple[str, str | Promise] | None) -> None:
-        more = EventKind.objects.exclude(slug__in=BuiltInKind.values).order_by("slug").values_list("slug", flat=True)
-        choices: Choices = [*BuiltInKind.choices, *((slug, slug) for slug in more)]
+        more = EventKind.objects.exclude(slug__in=BuiltInKind.values).order_by("slug")
+        choices: Choices = [*BuiltInKind.choices, *((kind.slug, kind.label) for kind in more)]
         for name in names:
             self._field(name, forms.ChoiceField).choices = [*([first] if first else []), *choices]
 

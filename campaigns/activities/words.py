@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.history import Subject, actions, labels, subjects
 from campaigns.activities.models import Activity, SignUpState
+from members.points.reasons import register_reason
 from members.privacy.treatments import Fate, Treatment, treat
 
 
@@ -24,6 +25,7 @@ def register() -> None:
         "campaigns.activity",
         Subject(pgettext_lazy("campaign", "Activity"), Activity.objects.visible_to, "campaigns:activity"),
     )
+    register_reason("activity", _("Came to an activity"))
     actions(
         {
             "activity.created": _("Activity written"),

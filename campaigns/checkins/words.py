@@ -14,6 +14,7 @@ from accounts.history import Subject, actions, labels, subjects
 from campaigns.checkins.counting import picture_drop, programme_hold, settle
 from campaigns.checkins.models import CheckIn, CheckInProgramme
 from members.merging.services import on_members_changed
+from members.points.reasons import register_reason
 from members.privacy.treatments import Fate, Treatment, treat
 
 
@@ -36,6 +37,9 @@ def register() -> None:
             "checkin.by_staff": _("Checked in for a member"),
         }
     )
+    register_reason("check-in-reward", _("Reward for checking in"))
+    register_reason("make-up", _("Make-up card"))
+    register_reason("make-up-back", _("Make-up card taken back"))
     labels({"hours": pgettext_lazy("history", "hours"), "day": pgettext_lazy("history", "day")})
     treat(
         "campaigns.checkin", Treatment(_("check-ins"), Fate.EMPTIED, {"text": "", "picture": "", "reason": ""}, _files)

@@ -26,7 +26,7 @@ def kind_of(transfer: Transfer) -> str:
 
 
 def label_of_kind(kind: str) -> Text:
-    return _REASONS.get(kind, kind)
+    return _REASONS.get(kind, _("Something else"))
 
 
 def words_for(transfer: Transfer) -> tuple[str, str]:
@@ -37,3 +37,5 @@ def words_for(transfer: Transfer) -> tuple[str, str]:
 def register_reasons() -> None:
     register_reason("hand", _("Given or taken by the team"))
     register_reason("award", _("Prize taken for points"))
+    register_reason("part", _("Taking part"))
+    register_reason("report", _("Reported a broken rule"))

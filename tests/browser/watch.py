@@ -43,9 +43,12 @@ SAME_IN_CHINESE = {
     "Webhook",
     "XLSX",
     "YAML",
+    "csv",
     "gz",
     "gzip",
+    "ics",
     "kB",
+    "unionid",
     "zip",
 }
 

@@ -21,6 +21,8 @@ from campaigns.posts.limits import Limits, limits_of_all
 from delivery.models import Delivery, FeedItem, State
 from groups.models import Group, GroupState
 from members.models import Member
+from members.points.models import Transfer
+from members.points.reasons import words_for
 from tests.builders import NOW
 
 # On SQLite the browser works on a demo.
@@ -97,6 +99,10 @@ def test_orders_and_their_events_agree():
     orders = dict(Order.objects.values_list("key", "amount"))
     assert orders
     assert orders == events
+
+
+def test_every_movement_of_points_says_in_words_what_it_was_for():
+    assert [transfer.key for transfer in Transfer.objects.all() if not words_for(transfer)[0]] == []
 
 
 def test_posts_went_out_and_others_are_planned():
