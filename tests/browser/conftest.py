@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from community_ops.embedded.valkey import free_port
 from tests.conftest import find_chromium, process, said_by, wait_until
 from tests.plugins.environment import BASE_DIR, DATA_DIR
+from tests.plugins.template import migrated_copy
 
 # Enough for every page to be full; the walker looks at pages, not at numbers.
 MEMBERS = os.environ.get("WALK_MEMBERS", "1500")
@@ -75,7 +76,7 @@ def demo() -> Iterator[Site]:
     url = f"http://127.0.0.1:{port}"
     environment = _environment(data, url)
     site = Site(url, {}, environment)
-    site.manage("migrate", "-v", "0")
+    migrated_copy(data / "community.sqlite3")
     site.manage("collectstatic", "--noinput", "-v", "0")
     site.manage("seed_demo", "--members", MEMBERS)
     site.passwords.update(_passwords(data))

@@ -83,9 +83,13 @@ SIDEWAYS = """() => {
     .filter((one) => one.getBoundingClientRect().right > wide + 1 && !one.closest(".table-responsive"))
     .slice(0, 5).map((one) => one.tagName.toLowerCase() + "." + one.className);
 }"""
-FINDINGS = """(options) => axe.run(options).then((result) => result.violations.map((one) =>
+FINDINGS = """([context, options]) => axe.run(context, options).then((result) => result.violations.map((one) =>
   `${one.id} (${one.impact}): ` + one.nodes.slice(0, 3).map((node) =>
     node.target.join(" ") + " " + (node.any[0]?.message || "")).join(" | ")))"""
+# The first frame lays the page out anew and tells those who watch their size, the second shows what these made of it.
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# The frame around every page of the console is examined once: half of what axe has to look at is in it.
+SHELL = ["#nav", ".topbar"]
 ZONE = re.compile(r"\b[A-Z][a-z]+/[A-Z]\w+")
 ADDRESS = re.compile(r"https?://\S*|\b[A-Za-z\d-]+(?:\.[A-Za-z\d-]+)+\b|\{\w+\}")
 # Languages are called by their own names everywhere.
@@ -101,6 +105,7 @@ class Watcher:
         self.language = language
         self.problems: list[str] = []
         self.where = ""
+        self._shell_is_known = False
         self.page: Page = context.new_page()
         self.page.add_init_script(
             "addEventListener('securitypolicyviolation', (event) =>"
@@ -147,7 +152,9 @@ class Watcher:
         """Make the window as wide; what a page loads because of it is waited for."""
         if self.page.viewport_size != {"width": width, "height": height}:
             self.page.set_viewport_size({"width": width, "height": height})
-            self.settle()
+            self.page.evaluate(TWO_FRAMES)
+            if self._pending:
+                self.settle()
 
     def settle(self) -> None:
         """Wait until the parts that load by themselves are there: nothing asked for in a tenth of a second."""
@@ -173,11 +180,17 @@ class Watcher:
             if foreign := foreign_words(text, self.language):
                 self.report(f"not translated: {text[:80]!r} ({', '.join(foreign[:5])})")
 
-    def check_accessibility(self, rules: list[str] | None = None) -> None:
-        """Everything axe-core finds. It is put in from outside, so the page's own policy does not stop it."""
+    def check_accessibility(self, rules: list[str] | None = None, *, but: tuple[str, ...] = ()) -> None:
+        """Everything axe-core finds, or these rules, or all but some. It is put in from outside, so the page's own
+        policy does not stop it."""
         self.page.evaluate(AXE)
         only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": AXE_RULES}
-        found = self.page.evaluate(FINDINGS, {"runOnly": only, "resultTypes": ["violations"]})
+        left_out = {rule: {"enabled": False} for rule in but}
+        context = {"include": [["html"]], "exclude": [[part] for part in SHELL] if self._shell_is_known else []}
+        self._shell_is_known = True
+        found = self.page.evaluate(
+            FINDINGS, [context, {"runOnly": only, "rules": left_out, "resultTypes": ["violations"]}]
+        )
         for violation in found:
             self.report(f"axe {violation[:500]}")
 
