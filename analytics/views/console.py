@@ -22,6 +22,7 @@ from accounts.access import StaffRequest, staff_required
 from analytics.forms import PRESETS, ActivityForm, FunnelForm, ReportForm, RetentionForm, change_steps
 from analytics.index.source import source_of
 from analytics.pages.activity import activity_page
+from analytics.pages.explain import facts_of
 from analytics.pages.funnel import FunnelPage, funnel_page
 from analytics.pages.parts import SMALL_SAMPLE, Table, zone_words
 from analytics.pages.people import Behind, behind
@@ -108,6 +109,7 @@ def _report(
             context["mistakes"] = [error.message for error in bad.errors]
         else:
             context["page"] = page
+            context["facts"] = facts_of(form, now=now, zone=zone)
             export = request.GET.get("export")
             if export in ("csv", "xlsx"):
                 return _file(exported(page), f"{name}-{now.astimezone(zone):%Y-%m-%d}", export)
