@@ -48,6 +48,30 @@ FUNNEL = {
     ),
     "unordered": _("Step k is reached when k different steps are done, in any order."),
 }
+BEST_HOUR = {
+    "reading": _(
+        "Of the members in the group when a post was sent, the share who saw it or clicked in it within a day and "
+        "before the next post. Posts of the last day are left out."
+    ),
+    "conversion": _(
+        "Of the members in the group when a post was sent, the share who clicked in it within a day and ordered within "
+        "three days of the click. Posts of the last four days are left out."
+    ),
+    "activity": _(
+        "Of the members who did anything in the range, the share who did something within the hour, on average over "
+        "the days. Hours in which nobody did anything count."
+    ),
+}
+BEST_HOUR_RANGE = (
+    _(
+        "The range behind a share holds the true one in 95 of 100 cases. It is wider than that of as many coins: the "
+        "members of one group read together or not at all."
+    ),
+    _(
+        "Better or worse is said only where the hour stands out although so many hours were looked at. Groups that "
+        "post at other hours are other groups: choose one group to compare its own hours."
+    ),
+)
 ATTEMPT = _(
     "Every start within the range is tried, and the time runs from the first step. Of a member's attempts the furthest "
     "counts, then the quickest to get there. One event serves one step. Times are those since the step before."

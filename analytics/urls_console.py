@@ -10,6 +10,7 @@ urlpatterns = [
     path("reports/activity/", console.activity, name="activity"),
     path("reports/retention/", console.retention, name="retention"),
     path("reports/funnel/", console.funnel, name="funnel"),
+    path("reports/best-hour/", console.best_hour, name="best_hour"),
     path("reports/people/", console.people, name="people"),
     path("reports/groups/", console.group_options, name="group_options"),
     *health.urlpatterns,

@@ -489,6 +489,7 @@ ROUTES: dict[str, Route] = {
     "analytics:activity": page(SEEN_BY_ALL),
     "analytics:retention": page(SEEN_BY_ALL),
     "analytics:funnel": page(SEEN_BY_ALL),
+    "analytics:best_hour": page(SEEN_BY_ALL),
     "analytics:people": page(SEEN_BY_ALL),
     "analytics:group_options": part(SEEN_BY_ALL),
     "analytics:health": page(SEEN_BY_ALL),

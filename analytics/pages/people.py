@@ -11,7 +11,10 @@ from django.utils.translation import gettext as _
 
 from analytics.columns import Ints
 from analytics.forms import METRICS, ActivityForm, FunnelForm, ReportForm, RetentionForm
+from analytics.hour_form import MEASURES, BestHourForm
+from analytics.hours import CELLS
 from analytics.pages.activity import STATES, whole_range_of
+from analytics.pages.best_hour import hour_name, hour_people
 from analytics.pages.funnel import step_names
 from analytics.pages.parts import period_name
 from analytics.queries.activity import ActivityQuery, Metric
@@ -38,6 +41,8 @@ def behind(
         return _activity(asked, form, source, names, zone, now)
     if isinstance(form, RetentionForm):
         return _retention(asked, form, source, names, zone, now)
+    if isinstance(form, BestHourForm):
+        return _best_hour(asked, form, names, zone, now)
     assert isinstance(form, FunnelForm)
     return _funnel(asked, form, source, names, zone, now)
 
@@ -99,6 +104,12 @@ def _retention(
     if after:
         words.append(_("came back: %(period)s") % {"period": _when(query.periods, cohort + after)})
     return Behind(query.people(source, names, cohort=cohort, after=after), words)
+
+
+def _best_hour(asked: QueryDict, form: BestHourForm, names: Names, zone: ZoneInfo, now: datetime) -> Behind:
+    cell = _number(asked, "cell", 0, CELLS) or 0
+    words = [str(dict(MEASURES)[form.cleaned_data["measure"]]), hour_name(cell), _days(form)]
+    return Behind(hour_people(form, names, cell, zone=zone, now=now), words)
 
 
 def _funnel(asked: QueryDict, form: FunnelForm, source: Source, names: Names, zone: ZoneInfo, now: datetime) -> Behind:

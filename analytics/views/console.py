@@ -20,8 +20,10 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
 from analytics.forms import PRESETS, ActivityForm, FunnelForm, ReportForm, RetentionForm, change_steps
+from analytics.hour_form import BestHourForm
 from analytics.index.source import source_of
 from analytics.pages.activity import activity_page
+from analytics.pages.best_hour import best_hour_page
 from analytics.pages.explain import facts_of
 from analytics.pages.funnel import FunnelPage, funnel_page
 from analytics.pages.parts import SMALL_SAMPLE, Table, zone_words
@@ -37,6 +39,7 @@ REPORTS: dict[str, tuple[type[ReportForm], Any]] = {
     "activity": (ActivityForm, gettext_lazy("Activity")),
     "retention": (RetentionForm, gettext_lazy("Retention")),
     "funnel": (FunnelForm, gettext_lazy("Funnel")),
+    "best_hour": (BestHourForm, gettext_lazy("Best hour")),
 }
 GROUPS_OFFERED = 20
 COLUMNS: list[Column[Member]] = [
@@ -80,6 +83,12 @@ def funnel(request: StaffRequest) -> HttpResponseBase:
         ) or page.table
 
     return _report(request, "funnel", FunnelForm, funnel_page, asked)
+
+
+@require_GET
+@staff_required
+def best_hour(request: StaffRequest) -> HttpResponseBase:
+    return _report(request, "best_hour", BestHourForm, best_hour_page, lambda page: page.table)
 
 
 def _report(

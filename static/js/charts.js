@@ -84,14 +84,54 @@ const options = (data) => {
   };
 };
 
+// Hours by weekdays as a field of colours, from light to dark in one hue, with the numbers in it. On a phone the hours
+// run down. A place without a value is left empty: there is too little to say.
+const heat = (data) => {
+  const narrow = window.innerWidth < 600;
+  const values = data.series.flatMap((series) => series.data).filter((value) => value !== null);
+  const points = data.series.flatMap((series, day) => series.data.map((value, hour) => [...(narrow ? [day, hour] : [hour, day]), value ?? "-"]));
+  const days = data.series.map((series) => series.name);
+  const axis = (labels, inverse) => ({
+    type: "category", data: labels, inverse, splitArea: { show: true, areaStyle: { color: [css("--surface"), css("--surface")] } },
+    axisTick: { show: false }, axisLine: { show: false }, axisLabel: { color: css("--ink-2"), interval: 0, fontSize: narrow ? 10 : 12 },
+  });
+  const hue = css("--heat").split(" ").join(",");
+  return {
+    animation: false,
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: css("--ink-2") },
+    grid: { left: 8, right: 8, top: 8, bottom: 44, containLabel: true },
+    tooltip: {
+      renderMode: "richText", confine: true, backgroundColor: css("--surface"), borderColor: css("--line-strong"), textStyle: { color: css("--ink") },
+      formatter: (point) => `${escaped(days[point.value[narrow ? 0 : 1]])} ${data.labels[point.value[narrow ? 1 : 0]]}:00  ${point.value[2] === "-" ? "–" : `${number(point.value[2])}%`}`,
+    },
+    xAxis: axis(narrow ? days : data.labels, false),
+    yAxis: axis(narrow ? data.labels : days, true),
+    visualMap: {
+      min: 0, max: Math.max(...values, 0.1), orient: "horizontal", left: "center", bottom: 0, itemHeight: 160, itemWidth: 12, calculable: false,
+      text: [`${number(Math.max(...values, 0))}%`, "0%"], textStyle: { color: css("--ink-2") },
+      inRange: { color: [`rgba(${hue},0.04)`, `rgba(${hue},0.65)`] },
+    },
+    series: [{
+      type: "heatmap", data: points, itemStyle: { borderColor: css("--surface"), borderWidth: 2 },
+      label: { show: true, color: css("--ink"), fontSize: 10, formatter: (point) => (point.value[2] === "-" ? "" : String(Math.round(point.value[2] * 10) / 10)) },
+      emphasis: { itemStyle: { borderColor: css("--ink") } },
+    }],
+  };
+};
+const heatLink = (data, point) => {
+  const [day, hour] = window.innerWidth < 600 ? point.value : [point.value[1], point.value[0]];
+  return data.series[day]?.links[hour];
+};
+const drawn = (data) => (data.kind === "heat" ? heat(data) : options(data));
+
 const draw = (place) => {
   const source = document.getElementById(place.dataset.plot);
   if (!source || !window.echarts) return;
   const data = JSON.parse(source.textContent);
   const chart = window.echarts.init(place, null, { renderer: "canvas" });
-  chart.setOption(options(data));
+  chart.setOption(drawn(data));
   chart.on("click", (point) => {
-    const link = data.series[point.seriesIndex]?.links[point.dataIndex];
+    const link = data.kind === "heat" ? heatLink(data, point) : data.series[point.seriesIndex]?.links[point.dataIndex];
     if (link && point.value) window.location.assign(link);
   });
   shown.set(place, { chart, data });
@@ -107,7 +147,7 @@ const drawAll = (root) => {
 drawAll(document);
 document.addEventListener("htmx:load", (event) => drawAll(event.detail.elt.parentElement ?? document));
 document.documentElement.addEventListener("themechange", () => {
-  for (const { chart, data } of shown.values()) chart.setOption(options(data), true);
+  for (const { chart, data } of shown.values()) chart.setOption(drawn(data), true);
 });
 let resizing = 0;
 window.addEventListener("resize", () => {

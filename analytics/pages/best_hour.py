@@ -1,0 +1,178 @@
+"""When do we post?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from analytics.chance import Between
+from analytics.columns import Ints
+from analytics.definitions import BEST_HOUR, BEST_HOUR_RANGE
+from analytics.hour_form import MEASURES, BestHourForm
+from analytics.hours import CELLS, Hours, Span, active_hours, post_hours
+from analytics.pages.parts import DASH, Cell, Chart, Head, Table, people_url, percent
+from analytics.queries.base import Names, Source, Where
+from analytics.queries.fields import Fields
+
+# Below these a cell says nothing: so many posts (or, for activity, so many days), and so many people worth of draws.
+LEAST_TRIALS, LEAST_PEOPLE = 4, 30
+MOST_SAID = 6
+
+
+@dataclass(frozen=True)
+class Hour:
+    """One hour of one weekday. `verdict`: 1 better than the average beyond chance, -1 worse, 0 neither."""
+
+    cell: int
+    name: str
+    text: str
+    between: str
+    url: str
+    trials: str
+    verdict: int = 0
+
+
+@dataclass(frozen=True)
+class BestHourPage:
+    overall: str
+    trials: int
+    known: int
+    better: list[Hour]
+    worse: list[Hour]
+    chart: Chart
+    grid: Table
+    table: Table
+    definitions: list[Any]
+    measure_label: Any
+    is_activity: bool
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.trials
+
+
+def hours_of(form: BestHourForm, names: Names, *, zone: ZoneInfo, now: datetime) -> Hours:
+    first, last = form.days
+    span, measure = Span(first, last, zone, now), form.cleaned_data["measure"]
+    if measure == "activity":
+        where = Where.read(Fields(form.common()["filter"]))
+        return active_hours(form.selection(), where, names, span)
+    branch = form.cleaned_data["branch"]
+    return post_hours(form.selection(), branch, names, span, bought=measure == "conversion")
+
+
+def hour_people(form: BestHourForm, names: Names, cell: int, *, zone: ZoneInfo, now: datetime) -> Ints:
+    return hours_of(form, names, zone=zone, now=now).people(cell)
+
+
+def hour_name(cell: int) -> str:
+    return f"{WEEKDAYS[cell // 24]} {cell % 24:02}:00"
+
+
+def best_hour_page(form: BestHourForm, _source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> BestHourPage:
+    measure = form.cleaned_data["measure"]
+    shares = hours_of(form, names, zone=zone, now=now).shares
+    enough = shares.enough(LEAST_TRIALS, LEAST_PEOPLE)
+    known = np.flatnonzero(enough).tolist()
+    overall = shares.overall
+    is_activity = measure == "activity"
+    hours, rows = [], []
+    chart = Chart("heat", str(dict(MEASURES)[measure]), [f"{hour:02}" for hour in range(24)], percent=True)
+    grid = []
+    for cell in range(CELLS):
+        share, strict = shares.share(cell), shares.between(cell, len(known))
+        verdict = (strict.low > overall) - (strict.high < overall) if enough[cell] else 0
+        count, whole = int(shares.part[cell]), int(shares.whole[cell])
+        hours.append(
+            Hour(
+                cell,
+                hour_name(cell),
+                percent(100 * share) if enough[cell] else DASH,
+                _range(shares.between(cell)),
+                people_url(form, "best_hour", cell=cell) if count else "",
+                _trials(int(shares.clusters[cell]), is_activity=is_activity),
+                verdict,
+            )
+        )
+        if shares.clusters[cell]:
+            rows.append(_row(hours[-1], shares.clusters[cell], count, whole, shares.between(cell), bool(enough[cell])))
+    for weekday in range(7):
+        here = hours[weekday * 24 : weekday * 24 + 24]
+        data = [round(100 * shares.share(hour.cell), 1) if enough[hour.cell] else None for hour in here]
+        chart.add(WEEKDAYS_ABBR[weekday], data, [hour.url for hour in here])
+    most = max((100 * shares.share(cell) for cell in known), default=0.0)
+    for of_day in range(24):
+        if not any(shares.clusters[day * 24 + of_day] for day in range(7)):
+            continue
+        line = [Cell(of_day, f"{of_day:02}:00", css="")]
+        line += [_grid_cell(hours[day * 24 + of_day], shares.share(day * 24 + of_day), most) for day in range(7)]
+        grid.append(line)
+    chosen = sorted(known, key=lambda cell: -shares.share(cell))
+    return BestHourPage(
+        overall=percent(100 * overall) if shares.whole.sum() else DASH,
+        trials=int(shares.clusters.sum()) if shares.part.sum() or not is_activity else 0,
+        known=len(known),
+        better=[hours[cell] for cell in chosen if hours[cell].verdict > 0][:MOST_SAID],
+        worse=[hours[cell] for cell in reversed(chosen) if hours[cell].verdict < 0][:MOST_SAID],
+        chart=chart,
+        grid=Table(_("By hour and weekday"), [Head(_("Hour"), number=False), *map(Head, WEEKDAYS_ABBR.values())], grid),
+        table=Table(_("By hour and weekday"), _heads(is_activity=is_activity), rows),
+        definitions=[BEST_HOUR[measure], *BEST_HOUR_RANGE],
+        measure_label=dict(MEASURES)[measure],
+        is_activity=is_activity,
+    )
+
+
+def _range(between: Between) -> str:
+    return f"{100 * between.low:.1f}–{100 * between.high:.1f}%"
+
+
+def _trials(number: int, *, is_activity: bool) -> str:
+    if is_activity:
+        return ngettext("%(number)d day", "%(number)d days", number) % {"number": number}
+    return ngettext("%(number)d post", "%(number)d posts", number) % {"number": number}
+
+
+def _grid_cell(hour: Hour, share: float, most: float) -> Cell:
+    known = hour.text != DASH
+    shade = max(1, round(10 * 100 * share / most)) if known and share and most else 0
+    mark = {1: "▲ ", -1: "▼ "}.get(hour.verdict, "")
+    words = {1: _("better than the average"), -1: _("worse than the average")}.get(hour.verdict, "")
+    title = " · ".join(part for part in (hour.between if known else _("not enough data"), hour.trials, words) if part)
+    return Cell(share, f"{mark}{hour.text}", hour.url if known else "", f"heat heat-{shade}", title)
+
+
+def _row(hour: Hour, trials: int, count: int, whole: int, between: Between, enough: bool) -> list[Cell]:
+    says = {1: _("better than the average"), -1: _("worse than the average")}.get(hour.verdict, "")
+    if not enough:
+        says = _("not enough data")
+    return [
+        Cell(hour.name, hour.name, css=""),
+        Cell(int(trials), f"{trials:,}"),
+        Cell(whole, f"{whole:,}"),
+        Cell(count, f"{count:,}", hour.url),
+        Cell(round(100 * count / whole, 2) if whole else None, percent(100 * count / whole if whole else None)),
+        Cell(round(100 * between.low, 2), f"{100 * between.low:.1f}%"),
+        Cell(round(100 * between.high, 2), f"{100 * between.high:.1f}%"),
+        Cell(says, says, css=""),
+    ]
+
+
+def _heads(*, is_activity: bool) -> list[Head]:
+    return [
+        Head(_("Hour"), number=False),
+        Head(_("Days counted") if is_activity else _("Posts")),
+        Head(_("Members, each time") if is_activity else _("Members reached")),
+        Head(_("Did it")),
+        Head(_("Share"), file=_("Share, in percent")),
+        Head(_("At least"), file=_("At least, in percent")),
+        Head(_("At most"), file=_("At most, in percent")),
+        Head(_("Beyond chance"), number=False),
+    ]
