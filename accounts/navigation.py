@@ -105,12 +105,14 @@ MENU = (
     Section(
         _("Reports"),
         (
+            Place("analytics:dashboard", _("My dashboard"), "layout-dashboard", "D"),
             Place("analytics:activity", _("Activity"), "activity", "a"),
             Place("analytics:retention", _("Retention"), "repeat", "r"),
             Place("analytics:funnel", _("Funnel"), "filter", "f"),
             Place("analytics:best_hour", _("Best hour"), "clock", "B"),
             Place("analytics:health", _("Health"), "heart", "h"),
             Place("analytics:branches", _("Compare branches"), "chart-bar", "b"),
+            Place("analytics:saved", _("Saved reports"), "device-floppy", "S"),
         ),
     ),
     Section(

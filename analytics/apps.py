@@ -9,8 +9,10 @@ class AnalyticsConfig(AppConfig):
     def ready(self) -> None:
         from analytics import receivers
         from analytics.health import merging, warnings, words
+        from analytics.saved import words as saved_words
 
         warnings.kind_register()
         merging.kind_register()
         words.register()
+        saved_words.register()
         receivers.connect()

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from analytics.health.models import Alarm, DailyGroupStat, GroupHealth, HealthWalk
+from analytics.saved.models import Pin, SavedReport
 
-__all__ = ["Alarm", "DailyGroupStat", "GroupHealth", "HealthWalk"]
+__all__ = ["Alarm", "DailyGroupStat", "GroupHealth", "HealthWalk", "Pin", "SavedReport"]

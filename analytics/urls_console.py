@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from analytics.health import urls as health
+from analytics.saved import urls as saved
 from analytics.views import console
 
 app_name = "analytics"
@@ -14,4 +15,5 @@ urlpatterns = [
     path("reports/people/", console.people, name="people"),
     path("reports/groups/", console.group_options, name="group_options"),
     *health.urlpatterns,
+    *saved.urlpatterns,
 ]

@@ -19,6 +19,7 @@ from pytest_django import DjangoDbBlocker
 from accounts.scopes import Scope
 from accounts.services import token_issue
 from analytics.health.services import health_walk
+from analytics.saved.services import report_save
 from campaigns.deliveries.services import delivery_test
 from campaigns.models import Scene, SpecialDay
 from campaigns.posts.services import Schedule, post_create
@@ -154,6 +155,9 @@ def make_world(cast: Cast) -> World:
     world.objects |= people_things(by=cast.mei, admin=cast.lin, group=group, member=member, now=now)
     world.objects |= entry_things(by=cast.mei, group=group, member=member, now=now)
     world.objects |= question_things(by=cast.mei, group=group, member=member, now=now)
+    world.objects["saved_report"] = report_save(
+        by=cast.mei, now=now, kind="activity", question="preset=7d", name="本周活跃", sharing="branch"
+    ).pk
     world.objects["benchmark"] = benchmark_nominate(by=cast.mei, now=now, group=group, member=member).pk
     world.objects |= content_things(by=cast.mei, group=group, now=now)
     world.objects |= check_in_things(by=cast.mei, group=group, now=now)

@@ -26,9 +26,9 @@ from analytics.pages.parts import (
     number_cell,
     people_url,
     percent,
+    period_cells,
     period_head,
     period_marks,
-    period_names,
     share_of,
 )
 from analytics.queries.activity import ActivityQuery, ActivityResult, Metric
@@ -157,8 +157,7 @@ def _course(form: ActivityForm, result: ActivityResult, before: ActivityResult |
     chart.add(label, data, links, style="area")
     heads = [Head(period_head(periods.interval), number=False), Head(label)]
     rows = [
-        [Cell(name, name, css=""), number_cell(value, url)]
-        for name, value, url in zip(period_names(periods), data, links, strict=True)
+        [first, number_cell(value, url)] for first, value, url in zip(period_cells(periods), data, links, strict=True)
     ]
     if before:
         earlier = [*before.all["data"], *[None] * len(data)][: len(data)]
@@ -183,7 +182,7 @@ def _broken_down(form: ActivityForm, result: ActivityResult) -> tuple[Chart, Tab
         data, links = result.breakdown[value]["data"], _links(form, len(periods), value=value)
         chart.add(labels[value], data, links)
         columns.append([number_cell(count, url) for count, url in zip(data, links, strict=True)])
-    rows = [[Cell(name, name, css=""), *cells] for name, *cells in zip(period_names(periods), *columns, strict=True)]
+    rows = list(zip(period_cells(periods), *columns, strict=True))
     heads = [Head(period_head(periods.interval), number=False), *(Head(labels[value], name=True) for value in largest)]
     return chart, Table(label, heads, rows, newest_first=True), len(size) - len(largest)
 
@@ -196,7 +195,7 @@ def _lifecycle(form: ActivityForm, result: ActivityResult) -> tuple[Chart, Table
         data, links = result.all[state], _links(form, len(periods), state=state)
         chart.add(label, data, links, colour=colour)
         columns.append([number_cell(abs(count), url) for count, url in zip(data, links, strict=True)])
-    rows = [[Cell(name, name, css=""), *cells] for name, *cells in zip(period_names(periods), *columns, strict=True)]
+    rows = list(zip(period_cells(periods), *columns, strict=True))
     heads = [Head(period_head(periods.interval), number=False), *(Head(label) for _state, label, _colour in STATES)]
     return chart, Table(_("Lifecycle"), heads, rows, newest_first=True)
 

@@ -22,9 +22,9 @@ from analytics.pages.parts import (
     number_cell,
     people_url,
     percent,
+    period_cells,
     period_head,
     period_marks,
-    period_names,
     share_of,
 )
 from analytics.queries.base import Names, Source
@@ -191,13 +191,13 @@ def _course(form: FunnelForm, result: FunnelResult) -> tuple[Chart, Table]:
     chart.add(_("Converted"), shares, links, style="area")
     rows = [
         [
-            Cell(name, name, css=""),
+            first,
             number_cell(begun, people_url(form, "funnel", reached=1, period=i)),
             number_cell(done, links[i]),
             Cell(shares[i], percent(shares[i])),
         ]
-        for i, (name, begun, done) in enumerate(
-            zip(period_names(series.periods), result.entered, result.converted, strict=True)
+        for i, (first, begun, done) in enumerate(
+            zip(period_cells(series.periods), result.entered, result.converted, strict=True)
         )
     ]
     heads = [

@@ -47,20 +47,31 @@ class Head:
 
 @dataclass(frozen=True)
 class Table:
+    """`lead`: a row about all of them, before the others."""
+
     caption: Text
     heads: Sequence[Head]
     rows: Sequence[Sequence[Cell]]
     newest_first: bool = False
+    lead: Sequence[Cell] = ()
 
     @property
     def shown(self) -> Iterable[Sequence[Cell]]:
         return reversed(self.rows) if self.newest_first else self.rows
 
+    @property
+    def paper(self) -> str:
+        """The class of a table that goes across the paper, and that of one that fits only in small letters."""
+        columns = len(self.heads)
+        return " is-wide is-wider" if columns > 16 else " is-wide" if columns > 8 else ""
+
     def file_heads(self) -> list[Text]:
         return [head.file or head.label for head in self.heads]
 
     def values(self) -> Iterable[list[object]]:
-        return ([cell.value for cell in row] for row in self.rows)
+        """The rows of a file: those of the page, in its order."""
+        rows = [self.lead, *self.shown] if self.lead else self.shown
+        return ([cell.value for cell in row] for row in rows)
 
 
 @dataclass(frozen=True)
@@ -130,6 +141,16 @@ def period_head(interval: Interval) -> str:
 def period_names(periods: Periods) -> list[str]:
     """Each period as people say it."""
     return [period_name(local(int(edge), periods.zone), periods.interval) for edge in _starts(periods)]
+
+
+def period_cells(periods: Periods) -> list[Cell]:
+    """The first cells of rows by period: as people say it on the page, as a date, or a time for hours, in files."""
+    starts = [local(int(edge), periods.zone) for edge in _starts(periods)]
+    hourly = periods.interval is Interval.HOUR
+    return [
+        Cell(start if hourly else start.date(), name, css="")
+        for start, name in zip(starts, period_names(periods), strict=True)
+    ]
 
 
 def period_name(start: datetime, interval: Interval) -> str:

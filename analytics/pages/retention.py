@@ -20,8 +20,8 @@ from analytics.pages.parts import (
     number_cell,
     people_url,
     percent,
+    period_cells,
     period_head,
-    period_names,
     share_of,
 )
 from analytics.queries.base import Names, Source
@@ -51,11 +51,11 @@ def retention_page(
     over = complete(query.periods, now)
     begun = [int(edge) <= millis(now) for edge in query.periods.edges[:-1]]
     rows, has_open = [], False
-    for i, (name, counts) in enumerate(zip(period_names(query.periods), result.matrix, strict=True)):
+    for i, (first, counts) in enumerate(zip(period_cells(query.periods), result.matrix, strict=True)):
         if not begun[i]:
             continue
         size = counts[0]
-        cells = [Cell(name, name, css=""), number_cell(size, people_url(form, "retention", cohort=i, after=0))]
+        cells = [first, number_cell(size, people_url(form, "retention", cohort=i, after=0))]
         for k, count in enumerate(counts[1:], start=1):
             if not begun[i + k]:
                 cells.append(Cell(None, "", css="heat"))
@@ -65,7 +65,9 @@ def retention_page(
         rows.append([*cells, *[Cell(None, "", css="heat")] * (len(result.matrix) - len(counts))])
     shares = result.averages(over)
     known = [None if share is None else round(100 * share, 1) for share in shares]
-    later = [_later(query.periods.interval, k) for k in range(1, len(known))]
+    average = [Cell(share, percent(share), css=f"heat heat-{_shade(share)}") for share in known[1:]]
+    names_later = [_later(query.periods.interval, k) for k in range(1, len(known))]
+    later = [Head(name, file=_("%(period)s, in percent") % {"period": name}) for name in names_later]
     chart = Chart("line", _("Average over the cohorts"), [str(k) for k in range(1, len(known))], percent=True)
     chart.add(_("Came back"), known[1:], style="area")
     sizes = [row[0] for row in result.matrix]
@@ -74,10 +76,11 @@ def retention_page(
         chart=chart,
         table=Table(
             _("Retention"),
-            [Head(period_head(query.periods.interval), number=False), Head(_("Members")), *map(Head, later)],
+            [Head(period_head(query.periods.interval), number=False), Head(_("Members")), *later],
             rows,
+            lead=[Cell(_("Average"), _("Average"), css=""), Cell(None, ""), *average],
         ),
-        average=[Cell(share, percent(share), css=f"heat heat-{_shade(share)}") for share in known[1:]],
+        average=average,
         definitions=[RETENTION[query.mode.value], MEASURES[query.measure.value]],
         members=sum(sizes),
         has_small=any(0 < size < SMALL_SAMPLE for size in sizes),
@@ -96,7 +99,7 @@ def _heat(form: RetentionForm, cohort: int, after: int, count: int, size: int, *
     if still_open:
         title += " · " + _("this period is still running")
     url = people_url(form, "retention", cohort=cohort, after=after) if count else ""
-    return Cell(count if size else None, percent(share), url, css, title)
+    return Cell(share, percent(share), url, css, title)
 
 
 def _later(interval: Interval, number: int) -> str:

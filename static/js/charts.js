@@ -1,12 +1,15 @@
 // Draws the charts of reports with ECharts. The data stands in <script type="application/json"> beside each place, the
-// same numbers stand in a table below. A click on a point opens the members behind it.
+// same numbers stand in a table below. A click on a point opens the members behind it. On paper and in a saved picture
+// charts are on white, and told apart without colour: by patterns, dashes and symbols.
 
 const shown = new Map();
 
+let paper = false; // whether what is drawn now goes to a printer or into a picture
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const palette = () => Array.from({ length: 10 }, (_unused, i) => css(`--plot-${i}`));
 const SYMBOLS = ["circle", "rect", "triangle", "diamond", "emptyCircle", "emptyRect"];
 const LINES = ["solid", "dashed", "dotted"];
+const DASHES = ["solid", [8, 4], [2, 3], [10, 3, 2, 3], [4, 4], [14, 4], [6, 2, 1, 2], [1, 4], [12, 2, 2, 2, 2, 2], [5, 1]];
 const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
 const escaped = (text) => String(text).replace(/[{}|]/g, " ");
 
@@ -17,13 +20,14 @@ const options = (data) => {
   const suffix = data.percent ? "%" : "";
   const bars = data.kind !== "line";
   return {
-    animation: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
+    aria: { enabled: paper, decal: { show: paper && many } },
+    animation: !paper && !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
     animationDuration: 300,
     color: colours,
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: css("--ink-2") },
     grid: { left: 8, right: 16, top: many ? 44 : 24, bottom: 8, containLabel: true },
     legend: many
-      ? { type: "scroll", top: 0, left: 0, icon: "roundRect", itemWidth: 14, itemHeight: 8, textStyle: { color: css("--ink") }, pageIconColor: css("--ink-2"), pageTextStyle: { color: css("--ink-2") } }
+      ? { type: "scroll", top: 0, left: 0, ...(paper ? { type: "plain", itemWidth: 32 } : { icon: "roundRect", itemWidth: 14, itemHeight: 8 }), textStyle: { color: css("--ink") }, pageIconColor: css("--ink-2"), pageTextStyle: { color: css("--ink-2") } }
       : undefined,
     // Rich text is painted on the canvas; an HTML tip would need inline styles, which the content policy forbids.
     tooltip: {
@@ -74,8 +78,9 @@ const options = (data) => {
         data: series.data,
         symbol: SYMBOLS[i % SYMBOLS.length],
         symbolSize: 6,
-        showSymbol: !past && data.labels.length <= 40,
-        lineStyle: { width: past ? 1.5 : 2, type: past ? "dashed" : LINES[Math.floor(i / 4) % LINES.length], color: past ? css("--ink-2") : colour },
+        showSymbol: !past && (paper ? many : data.labels.length <= 40),
+        showAllSymbol: paper ? "auto" : undefined,
+        lineStyle: { width: past ? 1.5 : 2, type: past ? "dashed" : paper ? DASHES[i % DASHES.length] : LINES[Math.floor(i / 4) % LINES.length], color: past ? css("--ink-2") : colour },
         itemStyle: { color: past ? css("--ink-2") : colour },
         areaStyle: series.style === "area" ? { color: colour, opacity: 0.1 } : undefined,
         z: past ? 1 : 2,
@@ -154,4 +159,90 @@ window.addEventListener("resize", () => {
   cancelAnimationFrame(resizing);
   resizing = requestAnimationFrame(() => { for (const { chart } of shown.values()) chart.resize(); });
 });
-window.addEventListener("beforeprint", () => { for (const { chart } of shown.values()) chart.resize(); });
+
+// On paper
+const UPRIGHT = 640; // what an A4 page leaves between its margins
+const ACROSS = 960;
+const inLight = (act) => {
+  const root = document.documentElement;
+  const theme = root.dataset.bsTheme;
+  root.dataset.bsTheme = "light";
+  paper = true;
+  try { return act(); } finally {
+    paper = false;
+    root.dataset.bsTheme = theme;
+  }
+};
+let themeBefore = "";
+window.addEventListener("beforeprint", () => {
+  const root = document.documentElement;
+  inLight(() => {
+    const width = document.querySelector(".is-wide") ? ACROSS : UPRIGHT;
+    for (const [place, { chart, data }] of shown) {
+      chart.resize({ width, height: place.offsetHeight > 400 ? 480 : 260 });
+      chart.setOption(options(data), true);
+      chart.getZr().flush();
+    }
+  });
+  themeBefore = root.dataset.bsTheme;
+  root.dataset.bsTheme = "light";
+});
+window.addEventListener("afterprint", () => {
+  if (themeBefore) document.documentElement.dataset.bsTheme = themeBefore;
+  for (const { chart, data } of shown.values()) {
+    chart.resize({ width: "auto", height: "auto" });
+    chart.setOption(options(data), true);
+  }
+});
+
+// As a picture: with its title, what was asked and the legend, twice as fine as the screen.
+const WIDTH = 1000;
+const LINE = 18;
+const wrapped = (text, pen, width) => {
+  const lines = [""];
+  // Chinese breaks between any two characters, other writing between words.
+  for (const piece of text.match(/[\u3000-\u9fff\uff00-\uffef]|[^\s\u3000-\u9fff\uff00-\uffef]+\s*|\s+/g) ?? []) {
+    if (lines.at(-1) && pen.measureText(lines.at(-1) + piece.trimEnd()).width > width) lines.push("");
+    lines[lines.length - 1] += piece;
+  }
+  return lines;
+};
+const picture = (data, title, asked) => inLight(() => {
+  const pen = document.createElement("canvas").getContext("2d");
+  const font = getComputedStyle(document.body).fontFamily;
+  pen.font = `12px ${font}`;
+  const lines = wrapped(asked, pen, WIDTH - 32);
+  const head = 44 + lines.length * LINE;
+  const place = document.createElement("div");
+  const chart = window.echarts.init(place, null, { renderer: "canvas", width: WIDTH, height: head + 420 });
+  const drawn = options(data);
+  chart.setOption({
+    ...drawn,
+    title: { text: title, subtext: lines.join("\n"), left: 12, top: 12, itemGap: 8, textStyle: { color: css("--ink"), fontSize: 16 }, subtextStyle: { color: css("--ink-2"), fontSize: 12, lineHeight: LINE } },
+    grid: { ...drawn.grid, left: 16, right: 24, top: head + drawn.grid.top, bottom: 16 },
+    legend: drawn.legend && { ...drawn.legend, top: head, left: 12 },
+  });
+  chart.getZr().flush();
+  const canvas = chart.renderToCanvas({ pixelRatio: 2, backgroundColor: "#fff" });
+  chart.dispose();
+  return canvas;
+});
+const fileName = (text) => `${text.replace(/[\\/:*?"<>|\s]+/g, "-").slice(0, 80)}.png`;
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-plot-save]");
+  const place = button?.closest("[data-plot-box]").querySelector("[data-plot]");
+  if (!shown.has(place)) return;
+  const { data } = shown.get(place);
+  const parts = (button.closest("[data-card]") ?? document).querySelectorAll("[data-asked] > *");
+  const asked = [...parts].map((part) => part.textContent.replace(/\s+/g, " ").trim()).join(" · ");
+  const page = document.querySelector("h1")?.textContent.trim() ?? "";
+  const title = page && !button.closest("[data-card]") && page !== data.label ? `${page} · ${data.label}` : data.label;
+  picture(data, title, asked).toBlob((blob) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = fileName(title);
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }, "image/png");
+});

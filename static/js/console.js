@@ -142,6 +142,10 @@ const sayFailed = () => {
 document.addEventListener("htmx:responseError", sayFailed);
 document.addEventListener("htmx:sendError", sayFailed);
 
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) window.print();
+});
+
 // Copy buttons: <button data-copy="#id-of-the-text">
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Branch, User
 from accounts.services import token_issue
+from analytics.models import SavedReport
 from campaigns.models import (
     Activity,
     Answer,
@@ -106,6 +107,7 @@ def tell() -> None:
     }
     things |= _entry_things(group)
     things |= _people_things(mei)
+    things["saved_report"] = SavedReport.objects.filter(owner=mei).earliest("pk").pk
     things["benchmark"] = Benchmark.objects.filter(group__branch=mei.branch).latest("nominated_at").pk
     things |= _playbook_things(mei)
     things |= _talk_things(mei)

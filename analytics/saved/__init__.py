@@ -1,0 +1,1 @@
+"""Reports that people keep, and the dashboard on which they pin them."""

@@ -1,0 +1,93 @@
+"""The reports that can be saved and pinned. One that joins them adds its line to KINDS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from analytics.forms import ActivityForm, FunnelForm, ReportForm, RetentionForm
+from analytics.index.source import source_of
+from analytics.pages.activity import activity_page
+from analytics.pages.funnel import funnel_page
+from analytics.pages.parts import Chart, Figure, Table, percent, share_of
+from analytics.pages.retention import retention_page
+from analytics.sources import SqlNames
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The figure of a report that is read first. `before` is the same of the range before, where there is one."""
+
+    label: str | Promise
+    text: str
+    value: int | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a report says, short enough for a card."""
+
+    headline: Headline
+    chart: Chart | None
+    table: Table
+    is_empty: bool = False
+
+
+@dataclass(frozen=True)
+class ReportKind:
+    """`answer` takes the valid form of the report and raises BadQuery for a question that has no answer."""
+
+    slug: str
+    page: str
+    label: str | Promise
+    form: type[Any]
+    answer: Callable[[Any], Answer]
+
+
+def headline_of(figure: Figure) -> Headline:
+    return Headline(figure.label, f"{figure.value:,}", figure.value, figure.before)
+
+
+def _asked(form: ReportForm) -> dict[str, Any]:
+    return {"source": source_of(form.selection()), "names": SqlNames(), "zone": form.zone, "now": form.now}
+
+
+def _activity(form: ActivityForm) -> Answer:
+    page = activity_page(form, **_asked(form))
+    # The figures are active, new, quiet, events.
+    figure = page.figures[3 if form.cleaned_data["metric"] == "total" else 0]
+    return Answer(headline_of(figure), page.chart, page.table, page.is_empty)
+
+
+def _retention(form: RetentionForm) -> Answer:
+    page = retention_page(form, **_asked(form))
+    came_back: Iterable[float | None] = page.chart.series[0]["data"] if page.chart.series else ()
+    headline = Headline(_("Came back in the period after, on average"), percent(next(iter(came_back), None)))
+    return Answer(headline, page.chart, page.table, is_empty=not page.members)
+
+
+def _funnel(form: FunnelForm) -> Answer:
+    page = funnel_page(form, **_asked(form))
+    rate = percent(share_of(page.converted, page.entered))
+    return Answer(Headline(_("Converted"), rate), page.chart, page.table, not page.entered)
+
+
+KINDS = {
+    kind.slug: kind
+    for kind in (
+        ReportKind("activity", "analytics:activity", gettext_lazy("Activity"), ActivityForm, _activity),
+        ReportKind("retention", "analytics:retention", gettext_lazy("Retention"), RetentionForm, _retention),
+        ReportKind("funnel", "analytics:funnel", gettext_lazy("Funnel"), FunnelForm, _funnel),
+    )
+}
+
+
+def kind_at(page: str) -> ReportKind | None:
+    """The report that has this page, by its URL name."""
+    return next((kind for kind in KINDS.values() if kind.page == page), None)
