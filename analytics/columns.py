@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,10 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[Any]
+
+NONE = np.zeros(0, np.bool_)
+NONE.setflags(write=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +29,12 @@ class Columns:
     members: Ints
     offsets: Ints
     at: Ints
-    kind: Codes
-    group: Ints
-    channel: Codes
+    kind: Numbers
+    group: Numbers
+    channel: Numbers
 
     @classmethod
-    def build(cls, member: Ints, at: Ints, kind: Codes, group: Ints, channel: Codes) -> Columns:
+    def build(cls, member: Ints, at: Ints, kind: Numbers, group: Numbers, channel: Numbers) -> Columns:
         """Sort events that are in order of arrival, and note where each member begins."""
         if not _is_sorted(member, at):
             order = np.lexsort((at, member))
@@ -46,23 +52,106 @@ class Columns:
     def __len__(self) -> int:
         return len(self.at)
 
-    def rows(self) -> Ints:
-        """The position in `members` of each event."""
-        return np.repeat(np.arange(len(self.members)), np.diff(self.offsets))
+    def of(self, numbers: Ints) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+        """The events of these members (sorted numbers; those it does not know have none), as rows in their order:
+        columns of members, instants, kinds, groups and channels. Members must stand in order."""
+        place = np.searchsorted(self.members, numbers)
+        there = place < len(self.members)
+        there[there] = self.members[place[there]] == numbers[there]
+        place = place[there]
+        begin, size = self.offsets[place], self.offsets[place + 1] - self.offsets[place]
+        before = np.cumsum(size) - size
+        rows = np.arange(int(size.sum())) + np.repeat(begin - before, size)
+        member = np.repeat(self.members[place], size)
+        return (member, *(column[rows].astype(np.int64) for column in (self.at, self.kind, self.group, self.channel)))
 
-    def take(self, keep: Flags) -> Columns:
-        """The events that are marked. Members without any stay, with no events."""
-        if keep.all():
-            return self
-        before = np.append(0, np.cumsum(keep))
-        return Columns(
-            members=self.members,
-            offsets=before[self.offsets],
-            at=self.at[keep],
-            kind=self.kind[keep],
-            group=self.group[keep],
-            channel=self.channel[keep],
+    def shard(self, *, skip: Flags = NONE, own: Flags = NONE, allow: Flags = NONE) -> Shard:
+        """The same as the kernels take it."""
+        return Shard(
+            self.members,
+            self.offsets,
+            self.at,
+            as_kinds(self.kind),
+            as_places(self.group),
+            as_places(self.channel),
+            skip,
+            own,
+            allow,
+        ).sealed()
+
+
+class Shard(NamedTuple):
+    """Columns, and which of their events may be looked at.
+
+    `skip` marks members that are left out. `allow` marks groups, by number; a group beyond its end is not allowed, and
+    `own` marks the members of whom events outside any group may be looked at. Where one of them is empty it says yes to
+    all; with `allow` and without `own`, `allow[0]` stands for "outside any group".
+
+    The columns have always the same types and are read-only, mapped or not, so that each kernel is compiled once.
+    """
+
+    members: Ints
+    offsets: Ints
+    at: Ints
+    kind: Numbers
+    group: Numbers
+    channel: Numbers
+    skip: Flags = NONE
+    own: Flags = NONE
+    allow: Flags = NONE
+
+    def sealed(self) -> Shard:
+        for column in self:
+            column.setflags(write=False)
+        return self
+
+    def open(self) -> Shard:
+        return self
+
+
+def as_kinds(column: Numbers) -> Numbers:
+    """Kinds in two bytes, in four where there are more than 65,535."""
+    return _narrow(column, np.uint16, np.uint32)
+
+
+def as_places(column: Numbers) -> Numbers:
+    """Groups or channels in four bytes, in eight where their numbers are larger than that."""
+    return _narrow(column, np.uint32, np.uint64)
+
+
+def _narrow(column: Numbers, narrow: type[Any], wide: type[Any]) -> Numbers:
+    if column.dtype in (narrow, wide):
+        return column
+    return column.astype(narrow if not len(column) or column.max() <= np.iinfo(narrow).max else wide)
+
+
+def marked(members: Ints, chosen: Ints) -> Flags:
+    """Which of `members` are among `chosen`; both are sorted."""
+    flags = np.zeros(len(members), np.bool_)
+    place = np.searchsorted(members, chosen)
+    inside = place < len(members)
+    place, chosen = place[inside], chosen[inside]
+    flags[place[members[place] == chosen]] = True
+    return flags
+
+
+def events_of(shards: Sequence[Shard]) -> Columns:
+    """All events that may be looked at, in one piece: for tests and for small questions."""
+    every = []
+    for shard in shards:
+        row = np.repeat(np.arange(len(shard.members)), np.diff(shard.offsets))
+        keep = np.ones(len(shard.at), np.bool_)
+        if len(shard.skip):
+            keep &= ~shard.skip[row]
+        if len(shard.allow):
+            inside = shard.group < len(shard.allow)
+            inside[inside] = shard.allow[shard.group[inside]]
+            keep &= np.where(shard.group == 0, shard.own[row], inside) if len(shard.own) else inside
+        every.append(
+            [column[keep] for column in (shard.members[row], shard.at, shard.kind, shard.group, shard.channel)]
         )
+    member, at, kind, group, channel = (np.concatenate(columns) for columns in zip(*every, strict=True))
+    return Columns.build(member, at, kind, group, channel)
 
 
 def _is_sorted(member: Ints, at: Ints) -> bool:

@@ -1,8 +1,11 @@
 """The loops of the reports: each goes once over every member's events, sorted by time.
 
-They are plain Python, compiled by Numba. Strings never get here: the caller turns "is this event step k" into bits of a
-mask and "in which period is it" into a number. A `probe` asks which members stand behind one number: it fills `flags`,
-one entry for each member. Numba keeps the compiled code in the folder that `NUMBA_CACHE_DIR` names.
+They are plain Python, compiled by Numba. Strings never get here: a `Lens` turns "is this event step k" into bits, by
+tables over the numbers of kinds, channels and groups. What a kernel needs of a member's events is put into small arrays
+that stay in the processor's cache; nothing of the size of the events is written. Numba keeps the compiled code in the
+folder that `NUMBA_CACHE_DIR` names.
+
+A `probe` asks which members stand behind one number: it fills `flags`, one entry for each member.
 
 The funnel is exact about events of one instant: they count in any order, and each serves one step only, so which of
 them serve which steps is a bipartite matching (augmenting paths; Kuhn 1955, Hopcroft and Karp 1973).
@@ -10,17 +13,126 @@ them serve which steps is a bipartite matching (augmenting paths; Kuhn 1955, Hop
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from analytics.columns import Codes, Flags, Ints
+from analytics.columns import Codes, Flags, Ints, Shard
 
 ORDERED, STRICT, UNORDERED = 0, 1, 2
 NEW, RETURNING, RESURRECTING, DORMANT = 1, 2, 3, 4
 NEVER = np.iinfo(np.int64).max
+ALWAYS = np.iinfo(np.int64).min
+# Bits of a mask: the steps of a funnel (from bit 0), its exclusions, and that an event is one to be looked at.
+EXCLUSIONS = 20
+COUNTS = 1 << 40
+STEPS = (1 << EXCLUSIONS) - 1
+NO_TOUCH, FIRST_TOUCH, LAST_TOUCH, AT_STEP = 0, 1, 2, 3
 
 Picks = npt.NDArray[np.int64]
+
+
+class Lens(NamedTuple):
+    """Which events a question is about (since <= at < until) and what each is to it: the bits that its kind, channel
+    and group have in common. `other` are the bits of kinds beyond the table; a channel or group beyond the table is
+    taken for none (0). An empty table has all bits for all."""
+
+    since: int
+    until: int
+    other: int
+    kinds: Ints
+    channels: Ints
+    groups: Ints
+
+
+class Split(NamedTuple):
+    """A breakdown: `codes` gives a number to each channel or group (0 is no value, `size` how many there are). With an
+    empty table there is one row for all."""
+
+    by_channel: bool
+    codes: Codes
+    size: int
+
+
+@njit(cache=True, nogil=True)
+def _first_since(at: Ints, lo: int, hi: int, since: int) -> int:
+    """The first of the events lo:hi that is not before `since`: most questions are about the end, so search from it."""
+    if lo == hi or at[hi - 1] < since:
+        return hi
+    step, found = 1, hi - 1
+    while found - step >= lo and at[found - step] >= since:
+        found -= step
+        step *= 2
+    low = max(found - step, lo - 1)
+    while found - low > 1:
+        middle = (low + found) // 2
+        if at[middle] >= since:
+            found = middle
+        else:
+            low = middle
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _bits(shard: Shard, lens: Lens, m: int, i: int) -> int:
+    """What event i of member m is to the question; 0 when nothing, or when it may not be looked at."""
+    kind = shard.kind[i]
+    bits = lens.kinds[kind] if kind < len(lens.kinds) else lens.other
+    if bits == 0:
+        return bits
+    if len(lens.channels) > 0:
+        channel = shard.channel[i]
+        bits &= lens.channels[channel if channel < len(lens.channels) else 0]
+    if len(lens.groups) > 0:
+        group = shard.group[i]
+        bits &= lens.groups[group if group < len(lens.groups) else 0]
+    if bits != 0 and len(shard.allow) > 0:
+        group = shard.group[i]
+        if group == 0 and len(shard.own) > 0:
+            if not shard.own[m]:
+                return 0
+        elif group >= len(shard.allow) or not shard.allow[group]:
+            return 0
+    return bits
+
+
+@njit(cache=True, nogil=True)
+def _code(shard: Shard, split: Split, i: int) -> int:
+    if len(split.codes) == 0:
+        return 0
+    place = shard.channel[i] if split.by_channel else shard.group[i]
+    return split.codes[place] if place < len(split.codes) else 0
+
+
+@njit(cache=True, nogil=True)
+def _pace(edges: Ints) -> float:
+    """Periods in a millisecond: calendar periods are nearly of one length, so the first guess is rarely off by more
+    than one."""
+    pace: float = (len(edges) - 1) / (edges[-1] - edges[0])
+    return pace
+
+
+@njit(cache=True, nogil=True)
+def _period(at: int, edges: Ints, pace: float) -> int:
+    """Which period an instant lies in: -1 before the first, their number after the last."""
+    last = len(edges) - 1
+    p = int((at - edges[0]) * pace)
+    p = min(max(p, -1), last)
+    while p < last and at >= edges[p + 1]:
+        p += 1
+    while p >= 0 and at < edges[p]:
+        p -= 1
+    return p
+
+
+@njit(cache=True, nogil=True)
+def _longest(offsets: Ints) -> int:
+    longest = 1
+    for m in range(len(offsets) - 1):
+        longest = max(longest, offsets[m + 1] - offsets[m])
+    return longest
 
 
 @njit(cache=True, nogil=True)
@@ -144,6 +256,48 @@ def _strict_attempt(
 
 
 @njit(cache=True, nogil=True)
+def _ends_here(
+    mask: Codes, lo: int, hi: int, first: int, want: int, owner: Codes, seen: Codes, path: Codes, picks: Picks
+) -> bool:
+    """Whether a strict run can end in the instant lo:hi after `want` of its events served the steps from `first` on:
+    when they still can without one that does not fit the step after them, which then comes next."""
+    for event in range(lo, hi):
+        if not (mask[event] >> (first + want)) & 1:
+            kept = mask[event]
+            mask[event] = 0
+            served = _match_instant(mask, lo, hi, first, want, owner, seen, path, picks)
+            mask[event] = kept
+            if served == want:
+                return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _shorter_run(
+    at: Ints, mask: Codes, i: int, j: int, n: int, got: int, own: int, window: int, exclusions: Ints, later: Ints,
+    owner: Codes, seen: Codes, path: Codes, picks: Picks,
+) -> int:  # fmt: skip
+    """The steps of the longest strict run that ends before a void one of `got` steps and is not void; 0 for none.
+
+    The events of one instant have no order, so one that breaks the run off may come before those that lead it on.
+    """
+    for steps in range(got - 1, own - 1, -1):
+        a = picks[steps]
+        while a > 0 and at[a - 1] == at[a]:
+            a -= 1
+        here = 0
+        while at[picks[steps - here - 1]] == at[a]:
+            here += 1
+        b = _instant_end(at, a, n)
+        ends = _ends_here(mask, a, b, steps - here, here, owner, seen, path, picks)
+        if not ends and steps == own:
+            ends = _ends_here(mask, i, j, 0, own, owner, seen, path, picks)
+        if ends and not _is_void(at, 0, picks, steps, at[i] + window, exclusions, later):
+            return steps
+    return 0
+
+
+@njit(cache=True, nogil=True)
 def _unordered_attempt(
     at: Ints, mask: Codes, look: Codes, i: int, lo: int, hi: int, steps: int, window: int,
     following: Ints, first: Ints, cursor: Ints, serves: Ints, path: Codes, picks: Picks,
@@ -197,86 +351,143 @@ def _unordered_attempt(
 
 @njit(cache=True, nogil=True)
 def funnel(
-    offsets: Ints, at: Ints, mask: Codes, look: Codes, looks: int, excluded: Codes, exclusions: Ints, steps: int,
-    mode: int, window: int, start_from: int, start_until: int, edges: Ints, from_step: int, to_step: int,
-) -> tuple[Codes, Picks, Ints, Ints]:  # fmt: skip
+    shard: Shard, lens: Lens, exclusions: Ints, steps: int, mode: int, window: int, start_from: int, start_until: int,
+    edges: Ints, from_step: int, to_step: int, split: Split, touch: int, touch_step: int,
+) -> tuple[Codes, Picks, Codes, Ints, Ints]:  # fmt: skip
     """The best attempt of every member.
 
-    `mask`: bit k of an event says that it fits step k (from 0). `look`: events of one mask share a number, below
-    `looks`. `excluded`: bit e says that it fits exclusion e; `exclusions[e]` holds its two steps (from 1). `window` in
-    ms, end included. Attempts start in `start_from <= at < start_until`. `edges`: starts of the entry periods, and the
-    end of the last.
+    Bits of the lens: k says that an event fits step k (from 0), EXCLUSIONS + e that it fits exclusion e, whose two
+    steps (from 1) are `exclusions[e]`; in strict mode COUNTS marks every event of the question. `window` in ms, end
+    included. Attempts start in `start_from <= at < start_until`. `edges`: starts of the entry periods, and the end of
+    the last; empty for none. `touch` says which event decides on the row of the breakdown: the first or last one that
+    fits a step and has a value, or the one used for step `touch_step` (from 1).
 
-    Returns steps reached, the event used for each step (member x step), and by entry period the number of members whose
-    best attempt reached `from_step`, and `to_step`.
+    Returns steps reached, the instant of each (member x step), the row of the breakdown (-1 for none), and by entry
+    period the number of members whose best attempt reached `from_step`, and `to_step`.
     """
-    members = len(offsets) - 1
-    longest = 1
-    for m in range(members):
-        longest = max(longest, offsets[m + 1] - offsets[m])
+    members = len(shard.offsets) - 1
+    longest = _longest(shard.offsets)
     periods = max(len(edges) - 1, 0)
     reached = np.zeros(members, np.int32)
-    best = np.full((members, steps), -1, np.int64)
+    times = np.zeros((members, steps), np.int64)
+    rows = np.full(members, -1, np.int32)
     entered = np.zeros(periods, np.int64)
     converted = np.zeros(periods, np.int64)
+    # One member's events that matter, and which of the shard's they are.
+    at = np.empty(longest, np.int64)
+    mask = np.empty(longest, np.int32)
+    excluded = np.empty(longest, np.int32)
+    look = np.empty(longest, np.int32)
+    place = np.empty(longest, np.int64)
     picks = np.full(steps, -1, np.int64)
+    best = np.full(steps, -1, np.int64)
     owner = np.empty(longest, np.int32)
     seen = np.empty(longest, np.int32)
     path = np.empty(2 * (steps + 1), np.int32)
     pointer = np.empty(steps, np.int64)
     serves = np.empty(steps, np.int64)
-    following = np.empty(longest if mode == UNORDERED else 1, np.int64)
-    first = np.empty(looks, np.int64)
-    cursor = np.empty(looks, np.int64)
+    free = longest if mode == UNORDERED else 1
+    following = np.empty(free, np.int64)
+    masks = np.empty(free, np.int32)
+    first = np.empty(free, np.int64)
+    cursor = np.empty(free, np.int64)
     later = np.empty((len(exclusions), longest), np.int64)
+    opening = np.int64(STEPS if mode == UNORDERED else 1)
 
     for m in range(members):
-        lo, hi = offsets[m], offsets[m + 1]
+        if len(shard.skip) > 0 and shard.skip[m]:
+            continue
+        n = 0
+        opens = np.int64(0)
+        for i in range(
+            _first_since(shard.at, shard.offsets[m], shard.offsets[m + 1], lens.since), shard.offsets[m + 1]
+        ):
+            if shard.at[i] >= lens.until:
+                break
+            bits = _bits(shard, lens, m, i)
+            if bits == 0:
+                continue
+            opens |= bits
+            at[n] = shard.at[i]
+            mask[n] = bits & STEPS
+            excluded[n] = (bits >> EXCLUSIONS) & STEPS
+            place[n] = i
+            n += 1
+        if opens & opening == 0:
+            continue
         for e in range(len(exclusions)):
             ahead, upcoming = NEVER, NEVER
-            for i in range(hi - 1, lo - 1, -1):
-                if i + 1 < hi and at[i + 1] > at[i]:
+            for i in range(n - 1, -1, -1):
+                if i + 1 < n and at[i + 1] > at[i]:
                     ahead = upcoming
-                later[e, i - lo] = ahead
+                later[e, i] = ahead
                 if (excluded[i] >> e) & 1:
                     upcoming = at[i]
-        pointer[:] = lo
+        pointer[:] = 0
+        looks = 0
         if mode == UNORDERED:
-            first[:] = hi
-            for i in range(hi - 1, lo - 1, -1):
-                following[i - lo] = first[look[i]]
+            for i in range(n):
+                known = 0
+                while known < looks and masks[known] != mask[i]:
+                    known += 1
+                if known == looks:
+                    masks[looks] = mask[i]
+                    looks += 1
+                look[i] = known
+            first[:looks] = n
+            for i in range(n - 1, -1, -1):
+                following[i] = first[look[i]]
                 if mask[i] != 0:
                     first[look[i]] = i
+        furthest = 0
         period, period_best = -1, 0
-        i = lo
-        while i < hi and at[i] < start_until:
-            if not periods and reached[m] == steps and at[i] > at[best[m, steps - 1]]:
+        i = 0
+        while i < n and at[i] < start_until:
+            if not periods and furthest == steps and at[i] > at[best[steps - 1]]:
                 break  # no later start can finish earlier
-            j = _instant_end(at, i, hi)
-            opens = 0
+            j = _instant_end(at, i, n)
+            starts = 0
             for e in range(i, j):
-                opens |= mask[e]
+                starts |= mask[e]
             if mode != UNORDERED:
-                opens &= 1
-            if at[i] >= start_from and opens:
+                starts &= 1
+            if at[i] >= start_from and starts:
                 # A strict run may begin with one or more events of its first instant; the other modes have one way.
                 for own in range(1, (min(j - i, steps) if mode == STRICT else 1) + 1):
                     if mode == ORDERED:
-                        got = _ordered_attempt(at, mask, i, j, hi, steps, window, pointer, owner, seen, path, picks)
+                        got = _ordered_attempt(at, mask, i, j, n, steps, window, pointer, owner, seen, path, picks)
                     elif mode == STRICT:
-                        got = _strict_attempt(at, mask, i, j, hi, steps, window, own, owner, seen, path, picks)
+                        got = _strict_attempt(at, mask, i, j, n, steps, window, own, owner, seen, path, picks)
                     else:
                         got = _unordered_attempt(
-                            at, mask, look, i, lo, hi, steps, window, following, first, cursor, serves, path, picks
+                            at,
+                            mask,
+                            look,
+                            i,
+                            0,
+                            n,
+                            steps,
+                            window,
+                            following,
+                            first[:looks],
+                            cursor,
+                            serves,
+                            path,
+                            picks,
                         )
                     if got == 0:
                         break
-                    if len(exclusions) and _is_void(at, lo, picks, got, at[i] + window, exclusions, later):
-                        continue
+                    if len(exclusions) and _is_void(at, 0, picks, got, at[i] + window, exclusions, later):
+                        if mode == STRICT:
+                            got = _shorter_run(
+                                at, mask, i, j, n, got, own, window, exclusions, later, owner, seen, path, picks
+                            )
+                        if mode != STRICT or got == 0:
+                            continue
                     # The furthest attempt; of those the first to get there; of those the latest start.
-                    if got > reached[m] or (got == reached[m] and at[picks[got - 1]] <= at[best[m, got - 1]]):
-                        reached[m] = got
-                        best[m, :got] = picks[:got]
+                    if got > furthest or (got == furthest and at[picks[got - 1]] <= at[best[got - 1]]):
+                        furthest = got
+                        best[:got] = picks[:got]
                     if periods:
                         if period < 0 or at[i] >= edges[period + 1]:
                             if period_best >= from_step:
@@ -290,41 +501,71 @@ def funnel(
             if mode == UNORDERED:
                 for e in range(i, j):
                     if mask[e] != 0:
-                        first[look[e]] = following[e - lo]
+                        first[look[e]] = following[e]
             i = j
         if periods and period >= 0 and period_best >= from_step:
             entered[period] += 1
             converted[period] += period_best >= to_step
-    return reached, best, entered, converted
+        if furthest == 0:
+            continue
+        reached[m] = furthest
+        for k in range(furthest):
+            times[m, k] = at[best[k]]
+        if touch == AT_STEP:
+            if furthest >= touch_step:
+                rows[m] = _code(shard, split, place[best[touch_step - 1]])
+        elif touch != NO_TOUCH:
+            rows[m] = 0
+            for i in range(n):
+                e = i if touch == FIRST_TOUCH else n - 1 - i
+                if mask[e] != 0:
+                    code = _code(shard, split, place[e])
+                    if code > 0:
+                        rows[m] = code
+                        break
+    return reached, times, rows, entered, converted
 
 
 @njit(cache=True, nogil=True)
 def retention(
-    offsets: Ints, period: Codes, starts: Flags, returns: Flags, intervals: int, first_time: bool, or_after: bool,
-    least: int, probe: int, probe_after: int, flags: Flags,
+    shard: Shard, lens: Lens, edges: Ints, first_time: bool, or_after: bool, least: int, probe: int, probe_after: int,
+    flags: Flags,
 ) -> Ints:  # fmt: skip
     """Cohort sizes and returns as a square matrix; cells beyond the triangle stay 0.
 
-    `period` is the event's interval, below 0 before the first one and `intervals` after the last. Cell (i, 0) is the
-    size of cohort i, cell (i, k) those of it with at least `least` return events in one interval: i+k, or any from
-    there on with `or_after`. The probe is cell (probe, probe_after).
+    Bits of the lens: 0 starts, 1 returns. `edges` are those of the intervals. Cell (i, 0) is the size of cohort i, cell
+    (i, k) those of it with at least `least` return events in one interval: i+k, or any from there on with `or_after`.
+    The probe is cell (probe, probe_after).
     """
+    intervals = len(edges) - 1
+    pace = _pace(edges)
     matrix = np.zeros((intervals, intervals), np.int64)
     started = np.zeros(intervals, np.bool_)
     times = np.zeros(intervals, np.int64)
-    for m in range(len(offsets) - 1):
-        started[:] = False
-        times[:] = 0
-        begun = False
-        for i in range(offsets[m], offsets[m + 1]):
-            p = period[i]
+    for m in range(len(shard.offsets) - 1):
+        if len(shard.skip) > 0 and shard.skip[m]:
+            continue
+        begun, is_clear = False, False
+        for i in range(
+            _first_since(shard.at, shard.offsets[m], shard.offsets[m + 1], lens.since), shard.offsets[m + 1]
+        ):
+            if shard.at[i] >= lens.until:
+                break
+            bits = _bits(shard, lens, m, i)
+            if bits == 0:
+                continue
+            p = _period(shard.at[i], edges, pace)
             if p >= intervals:
                 break
-            if starts[i] and not (first_time and begun):
+            if not is_clear:
+                started[:] = False
+                times[:] = 0
+                is_clear = True
+            if bits & 1 and not (first_time and begun):
                 begun = True
                 if p >= 0:
                     started[p] = True
-            if returns[i] and p >= 0:
+            if bits & 2 and p >= 0:
                 times[p] += 1
         if not begun:
             continue
@@ -343,51 +584,132 @@ def retention(
 
 
 @njit(cache=True, nogil=True)
-def unique(offsets: Ints, period: Codes, periods: int, probe: int, flags: Flags) -> Ints:
-    """Members with an event in each period. `period` is below 0 or `periods` for events that count in none."""
-    data = np.zeros(periods, np.int64)
-    for m in range(len(offsets) - 1):
-        last = -1
-        for i in range(offsets[m], offsets[m + 1]):
-            p = period[i]
-            if last < p < periods:
-                last = p
-                data[p] += 1
+def total(shard: Shard, lens: Lens, edges: Ints, split: Split) -> tuple[Ints, Ints]:
+    """Events by row of the breakdown and period, and by row in all."""
+    periods = len(edges) - 1
+    pace = _pace(edges)
+    data = np.zeros((split.size, periods), np.int64)
+    whole = np.zeros(split.size, np.int64)
+    for m in range(len(shard.offsets) - 1):
+        if len(shard.skip) > 0 and shard.skip[m]:
+            continue
+        for i in range(
+            _first_since(shard.at, shard.offsets[m], shard.offsets[m + 1], lens.since), shard.offsets[m + 1]
+        ):
+            if shard.at[i] >= lens.until:
+                break
+            if _bits(shard, lens, m, i) == 0:
+                continue
+            code = _code(shard, split, i)
+            whole[code] += 1
+            p = _period(shard.at[i], edges, pace)
+            if 0 <= p < periods:
+                data[code, p] += 1
+    return data, whole
+
+
+@njit(cache=True, nogil=True)
+def unique(shard: Shard, lens: Lens, edges: Ints, split: Split, probe: int, flags: Flags) -> tuple[Ints, Ints]:
+    """Members with an event, by row of the breakdown and period, and by row in all. The probe is a period of any row;
+    below 0 it means the whole range."""
+    periods = len(edges) - 1
+    pace = _pace(edges)
+    data = np.zeros((split.size, periods), np.int64)
+    whole = np.zeros(split.size, np.int64)
+    # Whose event was the last one counted in a row, and in which period.
+    whose = np.full(split.size, -1, np.int64)
+    last = np.empty(split.size, np.int64)
+    for m in range(len(shard.offsets) - 1):
+        if len(shard.skip) > 0 and shard.skip[m]:
+            continue
+        for i in range(
+            _first_since(shard.at, shard.offsets[m], shard.offsets[m + 1], lens.since), shard.offsets[m + 1]
+        ):
+            if shard.at[i] >= lens.until:
+                break
+            if _bits(shard, lens, m, i) == 0:
+                continue
+            code = _code(shard, split, i)
+            if whose[code] != m:
+                whose[code] = m
+                last[code] = -1
+                whole[code] += 1
+                if probe < 0:
+                    flags[m] = True
+            p = _period(shard.at[i], edges, pace)
+            if last[code] < p < periods:
+                last[code] = p
+                data[code, p] += 1
                 if p == probe:
                     flags[m] = True
-    return data
+    return data, whole
 
 
 @njit(cache=True, nogil=True)
-def rolling(offsets: Ints, period: Codes, periods: int, span: int, probe: int, flags: Flags) -> Ints:
-    """Members with an event in the period or in the `span` - 1 before it. Periods before the range are below 0."""
-    change = np.zeros(periods + 1, np.int64)
-    for m in range(len(offsets) - 1):
-        covered = 0  # the first point that this member is not yet counted in
-        for i in range(offsets[m], offsets[m + 1]):
-            a = max(period[i], covered)
-            b = min(period[i] + span, periods)
+def rolling(
+    shard: Shard, lens: Lens, edges: Ints, before: int, span: int, split: Split, probe: int, flags: Flags
+) -> tuple[Ints, Ints]:
+    """Members with an event in the period or in the `span` - 1 before it, by row of the breakdown and period, and the
+    events by row. The first `before` periods of `edges` come before the range."""
+    periods = len(edges) - 1 - before
+    pace = _pace(edges)
+    change = np.zeros((split.size, periods + 1), np.int64)
+    whole = np.zeros(split.size, np.int64)
+    whose = np.full(split.size, -1, np.int64)
+    covered = np.empty(split.size, np.int64)  # the first point that this member is not yet counted in
+    for m in range(len(shard.offsets) - 1):
+        if len(shard.skip) > 0 and shard.skip[m]:
+            continue
+        for i in range(
+            _first_since(shard.at, shard.offsets[m], shard.offsets[m + 1], lens.since), shard.offsets[m + 1]
+        ):
+            if shard.at[i] >= lens.until:
+                break
+            if _bits(shard, lens, m, i) == 0:
+                continue
+            code = _code(shard, split, i)
+            whole[code] += 1
+            if whose[code] != m:
+                whose[code] = m
+                covered[code] = 0
+            p = _period(shard.at[i], edges, pace)
+            if p < 0:
+                continue
+            p -= before
+            a = max(p, covered[code])
+            b = min(p + span, periods)
             if a < b:
-                change[a] += 1
-                change[b] -= 1
+                change[code, a] += 1
+                change[code, b] -= 1
                 if a <= probe < b:
                     flags[m] = True
-                covered = b
-    return np.cumsum(change)[:periods]
+                covered[code] = b
+    for code in range(split.size):
+        for p in range(1, periods):
+            change[code, p] += change[code, p - 1]
+    return change[:, :periods].copy(), whole
 
 
 @njit(cache=True, nogil=True)
-def lifecycle(offsets: Ints, period: Codes, periods: int, probe: int, states: Codes) -> Ints:
+def lifecycle(shard: Shard, lens: Lens, edges: Ints, before: int, probe: int, states: Codes) -> Ints:
     """Members by state (rows new, returning, resurrecting, dormant) and period, all as positive numbers.
 
-    Needs every event ever: the first one decides who is new. Period -1 is the one just before the range, anything lower
-    lies further back.
+    Needs every event ever: the first one decides who is new. The first `before` (1 or more) periods of `edges` come
+    before the range, and the last of them decides who returned.
     """
+    periods = len(edges) - 1 - before
+    pace = _pace(edges)
     counts = np.zeros((4, periods), np.int64)
-    for m in range(len(offsets) - 1):
+    for m in range(len(shard.offsets) - 1):
+        if len(shard.skip) > 0 and shard.skip[m]:
+            continue
         last = -3
-        for i in range(offsets[m], offsets[m + 1]):
-            p = period[i]
+        for i in range(shard.offsets[m], shard.offsets[m + 1]):
+            if shard.at[i] >= lens.until:
+                break
+            if shard.at[i] < lens.since or _bits(shard, lens, m, i) == 0:
+                continue
+            p = max(_period(shard.at[i], edges, pace) - before, -2)
             if p >= periods:
                 break
             if p == last:
@@ -410,13 +732,23 @@ def lifecycle(offsets: Ints, period: Codes, periods: int, probe: int, states: Co
 
 
 @njit(cache=True, nogil=True)
-def active_periods(offsets: Ints, period: Codes, periods: int) -> Codes:
+def active_periods(shard: Shard, lens: Lens, edges: Ints) -> Codes:
     """In how many different periods each member has an event."""
-    counts = np.zeros(len(offsets) - 1, np.int32)
-    for m in range(len(offsets) - 1):
+    periods = len(edges) - 1
+    pace = _pace(edges)
+    counts = np.zeros(len(shard.offsets) - 1, np.int32)
+    for m in range(len(shard.offsets) - 1):
+        if len(shard.skip) > 0 and shard.skip[m]:
+            continue
         last = -1
-        for i in range(offsets[m], offsets[m + 1]):
-            p = period[i]
+        for i in range(
+            _first_since(shard.at, shard.offsets[m], shard.offsets[m + 1], lens.since), shard.offsets[m + 1]
+        ):
+            if shard.at[i] >= lens.until:
+                break
+            if _bits(shard, lens, m, i) == 0:
+                continue
+            p = _period(shard.at[i], edges, pace)
             if last < p < periods:
                 last = p
                 counts[m] += 1

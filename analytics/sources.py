@@ -6,7 +6,7 @@ that are too large to be read from SQL. The queries know nothing of either.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -22,7 +22,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Branch, User
 from activity.models import Channel, Event, EventKind
-from analytics.columns import Codes, Columns, Ints
+from analytics.columns import Columns, Ints, Shard
+from analytics.queries.base import Stored
 from groups.models import CommunityType, Group, Motivation
 from members.models import Member
 
@@ -141,9 +142,8 @@ class SqlSource:
 
     selection: Selection
 
-    def read(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> Columns:
-        member, at, kind, group, channel = self.rows(since=since, until=until, kinds=kinds)
-        return Columns.build(member, at, _codes(kind), group, _codes(channel))
+    def shards(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> list[Shard]:
+        return [Columns.build(*self.rows(since=since, until=until, kinds=kinds)).shard()]
 
     def rows(
         self, *, since: int | None, until: int, kinds: Collection[int] | None, after: int = 0,
@@ -187,10 +187,6 @@ def numbers_of(rows: QuerySet[Any, tuple[int, ...]]) -> Ints:
         return np.fromiter(chain.from_iterable(cursor.fetchall()), np.int64)
 
 
-def _codes(column: Any) -> Codes:
-    return column.astype(np.int32)  # type: ignore[no-any-return]
-
-
 def _instant(ms: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
@@ -205,20 +201,13 @@ class SqlNames:
         kinds: dict[str, int] = self._once("kinds", lambda: dict(EventKind.objects.values_list("slug", "pk")))
         return kinds.get(slug)
 
-    def ids(self, attribute: str, values: Collection[str]) -> Collection[int]:
+    def known(self, attribute: str) -> Mapping[int, str]:
         rows: QuerySet[Any] = Channel.objects.all() if attribute == "channel" else Group.objects.all()
         column = "code" if attribute == "channel" else GROUP_FIELDS[attribute]
-        wanted = tuple(sorted(values))
-        found: Collection[int] = self._once(
-            (attribute, wanted), lambda: list(rows.filter(**{f"{column}__in": wanted}).values_list("pk", flat=True))
+        found: dict[int, str] = self._once(
+            attribute, lambda: {pk: value or "" for pk, value in rows.order_by().values_list("pk", column)}
         )
         return found
-
-    def values(self, attribute: str, ids: Sequence[int]) -> Sequence[str]:
-        rows: QuerySet[Any] = Channel.objects.all() if attribute == "channel" else Group.objects.all()
-        column = "code" if attribute == "channel" else GROUP_FIELDS[attribute]
-        found = dict(with_ids(rows, ids).values_list("pk", column))
-        return [found.get(number) or "" for number in ids]
 
     def members(self, ids: Sequence[int]) -> Sequence[str]:
         found = dict(with_ids(Member.objects.all(), ids).values_list("pk", "external_id"))
@@ -234,15 +223,10 @@ class SqlNames:
 class Held:
     """Events that were read before, for a page that asks several questions about them."""
 
-    columns: Columns
+    held: Sequence[Stored]
 
-    def read(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> Columns:
-        keep = self.columns.at < until
-        if since is not None:
-            keep &= self.columns.at >= since
-        if kinds is not None:
-            keep &= np.isin(self.columns.kind, list(kinds))
-        return self.columns.take(keep)
+    def shards(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> Sequence[Stored]:
+        return self.held
 
 
 def value_labels(attribute: str, values: Collection[str]) -> dict[str, str]:

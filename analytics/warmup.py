@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -22,11 +22,8 @@ class _NoNames:
     def kind(self, slug: str) -> int | None:
         return None
 
-    def ids(self, attribute: str, values: Collection[str]) -> Collection[int]:
-        return []
-
-    def values(self, attribute: str, ids: Sequence[int]) -> Sequence[str]:
-        return ["" for _number in ids]
+    def known(self, attribute: str) -> Mapping[int, str]:
+        return {}
 
     def members(self, ids: Sequence[int]) -> Sequence[str]:
         return []
@@ -39,8 +36,8 @@ def warm_up() -> None:
     """
     zone, now = ZoneInfo("UTC"), datetime(2026, 1, 3, tzinfo=UTC)
     days = {"from": "2026-01-01", "to": "2026-01-02"}
-    longs, ints = np.zeros(2, np.int64), np.zeros(2, np.int32)
-    source = Held(Columns.build(member=longs, at=longs, kind=ints, group=longs, channel=ints))
+    two = np.zeros(2, np.int64)
+    source = Held([Columns.build(member=two, at=two, kind=two, group=two, channel=two).shard()])
     names = _NoNames()
     FunnelQuery.read({"range": days, "steps": [{"kind": "joined"}]}, zone=zone, now=now).compute(source, names, now=now)
     RetentionQuery.read({"range": {"from": "2026-01-01"}, "period": "day"}, zone=zone, now=now).compute(

@@ -129,12 +129,12 @@ class Timed:
     def __init__(self, source: Any) -> None:
         self.source, self.took, self.events = source, 0.0, 0
 
-    def read(self, **asked: Any) -> Any:
+    def shards(self, **asked: Any) -> Any:
         begun = time.perf_counter()
-        columns = self.source.read(**asked)
+        shards = self.source.shards(**asked)
         self.took += time.perf_counter() - begun
-        self.events = len(columns)
-        return columns
+        self.events = sum(len(shard.at) for shard in shards)
+        return shards
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from activity.models import Event, EventMove
 from activity.services import Frontier, events_frontier
-from analytics.columns import Columns, Ints
+from analytics.columns import Columns, Ints, marked
 from analytics.index.files import (
     Manifest,
     building,
@@ -22,7 +22,7 @@ from analytics.index.files import (
     manifest_switch,
     new_folder,
     part_write,
-    recent_write,
+    skip_write,
 )
 from analytics.sources import EpochMillis, numbers_of
 
@@ -31,9 +31,10 @@ CHUNK = 250_000
 # About so many events make a part: small enough to sort one in memory, large enough that there are few files.
 PART = 2_000_000
 WIDTH = 5
-# A refresh keeps new events apart until they are this share of the rest, or more than this many.
+# A refresh keeps the members with new events apart until these events are this share of the rest, or more than this
+# many: with many such members every refresh would have to copy much.
 RECENT_SHARE = 0.05
-MOST_RECENT = 1_000_000
+MOST_RECENT = 300_000
 # Members whose events changed are read from the database for every report, until the index is built anew.
 MOST_MOVED = 2_000
 
@@ -84,7 +85,8 @@ def _quiet(_done: int, _total: int) -> None:
 
 
 def _read(after: int, until: int) -> Ints:
-    """Up to CHUNK events with after < number <= until, in the order of their numbers: columns of RECENT, and number."""
+    """Up to CHUNK events with after < number <= until, in the order of their numbers: member, instant, kind, group,
+    channel and number."""
     rows = Event.objects.filter(pk__gt=after, pk__lte=until).order_by("pk")[:CHUNK]
     columns = ("member_id", EpochMillis(F("at")), "kind_id", Coalesce("group_id", 0), Coalesce("channel_id", 0), "pk")
     return numbers_of(rows.values_list(*columns)).reshape(-1, WIDTH + 1)
@@ -94,7 +96,7 @@ def _build(frontier: Frontier, now: datetime, progress: Progress) -> Manifest:
     total = Event.objects.filter(pk__lte=frontier.newest).count()
     parts = max(1, -(-total // PART))
     with new_folder("base") as folder:
-        done = _spread(folder, parts, frontier.newest, lambda read: progress(read, total))
+        done = _spread(folder, parts, _chunks(0, frontier.newest), lambda read: progress(read, total))
         for number in range(parts):
             _sort(folder, number)
         manifest = Manifest(
@@ -113,16 +115,21 @@ def _build(frontier: Frontier, now: datetime, progress: Progress) -> Manifest:
     return manifest
 
 
-def _spread(folder: Path, parts: int, until: int, progress: Callable[[int], None]) -> int:
-    """Reads all events and appends each to the draft of its part; returns how many that were."""
+def _chunks(after: int, until: int) -> Iterator[Ints]:
+    while len(rows := _read(after, until)):
+        after = int(rows[-1, WIDTH])
+        yield rows[:, :WIDTH]
+
+
+def _spread(folder: Path, parts: int, chunks: Iterable[Ints], progress: Callable[[int], None]) -> int:
+    """Appends each event to the draft of its part; returns how many that were."""
     files = [(folder / f"{number:03}.draft").open("wb") for number in range(parts)]
-    done = after = 0
+    done = 0
     try:
-        while len(rows := _read(after, until)):
-            after = int(rows[-1, WIDTH])
+        for rows in chunks:
             part = rows[:, 0] % parts
             for number, file in enumerate(files):
-                rows[part == number, :WIDTH].tofile(file)
+                rows[part == number].tofile(file)
             done += len(rows)
             progress(done)
     finally:
@@ -134,23 +141,25 @@ def _spread(folder: Path, parts: int, until: int, progress: Callable[[int], None
 def _sort(folder: Path, number: int) -> None:
     draft = folder / f"{number:03}.draft"
     rows = np.fromfile(draft, np.int64).reshape(-1, WIDTH)
-    member, at, kind, group, channel = (np.ascontiguousarray(column) for column in rows.T)
     # Rows stand in the order of arrival, and build() sorts stably: within one instant that order stays.
-    columns = Columns.build(member, at, kind.astype(np.int32), group, channel.astype(np.int32))
-    part_write(folder / f"{number:03}", columns)
+    part_write(folder / f"{number:03}", Columns.build(*(np.ascontiguousarray(column) for column in rows.T)))
     draft.unlink()
 
 
 def _extend(manifest: Manifest, frontier: Frontier, now: datetime) -> Manifest:
-    chunks = []
-    after = manifest.newest
-    while len(rows := _read(after, frontier.newest)):
-        after = int(rows[-1, WIDTH])
-        chunks.append(rows[:, :WIDTH])
-    added = np.concatenate(chunks)
-    before = generation_open(manifest).recent or tuple(np.zeros(0, np.int64) for _column in range(WIDTH))
+    before = generation_open(manifest)
+    added = np.concatenate(list(_chunks(manifest.newest, frontier.newest)))
+    known = np.zeros(0, np.int64) if before.recent is None else before.recent.members
+    newly = np.setdiff1d(added[:, 0], known)
+    rows = [part.of(newly) for part in before.parts]
+    if before.recent is not None:
+        rows.append(before.recent.of(known))
+    rows.append(tuple(added.T))
+    recent = Columns.build(*(np.concatenate(columns) for columns in zip(*rows, strict=True)))
     with new_folder("recent") as folder:
-        recent_write(folder, [np.append(old, new) for old, new in zip(before, added.T, strict=True)])
+        part_write(folder, recent)
+        for number, part in enumerate(before.parts):
+            skip_write(folder, number, marked(part.members, recent.members))
         extended = replace(
             manifest,
             recent=folder.name,

@@ -3,7 +3,8 @@
     DATA_DIR/index/
       current.json            the manifest; replaced in one step, so a reader sees the old index or the new one
       base-NAME/000/*.npy     the columns of one part: the members whose number leaves the same rest, sorted
-      recent-NAME/*.npy       events that came after the base was built, in their order of arrival
+      recent-NAME/*.npy       all events of the members who did something since, sorted; skip-000.npy and so on say
+                              who of each part that is, so that they are left out there
       lock                    held by whoever builds
 
 Columns are memory-mapped: all processes of a machine share one copy in its page cache.
@@ -17,7 +18,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -25,15 +26,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from django.conf import settings
 
-from analytics.columns import Columns, Ints
+from analytics.columns import Columns, Flags
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "current.json"
 COLUMNS = ("members", "offsets", "at", "kind", "group", "channel")
-RECENT = ("member", "at", "kind", "group", "channel")
 # A reader that has read the manifest still has to open what it names.
 KEPT_FOR_READERS = 600
 
@@ -126,53 +125,57 @@ def new_folder(kind: str) -> Iterator[Path]:
         raise
 
 
-def narrowest(column: Ints) -> npt.NDArray[Any]:
-    """A column of numbers from 0 up in as few bytes as hold its largest."""
-    largest = int(column.max()) if len(column) else 0
-    dtype = np.uint16 if largest < 2**16 else np.uint32 if largest < 2**32 else np.int64
-    return column.astype(dtype)
-
-
 def part_write(folder: Path, columns: Columns) -> None:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
+    shard = columns.shard()
     for name in COLUMNS:
-        column = getattr(columns, name)
-        np.save(folder / f"{name}.npy", narrowest(column) if name in ("kind", "group", "channel") else column)
+        np.save(folder / f"{name}.npy", getattr(shard, name))
 
 
-def recent_write(folder: Path, rows: Sequence[Ints]) -> None:
-    for name, column in zip(RECENT, rows, strict=True):
-        np.save(folder / f"{name}.npy", column)
+def skip_write(folder: Path, number: int, flags: Flags) -> None:
+    np.save(folder / f"skip-{number:03}.npy", flags)
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """An opened index. `parts` are memory-mapped; the columns kind, group and channel are of whichever width fits."""
+    """An opened index: the columns of each part, memory-mapped; those of the members who did something since it was
+    built, and who of each part these are."""
 
     manifest: Manifest
     parts: tuple[Columns, ...]
-    recent: tuple[Ints, ...]
+    recent: Columns | None
+    skips: tuple[Flags, ...]
 
     @property
     def built_at(self) -> datetime:
         return datetime.fromisoformat(self.manifest.built_at)
 
 
+def part_folders(manifest: Manifest) -> list[Path]:
+    return [index_folder() / manifest.base / f"{number:03}" for number in range(manifest.parts)]
+
+
+def part_open(folder: Path) -> Columns:
+    """Raises OSError or ValueError when files are missing or damaged."""
+    columns = Columns(**{name: _load(folder / f"{name}.npy") for name in COLUMNS})
+    lengths = {len(column) for column in (columns.at, columns.kind, columns.group, columns.channel)}
+    if lengths != {int(columns.offsets[-1])} or len(columns.offsets) != len(columns.members) + 1:
+        raise ValueError("columns of different lengths")
+    return columns
+
+
 def generation_open(manifest: Manifest) -> Generation:
     """Raises OSError or ValueError when files are missing or damaged."""
-    folder = index_folder()
+    parts = tuple(part_open(folder) for folder in part_folders(manifest))
+    if not manifest.recent:
+        return Generation(manifest, parts, None, ())
+    folder = index_folder() / manifest.recent
+    skips = tuple(_load(folder / f"skip-{number:03}.npy") for number in range(manifest.parts))
+    if [len(skip) for skip in skips] != [len(part.members) for part in parts]:
+        raise ValueError("marks of other members")
+    return Generation(manifest, parts, part_open(folder), skips)
 
-    def load(path: Path) -> Any:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
 
-    parts = tuple(
-        Columns(**{name: load(folder / manifest.base / f"{number:03}" / f"{name}.npy") for name in COLUMNS})
-        for number in range(manifest.parts)
-    )
-    recent: tuple[Ints, ...] = ()
-    if manifest.recent:
-        recent = tuple(load(folder / manifest.recent / f"{name}.npy") for name in RECENT)
-    for part in parts:
-        if not len(part.at) == len(part.kind) == len(part.group) == len(part.channel) == part.offsets[-1]:
-            raise ValueError("columns of different lengths")
-    return Generation(manifest, parts, recent)
+def _load(path: Path) -> Any:
+    # A plain array over the same pages: kernels know nothing of memory maps.
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from activity.models import EventMove
-from analytics.columns import Codes, Columns, Flags, Ints
+from analytics.columns import NONE, Columns, Flags, Ints, Shard, marked
 from analytics.index.building import is_of_this_database
-from analytics.index.files import Generation, generation_open, manifest_read
-from analytics.queries.base import Source
+from analytics.index.files import (
+    Generation,
+    generation_open,
+    index_folder,
+    manifest_read,
+    part_folders,
+    part_open,
+)
+from analytics.queries.base import Source, Stored
 from analytics.sources import Selection, SqlSource
 from groups.models import Group
 from members.models import Member
@@ -61,15 +67,21 @@ def generation_in_force() -> Generation | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Newer:
-    """What the index does not know: events that are newer than it, and members whose events were moved."""
+class PartOnDisk:
+    """A part of the index and what of it may be looked at. It travels as a path, and is opened where it arrives."""
 
-    moved: Ints
-    rows: tuple[Ints, ...]
+    folder: Path
+    skip: Flags
+    own: Flags
+    allow: Flags
+    opened: Columns | None = None
 
-    @property
-    def members(self) -> Ints:
-        return np.union1d(self.moved, self.rows[0])
+    def open(self) -> Shard:
+        columns = self.opened or part_open(self.folder)
+        return columns.shard(skip=self.skip, own=self.own, allow=self.allow)
+
+    def __reduce__(self) -> tuple[type[PartOnDisk], tuple[Path, Flags, Flags, Flags]]:
+        return PartOnDisk, (self.folder, self.skip, self.own, self.allow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,146 +91,99 @@ class IndexSource:
     selection: Selection
     generation: Generation
 
-    def read(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> Columns:
-        choice = _Choice.of(self.selection, since, until, kinds)
-        newer = self._newer(choice, since, until, kinds)
-        parts = self.generation.parts
-        # NumPy lets go of the interpreter while it goes through a column.
-        with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as threads:
-            read = list(threads.map(lambda part: _from_part(part, choice, newer), parts))
-        return _joined([base for base, _concerned in read], newer, [concerned for _base, concerned in read])
+    def shards(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> list[Stored]:
+        moved, newer = self._newer(since, until, kinds)
+        apart = np.union1d(moved, newer[0])
+        choice = _Choice.of(self.selection)
+        generation = self.generation
+        folders = part_folders(generation.manifest)
+        recent = generation.recent
+        if recent is not None:
+            folders.append(index_folder() / generation.manifest.recent)
+        shards: list[Stored] = []
+        rows = []
+        for number, folder in enumerate(folders):
+            stored = generation.parts[number] if number < len(generation.parts) else recent
+            assert stored is not None
+            skip = choice.skip(stored.members)
+            skip[np.searchsorted(stored.members, _among(apart, stored.members))] = True
+            again = _among(np.setdiff1d(apart, moved), stored.members)
+            if number < len(generation.skips):
+                again = again[~generation.skips[number][np.searchsorted(stored.members, again)]]
+                skip |= generation.skips[number]
+            rows.append(stored.of(again))
+            shards.append(PartOnDisk(folder, skip, choice.own(stored.members), choice.allow, stored))
+        # Newer events stand behind the older ones of the same instant, as they came.
+        fresh = Columns.build(*(np.concatenate(columns) for columns in zip(*rows, newer, strict=True)))
+        shards.append(fresh.shard(skip=choice.skip(fresh.members), own=choice.own(fresh.members), allow=choice.allow))
+        return shards
 
-    def _newer(self, choice: _Choice, since: int | None, until: int, kinds: Collection[int] | None) -> _Newer:
+    def _newer(self, since: int | None, until: int, kinds: Collection[int] | None) -> tuple[Ints, tuple[Ints, ...]]:
+        """The members whose events were moved, with all of their events, and events newer than the index."""
+        sql = SqlSource(self.selection)
         while True:
             moved = self._moved()
-            newer = self._newer_than(moved, choice, since, until, kinds)
+            rows = sql.rows(since=since, until=until, kinds=kinds, after=self.generation.manifest.newest)
+            if len(moved):
+                keep = ~np.isin(rows[0], moved)
+                again = sql.rows(since=since, until=until, kinds=kinds, members=moved.tolist())
+                rows = tuple(np.append(old[keep], new) for old, new in zip(rows, again, strict=True))
             # Events that were moved while they were read would be counted for neither member, or for both.
             if len(self._moved()) == len(moved):
-                return newer
+                return moved, rows
 
     def _moved(self) -> Ints:
         moves = EventMove.objects.filter(pk__gt=self.generation.manifest.moves)
         return _sorted(moves.values_list("member_id", flat=True))
 
-    def _newer_than(
-        self, moved: Ints, choice: _Choice, since: int | None, until: int, kinds: Collection[int] | None
-    ) -> _Newer:
-        sql = SqlSource(self.selection)
-        rows = sql.rows(since=since, until=until, kinds=kinds, after=self.generation.manifest.newest)
-        if recent := self.generation.recent:
-            keep = choice.of_rows(recent)
-            rows = tuple(np.append(old[keep], new) for old, new in zip(recent, rows, strict=True))
-        if len(moved):
-            keep = ~np.isin(rows[0], moved)
-            again = sql.rows(since=since, until=until, kinds=kinds, members=moved.tolist())
-            rows = tuple(np.append(old[keep], new) for old, new in zip(rows, again, strict=True))
-        return _Newer(moved, rows)
-
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """Which events are asked for, as marks on columns."""
+    """What a selection leaves of the index: the members to skip, and the groups to look at (see Shard)."""
 
-    since: int | None
-    until: int
-    kinds: Ints | None
-    # A branch sees its groups, and what its members did outside of any; None sees all.
-    seen_groups: Ints | None
-    seen_members: Ints | None
-    groups: Ints | None
     members: Ints | None
+    allow: Flags
+    seen_members: Ints | None
 
     @classmethod
-    def of(cls, selection: Selection, since: int | None, until: int, kinds: Collection[int] | None) -> _Choice:
-        seen_groups = seen_members = None
+    def of(cls, selection: Selection) -> _Choice:
+        groups, seen_members = selection.group_ids, None
         if not selection.user.is_headquarters:
-            seen_groups = _sorted(Group.objects.visible_to(selection.user).values_list("pk", flat=True))
-            seen_members = _sorted(Member.objects.visible_to(selection.user).order_by().values_list("pk", flat=True))
+            seen = frozenset(Group.objects.visible_to(selection.user).values_list("pk", flat=True))
+            if groups is None:
+                # A branch sees what happened in its groups, and what its members did outside of any.
+                visible = Member.objects.visible_to(selection.user)
+                seen_members = _sorted(visible.order_by().values_list("pk", flat=True))
+            groups = seen if groups is None else groups & seen
         return cls(
-            since,
-            until,
-            None if kinds is None else _sorted(kinds),
-            seen_groups,
-            seen_members,
-            None if selection.group_ids is None else _sorted(selection.group_ids),
             None if selection.member_ids is None else _sorted(selection.member_ids),
+            NONE if groups is None else _table(groups),
+            seen_members,
         )
 
-    def of_events(self, at: Ints, kind: Ints | Codes, group: Ints) -> Flags:
-        """What can be said without the member."""
-        keep = at < self.until
-        if self.since is not None:
-            keep &= at >= self.since
-        if self.kinds is not None:
-            keep &= np.isin(kind, self.kinds)
-        if self.groups is not None:
-            keep &= np.isin(group, self.groups)
-        return keep
+    def skip(self, members: Ints) -> Flags:
+        if self.members is None:
+            return np.zeros(len(members), np.bool_)
+        return ~marked(members, self.members)
 
-    def of_rows(self, rows: tuple[Ints, ...]) -> Flags:
-        member, at, kind, group, _channel = rows
-        keep = self.of_events(at, kind, group)
-        if self.members is not None:
-            keep &= np.isin(member, self.members)
-        if self.seen_groups is not None and self.seen_members is not None:
-            keep &= np.isin(group, self.seen_groups) | ((group == 0) & np.isin(member, self.seen_members))
-        return keep
+    def own(self, members: Ints) -> Flags:
+        return NONE if self.seen_members is None else marked(members, self.seen_members)
 
-    def of_part(self, part: Columns) -> Flags:
-        keep = self.of_events(part.at, part.kind, part.group)
-        if self.members is not None:
-            keep &= _each(part, np.isin(part.members, self.members))
-        if self.seen_groups is not None and self.seen_members is not None:
-            own = (part.group == 0) & _each(part, np.isin(part.members, self.seen_members))
-            keep &= np.isin(part.group, self.seen_groups) | own
-        return keep
+
+def _table(numbers: Collection[int]) -> Flags:
+    table = np.zeros(1 + max(numbers, default=0), np.bool_)
+    table[list(numbers)] = True
+    return table
 
 
 def _sorted(numbers: Iterable[int]) -> Ints:
     return np.array(sorted(set(numbers)), np.int64)
 
 
-def _each(part: Columns, of_members: Flags) -> Flags:
-    """Marks of members as marks of their events."""
-    return np.repeat(of_members, np.diff(part.offsets))
-
-
-def _from_part(part: Columns, choice: _Choice, newer: _Newer) -> tuple[Columns, tuple[Ints, ...]]:
-    """The chosen events of a part, without the members that something newer is known of; and the events of those,
-    but for what was moved, as rows."""
-    keep = choice.of_part(part)
-    apart = np.isin(part.members, newer.members)
-    rows: tuple[Ints, ...] = tuple(np.zeros(0, np.int64) for _column in newer.rows)
-    if apart.any():
-        of_apart = _each(part, apart)
-        concerned = keep & of_apart & ~_each(part, np.isin(part.members, newer.moved))
-        member = np.repeat(part.members, np.diff(part.offsets))[concerned]
-        rows = (
-            member,
-            *(column[concerned].astype(np.int64) for column in (part.at, part.kind, part.group, part.channel)),
-        )
-        keep &= ~of_apart
-    return part.take(keep), rows
-
-
-def _joined(bases: Sequence[Columns], newer: _Newer, concerned: Sequence[tuple[Ints, ...]]) -> Columns:
-    """All in one: the members of one part after those of the other, and last those that something newer is known of.
-    Their newer events stand behind the older ones of the same instant, as they came."""
-    old = [np.concatenate(columns) for columns in zip(*concerned, strict=True)] if concerned else []
-    member, at, kind, group, channel = (
-        np.append(before, after) for before, after in zip(old or [np.zeros(0, np.int64)] * 5, newer.rows, strict=True)
-    )
-    fresh = Columns.build(member, at, kind.astype(np.int32), group, channel.astype(np.int32))
-    every = [*bases, fresh]
-    starts = np.cumsum([0, *(len(columns) for columns in every)])
-    return Columns(
-        members=np.concatenate([columns.members for columns in every]),
-        offsets=np.append(
-            np.concatenate([columns.offsets[:-1] + start for columns, start in zip(every, starts, strict=False)]),
-            starts[-1],
-        ),
-        at=np.concatenate([columns.at for columns in every]),
-        kind=np.concatenate([columns.kind for columns in every]).astype(np.int32),
-        group=np.concatenate([columns.group for columns in every]).astype(np.int64),
-        channel=np.concatenate([columns.channel for columns in every]).astype(np.int32),
-    )
+def _among(chosen: Ints, members: Ints) -> Ints:
+    """Those of `chosen` that are in `members`; both are sorted."""
+    place = np.searchsorted(members, chosen)
+    inside = place < len(members)
+    chosen, place = chosen[inside], place[inside]
+    found: Ints = chosen[members[place] == chosen]
+    return found

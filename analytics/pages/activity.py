@@ -33,7 +33,7 @@ from analytics.pages.parts import (
 )
 from analytics.queries.activity import ActivityQuery, ActivityResult, Metric
 from analytics.queries.base import Names, Source
-from analytics.queries.periods import Periods
+from analytics.queries.periods import Periods, local
 from analytics.sources import Held, value_labels
 
 # In the colours of one palette, by index: calm for what stays, warm for what is lost.
@@ -65,7 +65,7 @@ def activity_page(form: ActivityForm, source: Source, names: Names, *, zone: Zon
     """Raises BadQuery, when the range holds too many periods."""
     query = ActivityQuery.read(form.question(), zone=zone, now=now)
     # All questions of the page are about the same events: they are read once.
-    held = Held(source.read(since=None, until=query.range.end, kinds=None))
+    held = Held(source.shards(since=None, until=query.range.end, kinds=None))
     result = query.compute(held, names, now=now)
     figures = _figures(form, held, names, zone, now)
     draw = {Metric.LIFECYCLE: _lifecycle, Metric.STICKINESS: _stickiness}.get(query.metric)
@@ -76,7 +76,7 @@ def activity_page(form: ActivityForm, source: Source, names: Names, *, zone: Zon
         chart, table, left_out = _broken_down(form, result)
     else:
         before = ActivityQuery.read(form.question(range=form.before()), zone=zone, now=now)
-        earlier = before.compute(held, names, now=now) if _reaches_back(held, before) else None
+        earlier = before.compute(held, names, now=now) if _reaches_back(form, before) else None
         chart, table = _course(form, result, earlier)
     return ActivityPage(
         query=query,
@@ -111,9 +111,9 @@ def whole_range_of(form: ActivityForm, zone: ZoneInfo, now: datetime) -> Activit
     return whole_range(asked(form.range()), asked(form.before()))
 
 
-def _reaches_back(source: Held, query: ActivityQuery) -> bool:
+def _reaches_back(form: ActivityForm, query: ActivityQuery) -> bool:
     """Whether there were events when the range before began: against half a range everything looks like growth."""
-    return len(source.columns) > 0 and int(source.columns.at.min()) <= query.range.start
+    return form.selection().events().filter(at__lte=local(query.range.start, query.zone)).exists()
 
 
 def _figures(form: ActivityForm, source: Held, names: Names, zone: ZoneInfo, now: datetime) -> list[Figure]:
@@ -124,7 +124,7 @@ def _figures(form: ActivityForm, source: Held, names: Names, zone: ZoneInfo, now
 
     whole = whole_range_of(form, zone, now)
     states = whole.compute(source, names, now=now).all
-    known = _reaches_back(source, ActivityQuery.read(form.question(range=form.before()), zone=zone, now=now))
+    known = _reaches_back(form, ActivityQuery.read(form.question(range=form.before()), zone=zone, now=now))
     everybody = people_url(form, "activity", figure="active")
     return [
         Figure(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -13,8 +13,20 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from analytics import kernels
-from analytics.columns import Codes, Columns, Flags, Ints
-from analytics.queries.base import ATTRIBUTES, EventSpec, Names, Source, Where, chosen, coded, kinds_of, member_flags
+from analytics.columns import Ints, Shard
+from analytics.kernels import Lens, Split
+from analytics.queries.base import (
+    ATTRIBUTES,
+    EventSpec,
+    Names,
+    Source,
+    Stored,
+    Where,
+    flags_of,
+    kinds_of,
+    lens_of,
+    split_by,
+)
 from analytics.queries.fields import KNOWN, Fields
 from analytics.queries.periods import (
     Interval,
@@ -28,8 +40,10 @@ from analytics.queries.periods import (
     touched,
     with_history,
 )
+from analytics.queries.running import joined, run
 
 LONGEST_WINDOW_DAYS = 400
+NO_PERIOD = -9
 STATES = {
     "new": kernels.NEW,
     "returning": kernels.RETURNING,
@@ -110,11 +124,13 @@ class ActivityQuery:
         return query
 
     def compute(self, source: Source, names: Names, *, now: datetime) -> ActivityResult:
-        columns = self._read(source, names)
-        result = ActivityResult(self, now, self._figures(columns))
+        shards, lens = self._shards(source, names), self._lens(names, self.filter)
+        whole, _labels = split_by(None, names)
+        result = ActivityResult(self, now, self._figures(shards, lens, whole)[0][0])
         if self.by:
-            codes, labels = coded(columns, self.by, names)
-            rows = {labels[c]: self._figures(columns.take(codes == c)) for c in np.unique(codes).tolist()}
+            split, labels = split_by(self.by, names)
+            figures, events = self._figures(shards, lens, split)
+            rows = {label: row for label, row, n in zip(labels, figures, events, strict=True) if n}
             result = replace(result, breakdown=rows)
         return result
 
@@ -126,65 +142,97 @@ class ActivityQuery:
         `period` counts from 0; without one the whole range is meant. For stickiness it is the number of active periods.
         `state` names a row of the lifecycle, `value` a row of the breakdown.
         """
-        columns = self._read(source, names)
-        if value is not None and self.by:
-            codes, labels = coded(columns, self.by, names)
-            columns = columns.take(codes == labels.index(value) if value in labels else np.zeros(len(codes), np.bool_))
-        number, size = self.periods.number(columns.at), len(self.periods)
-        flags = member_flags(columns)
-        if self.metric is Metric.STICKINESS:
-            active = kernels.active_periods(columns.offsets, number, size)
-            exact = active == period if period and not self.cumulative else active >= (period or 1)
-            return chosen(columns, exact)
-        if self.metric is Metric.LIFECYCLE:
-            states = np.zeros(len(columns.members), np.int32)
-            kernels.lifecycle(columns.offsets, number, size, -9 if period is None else period, states)
-            return chosen(columns, states == STATES[state])
-        if self.span:
-            kernels.rolling(columns.offsets, number, size, self.span, size - 1 if period is None else period, flags)
-        elif self.cumulative:
-            kernels.rolling(columns.offsets, number, size, size, size - 1 if period is None else period, flags)
-        elif period is None:
-            flags = np.diff(columns.offsets) > 0
-        else:
-            kernels.unique(columns.offsets, number, size, period, flags)
-        return chosen(columns, flags)
+        where = self.filter if value is None or self.by is None else self.filter.narrowed(self.by, value)
+        lens = self._lens(names, where)
+        return joined(run(self._shards(source, names), _Behind(self, lens, period, STATES[state])))
 
-    def _read(self, source: Source, names: Names) -> Columns:
-        since: int | None = self.range.start
+    @property
+    def _since(self) -> int | None:
         if self.metric is Metric.LIFECYCLE:
-            since = None  # who is new is decided by the first event ever
-        elif self.span:
-            since = int(self.periods.edges[0])
-        columns = source.read(since=since, until=self.range.end, kinds=kinds_of([self.event], names))
-        return columns.take(self.filter.met(columns, names) & self.event.matches(columns, names))
+            return None  # who is new is decided by the first event ever
+        return int(self.periods.edges[0]) if self.span else self.range.start
 
-    def _figures(self, columns: Columns) -> Figures:
-        number, size = self.periods.number(columns.at), len(self.periods)
-        nobody: Flags = member_flags(columns)
+    def _shards(self, source: Source, names: Names) -> Sequence[Stored]:
+        return source.shards(since=self._since, until=self.range.end, kinds=kinds_of([self.event], names))
+
+    def _lens(self, names: Names, where: Where) -> Lens:
+        return lens_of([self.event], where, names, since=self._since, until=self.range.end)
+
+    def _figures(self, shards: Sequence[Stored], lens: Lens, split: Split) -> tuple[list[Figures], list[int]]:
+        """The figures of each row of the breakdown, and how many events (or members) each row has."""
+        size = len(self.periods)
+        counted = run(shards, _Counting(self, lens, split))
         if self.metric is Metric.LIFECYCLE:
-            states: Codes = np.zeros(len(columns.members), np.int32)
-            counts = kernels.lifecycle(columns.offsets, number, size, -9, states)
-            rows = {state: counts[code - 1].tolist() for state, code in STATES.items()}
-            return {**rows, "dormant": [-count for count in rows["dormant"]]}
+            counts = sum(counted, np.zeros((4, size), np.int64))
+            states = {state: counts[code - 1].tolist() for state, code in STATES.items()}
+            return [{**states, "dormant": [-count for count in states["dormant"]]}], [1]
         if self.metric is Metric.STICKINESS:
-            active = kernels.active_periods(columns.offsets, number, size)
-            exact = np.bincount(active, minlength=size + 1)[1:]
+            exact = sum(counted, np.zeros(size + 1, np.int64))[1:]
             data = np.cumsum(exact[::-1])[::-1] if self.cumulative else exact
-            return {"data": data.tolist(), "members": int(exact.sum())}
-        if self.metric is Metric.TOTAL:
-            each = np.bincount(number, minlength=size)
-            return {"data": (np.cumsum(each) if self.cumulative else each).tolist(), "sum": len(columns)}
-        if self.span:
-            data = kernels.rolling(columns.offsets, number, size, self.span, -1, nobody)
-            return {"data": data.tolist(), "at_end": int(data[-1])}
-        if self.cumulative:
-            data = kernels.rolling(columns.offsets, number, size, size, -1, nobody)
+            return [{"data": data.tolist(), "members": int(exact.sum())}], [1]
+        data = sum((data for data, _whole in counted), np.zeros((split.size, size), np.int64))
+        whole = sum((whole for _data, whole in counted), np.zeros(split.size, np.int64))
+        if self.metric is Metric.TOTAL and self.cumulative:
+            data = np.cumsum(data, axis=1)
+        total = {Metric.TOTAL: "sum", Metric.UNIQUE: "overall"}.get(self.metric, "at_end")
+        ends = whole if total != "at_end" else data[:, -1]
+        figures = [{"data": row, total: end} for row, end in zip(data.tolist(), ends.tolist(), strict=True)]
+        events: list[int] = whole.tolist()
+        return figures, events
+
+
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """The numbers of one shard; those of all shards add up."""
+
+    query: ActivityQuery
+    lens: Lens
+    split: Split
+
+    def __call__(self, shard: Shard) -> Any:
+        query, lens, split = self.query, self.lens, self.split
+        edges, before, nobody = query.periods.edges, query.periods.before, flags_of(shard)
+        if query.metric is Metric.LIFECYCLE:
+            states = np.zeros(len(shard.members), np.int32)
+            return kernels.lifecycle(shard, lens, edges, before, NO_PERIOD, states)
+        if query.metric is Metric.STICKINESS:
+            return np.bincount(kernels.active_periods(shard, lens, edges), minlength=len(query.periods) + 1)
+        if query.metric is Metric.TOTAL:
+            return kernels.total(shard, lens, edges, split)
+        if query.span:
+            return kernels.rolling(shard, lens, edges, before, query.span, split, NO_PERIOD, nobody)
+        if not query.cumulative:
+            return kernels.unique(shard, lens, edges, split, len(query.periods), nobody)
+        data, _events = kernels.rolling(shard, lens, edges, 0, len(query.periods), split, NO_PERIOD, nobody)
+        return data, kernels.unique(shard, lens, edges, split, len(query.periods), nobody)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """The members of one shard behind a number."""
+
+    query: ActivityQuery
+    lens: Lens
+    period: int | None
+    state: int
+
+    def __call__(self, shard: Shard) -> Ints:
+        query, lens, period = self.query, self.lens, self.period
+        edges, before, size = query.periods.edges, query.periods.before, len(query.periods)
+        split, flags = Split(False, np.zeros(0, np.int32), 1), flags_of(shard)
+        if query.metric is Metric.STICKINESS:
+            active = kernels.active_periods(shard, lens, edges)
+            flags = active == period if period and not query.cumulative else active >= (period or 1)
+        elif query.metric is Metric.LIFECYCLE:
+            states = np.zeros(len(shard.members), np.int32)
+            kernels.lifecycle(shard, lens, edges, before, NO_PERIOD if period is None else period, states)
+            flags = states == self.state
+        elif query.span or query.cumulative:
+            point = size - 1 if period is None else period
+            kernels.rolling(shard, lens, edges, before, query.span or size, split, point, flags)
         else:
-            data = kernels.unique(columns.offsets, number, size, -1, nobody)
-        if self.metric is Metric.ROLLING_UNIQUE:
-            return {"data": data.tolist(), "at_end": int(data[-1])}
-        return {"data": data.tolist(), "overall": int((np.diff(columns.offsets) > 0).sum())}
+            kernels.unique(shard, lens, edges, split, -1 if period is None else period, flags)
+        return shard.members[flags]
 
 
 # One row of numbers for each period under "data" (or the four states of a lifecycle), and a figure for the whole range.

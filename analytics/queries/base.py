@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 from django.utils.translation import gettext as _
 
-from analytics.columns import Codes, Columns, Flags, Ints
+from analytics.columns import Flags, Shard
+from analytics.kernels import ALWAYS, COUNTS, Lens, Split
 from analytics.queries.fields import Fields
 
 # What a condition or a breakdown can speak of: the event's channel and group, and what is known of that group.
@@ -24,24 +25,25 @@ class Names(Protocol):
     def kind(self, slug: str) -> int | None:
         """The number of a kind of event; None when there never was one."""
 
-    def ids(self, attribute: str, values: Collection[str]) -> Collection[int]:
-        """Channels (for `channel`) or groups (for all others) that have one of these values; unknown ones have none."""
-
-    def values(self, attribute: str, ids: Sequence[int]) -> Sequence[str]:
-        """The value of each channel or group, "" for none."""
+    def known(self, attribute: str) -> Mapping[int, str]:
+        """Every channel (for `channel`) or group (for all others) and its value, "" for none."""
 
     def members(self, ids: Sequence[int]) -> Sequence[str]:
         """The external ids of members, in the order of their numbers."""
 
 
+class Stored(Protocol):
+    """A shard that is somewhere else, and opened where it is worked on."""
+
+    def open(self) -> Shard: ...
+
+
 class Source(Protocol):
-    """Where events are read from: the selection (members, groups, what a person may see) is the source's own.
+    """Where events are read from: the selection (members, groups, what a person may see) is the source's own."""
 
-    A derived index on disk can stand in for SQL here without any change to the queries.
-    """
-
-    def read(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> Columns:
-        """Events with since <= at < until (ms) of these kinds; None asks for all of history, or for every kind."""
+    def shards(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> Sequence[Stored]:
+        """All events with since <= at < until (ms) of these kinds, and perhaps others: None asks for all of history, or
+        for every kind. No member is in two shards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +66,10 @@ class Where:
                 allowed[name] = values
         return cls(allowed)
 
-    def met(self, columns: Columns, names: Names) -> Flags:
-        met = np.ones(len(columns), np.bool_)
-        for attribute, values in self.allowed.items():
-            ids = set(names.ids(attribute, [value for value in values if value]))
-            if "" in values:
-                ids |= set(_unnamed(columns, attribute, names))
-            column = columns.channel if attribute == "channel" else columns.group
-            met &= np.isin(column, np.array(sorted(ids), column.dtype))
-        return met
-
-
-def _unnamed(columns: Columns, attribute: str, names: Names) -> list[int]:
-    found = np.unique(columns.channel if attribute == "channel" else columns.group).tolist()
-    known = [number for number in found if number]
-    values = names.values(attribute, known)
-    return [0, *(number for number, value in zip(known, values, strict=True) if not value)]
+    def narrowed(self, attribute: str, value: str) -> Where:
+        """These conditions, and that an attribute has this value."""
+        asked = self.allowed.get(attribute, (value,))
+        return Where({**self.allowed, attribute: tuple(one for one in asked if one == value)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +87,9 @@ class EventSpec:
             fields.error("kind", "required", _("Name a kind of event, or leave the field out to mean any."))
         return cls(kind, Where.read(fields.inner("where")))
 
-    def matches(self, columns: Columns, names: Names) -> Flags:
-        met = self.where.met(columns, names)
-        if self.kind is not None:
-            number = names.kind(self.kind)
-            met &= (columns.kind == number) if number is not None else False
-        return met
+
+# Fits no event: no kind has this name.
+NOTHING = EventSpec("", Where({}))
 
 
 def kinds_of(specs: Sequence[EventSpec], names: Names) -> set[int] | None:
@@ -117,22 +104,46 @@ def kinds_of(specs: Sequence[EventSpec], names: Names) -> set[int] | None:
     return found
 
 
-def coded(columns: Columns, attribute: str, names: Names) -> tuple[Codes, list[str]]:
-    """Each event's value of an attribute as a number, and the value of each number. Number 0 is no value."""
-    column = columns.channel if attribute == "channel" else columns.group
-    ids, place = np.unique(column, return_inverse=True)
-    known = [number for number in ids.tolist() if number]
-    by_id = dict(zip(known, names.values(attribute, known), strict=True))
-    labels = ["", *sorted({value for value in by_id.values() if value})]
-    number_of = {label: number for number, label in enumerate(labels)}
-    codes = np.array([number_of[by_id.get(number, "")] for number in ids.tolist()], np.int32)
-    return codes[place] if len(codes) else np.zeros(0, np.int32), labels
+def lens_of(
+    specs: Sequence[EventSpec], where: Where, names: Names, *, since: int | None, until: int, everything: bool = False
+) -> Lens:
+    """The lens whose bit k says that an event meets condition k and `where`; with `everything` COUNTS marks all events
+    that meet `where`."""
+    every = (1 << len(specs)) - 1 | (COUNTS if everything else 0)
+    other = every & ~sum(1 << k for k, spec in enumerate(specs) if spec.kind is not None)
+    numbers = {k: names.kind(spec.kind) for k, spec in enumerate(specs) if spec.kind is not None}
+    kinds = np.full(1 + max((number or 0 for number in numbers.values()), default=0), other, np.int64)
+    for k, number in numbers.items():
+        if number is not None:
+            kinds[number] |= 1 << k
+    tables = {"channel": np.zeros(0, np.int64), "group": np.zeros(0, np.int64)}
+    asked = [(where, every), *((spec.where, 1 << k) for k, spec in enumerate(specs))]
+    for conditions, bits in asked:
+        for attribute, values in conditions.allowed.items():
+            place = "channel" if attribute == "channel" else "group"
+            known = names.known(attribute)
+            allowed = np.zeros(1 + max(known, default=0), np.bool_)
+            allowed[[number for number, value in {**known, 0: ""}.items() if value in values]] = True
+            table = tables[place] if len(tables[place]) else np.full(len(allowed), every, np.int64)
+            table[~allowed] &= ~bits
+            tables[place] = table
+    return Lens(ALWAYS if since is None else since, until, other, kinds, tables["channel"], tables["group"])
 
 
-def member_flags(columns: Columns) -> Flags:
-    return np.zeros(len(columns.members), np.bool_)
+def split_by(attribute: str | None, names: Names) -> tuple[Split, list[str]]:
+    """A breakdown by an attribute, and the value of each of its rows: the first is no value. Without an attribute one
+    row for all."""
+    if attribute is None:
+        return Split(False, np.zeros(0, np.int32), 1), [""]
+    known = names.known(attribute)
+    labels = ["", *sorted({value for value in known.values() if value})]
+    row_of = {label: row for row, label in enumerate(labels)}
+    codes = np.zeros(1 + max(known, default=0), np.int32)
+    for number, value in known.items():
+        codes[number] = row_of[value]
+    return Split(attribute == "channel", codes, len(labels)), labels
 
 
-def chosen(columns: Columns, flags: Flags) -> Ints:
-    """The numbers of the members that are marked."""
-    return columns.members[flags]
+def flags_of(shard: Shard) -> Flags:
+    """One mark for each member, none set."""
+    return np.zeros(len(shard.members), np.bool_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -13,15 +13,30 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from analytics import kernels
-from analytics.columns import Codes, Columns, Flags, Ints
-from analytics.queries.base import ATTRIBUTES, MOST_LISTED, EventSpec, Names, Source, Where, coded, kinds_of
+from analytics.columns import Codes, Ints, Shard
+from analytics.kernels import Lens, Split
+from analytics.queries.base import (
+    ATTRIBUTES,
+    MOST_LISTED,
+    NOTHING,
+    EventSpec,
+    Names,
+    Source,
+    Where,
+    kinds_of,
+    lens_of,
+    split_by,
+)
 from analytics.queries.fields import KNOWN, Fields
 from analytics.queries.periods import Periods, Range, iso, millis, read_interval, read_range, read_week_start, touched
+from analytics.queries.running import joined, run
 
 MOST_STEPS = 20
 MOST_EXCLUSIONS = 20
 DEFAULT_WINDOW = 14 * 86_400
 LONGEST_WINDOW = 10 * 366 * 86_400
+# Seconds: a minute, ten minutes, an hour, six hours, and 1, 3, 7, 14, 30 and 90 days.
+TIME_EDGES = (60, 600, 3_600, 21_600, *(86_400 * days for days in (1, 3, 7, 14, 30, 90)))
 
 
 class Order(StrEnum):
@@ -37,6 +52,13 @@ class Attribution(StrEnum):
     FIRST_TOUCH = "first_touch"
     LAST_TOUCH = "last_touch"
     STEP = "step"
+
+
+TOUCHES = {
+    Attribution.FIRST_TOUCH: kernels.FIRST_TOUCH,
+    Attribution.LAST_TOUCH: kernels.LAST_TOUCH,
+    Attribution.STEP: kernels.AT_STEP,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,129 +132,160 @@ class FunnelQuery:
         return query
 
     def compute(self, source: Source, names: Names, *, now: datetime) -> FunnelResult:
-        run = self._run(source, names)
-        reached = run.reached
-        result = FunnelResult(query=self, as_of=now, all=self._figures(run, np.ones(len(reached), np.bool_)))
+        split, labels = split_by(self.breakdown.by if self.breakdown else None, names)
+        runs = self._run(source, names, split)
+        result = FunnelResult(query=self, as_of=now, all=self._figures(runs, None))
         if self.breakdown:
-            result = replace(result, breakdown=self._broken_down(run, names, self.breakdown))
+            rows = sorted(set().union(*(np.unique(part.rows).tolist() for part in runs)) - {-1})
+            result = replace(result, breakdown={labels[row]: self._figures(runs, row) for row in rows})
         if self.series:
-            result = replace(result, entered=run.entered.tolist(), converted=run.converted.tolist())
+            size = len(self.series.periods)
+            result = replace(
+                result,
+                entered=sum((part.entered for part in runs), np.zeros(size, np.int64)).tolist(),
+                converted=sum((part.converted for part in runs), np.zeros(size, np.int64)).tolist(),
+            )
         if self.list_members:
-            lists = [np.sort(run.columns.members[reached > k])[:MOST_LISTED].tolist() for k in range(len(self.steps))]
+            lists = [
+                np.sort(joined([part.members[part.reached > k] for part in runs]))[:MOST_LISTED].tolist()
+                for k in range(len(self.steps))
+            ]
             result = replace(result, members=[list(names.members(ids)) for ids in lists])
         return result
 
     def people(
         self, source: Source, names: Names, *, step: int, lost: bool = False, value: str | None = None,
-        period: int | None = None,
+        period: int | None = None, within: int | None = None,
     ) -> Ints:  # fmt: skip
         """Members behind one number: those who reached `step` (from 1), or with `lost` those who went no further.
 
-        `value` names one row of the breakdown, `period` one entry period of the series.
+        `value` names one row of the breakdown, `period` one entry period of the series, `within` one bar of the times
+        to the last step (an index into `Figures.times`).
         """
         asked = self
         if period is not None and self.series:
             asked = replace(self, series=replace(self.series, periods=_single(self.series.periods, period)))
-        run = asked._run(source, names, only_series=period is not None)
-        keep = run.reached == step if lost else run.reached >= step
+        split, labels = split_by(self.breakdown.by if self.breakdown else None, names)
+        row = None
         if value is not None and self.breakdown:
-            codes, labels = asked._buckets(run, names, self.breakdown)
-            keep &= (codes == labels.index(value)) if value in labels else False
-        return run.columns.members[keep]
+            row = labels.index(value) if value in labels else len(labels)
+        found = []
+        for part in asked._run(source, names, split, only_series=period is not None):
+            keep = part.reached == step if lost else part.reached >= step
+            if row is not None:
+                keep &= part.rows == row
+            if within is not None:
+                keep &= part.reached == len(self.steps)
+                keep[keep] = _bar_of(part.times[keep]) == within
+            found.append(part.members[keep])
+        return joined(found)
 
-    def _run(self, source: Source, names: Names, *, only_series: bool = False) -> _Run:
+    def _run(self, source: Source, names: Names, split: Split, *, only_series: bool = False) -> list[_Run]:
         specs = [*self.steps, *(exclusion.event for exclusion in self.exclusions)]
-        # In strict order every other event of a member ends an attempt, so all kinds are read.
-        kinds = None if self.order is Order.STRICT else kinds_of(specs, names)
+        is_strict = self.order is Order.STRICT
         start, end = self.range.start, self.range.end
         last = end + 1000 * self.window if self.conversions_after_range else end
-        columns = source.read(since=start, until=last, kinds=kinds)
-        columns = columns.take(self.filter.met(columns, names))
-        mask = _bits([spec.matches(columns, names) for spec in self.steps], len(columns))
-        excluded = _bits([item.event.matches(columns, names) for item in self.exclusions], len(columns))
-        if self.order is not Order.STRICT:
-            fits = (mask | excluded) != 0
-            columns, mask, excluded = columns.take(fits), mask[fits], excluded[fits]
-        looks, look = np.unique(mask, return_inverse=True)
+        # In strict order every other event of a member ends an attempt, so all kinds are read.
+        kinds = None if is_strict else kinds_of(specs, names)
+        shards = source.shards(since=start, until=last, kinds=kinds)
+        # Exclusions have their bits behind those of as many steps as there can be.
+        steps = [*self.steps, *[NOTHING] * (kernels.EXCLUSIONS - len(self.steps))] if self.exclusions else self.steps
+        lens = lens_of(
+            [*steps, *(exclusion.event for exclusion in self.exclusions)],
+            self.filter, names, since=start, until=last, everything=is_strict,
+        )  # fmt: skip
         edges, from_step, to_step = np.zeros(0, np.int64), 1, 1
         if self.series:
             edges, from_step, to_step = self.series.periods.edges, self.series.from_step, self.series.to_step
             if only_series:
                 start, end = max(start, int(edges[0])), min(end, int(edges[-1]))
-        reached, picks, entered, converted = kernels.funnel(
-            columns.offsets,
-            columns.at,
-            mask,
-            look.astype(np.int32),
-            len(looks),
-            excluded,
-            np.array([(e.after_step, e.before_step) for e in self.exclusions], np.int64).reshape(-1, 2),
-            len(self.steps),
-            MODES[self.order],
-            1000 * self.window,
-            start,
-            end,
-            edges,
-            from_step,
-            to_step,
+        return run(shards, _Walking(self, lens, split, start, end, edges, from_step, to_step))
+
+    def _figures(self, runs: Sequence[_Run], row: int | None) -> Figures:
+        """Of all members, or of those of one row of the breakdown."""
+        counts = [0] * len(self.steps)
+        taken: list[list[Ints]] = [[] for _step in self.steps]
+        times = np.zeros(len(TIME_EDGES) + 1, np.int64)
+        for part in runs:
+            among = np.flatnonzero(part.reached > 0 if row is None else (part.reached > 0) & (part.rows == row))
+            for k in range(len(self.steps)):
+                among = among[part.reached[among] > k]
+                counts[k] += len(among)
+                if k:
+                    taken[k].append(part.times[among, k] - part.times[among, k - 1])
+            times += np.bincount(_bar_of(part.times[among]), minlength=len(times))
+        average: list[float | None] = [None]
+        median: list[float | None] = [None]
+        for k in range(1, len(self.steps)):
+            seconds = joined(taken[k]) / 1000
+            average.append(float(seconds.mean()) if len(seconds) else None)
+            median.append(float(np.median(seconds)) if len(seconds) else None)
+        return Figures(counts, average, median, times.tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class _Walking:
+    """What each member of a shard reaches."""
+
+    query: FunnelQuery
+    lens: Lens
+    split: Split
+    start: int
+    end: int
+    edges: Ints
+    from_step: int
+    to_step: int
+
+    def __call__(self, shard: Shard) -> _Run:
+        query, breakdown = self.query, self.query.breakdown
+        reached, times, rows, entered, converted = kernels.funnel(
+            shard,
+            self.lens,
+            np.array([(e.after_step, e.before_step) for e in query.exclusions], np.int64).reshape(-1, 2),
+            len(query.steps),
+            MODES[query.order],
+            1000 * query.window,
+            self.start,
+            self.end,
+            self.edges,
+            self.from_step,
+            self.to_step,
+            self.split,
+            TOUCHES[breakdown.attribution] if breakdown else kernels.NO_TOUCH,
+            breakdown.step if breakdown else 1,
         )
-        return _Run(columns, mask, reached, picks, entered, converted)
-
-    def _figures(self, run: _Run, among: Flags) -> Figures:
-        counts: list[int] = []
-        average: list[float | None] = []
-        median: list[float | None] = []
-        for k in range(len(self.steps)):
-            there = among & (run.reached > k)
-            counts.append(int(there.sum()))
-            if k == 0 or not there.any():
-                average.append(None)
-                median.append(None)
-                continue
-            at = run.columns.at
-            seconds = (at[run.picks[there, k]] - at[run.picks[there, k - 1]]) / 1000
-            average.append(float(seconds.mean()))
-            median.append(float(np.median(seconds)))
-        return Figures(counts, average, median)
-
-    def _broken_down(self, run: _Run, names: Names, breakdown: Breakdown) -> dict[str, Figures]:
-        codes, labels = self._buckets(run, names, breakdown)
-        return {labels[code]: self._figures(run, codes == code) for code in np.unique(codes).tolist() if code >= 0}
-
-    def _buckets(self, run: _Run, names: Names, breakdown: Breakdown) -> tuple[Codes, list[str]]:
-        """The row of the breakdown that each member belongs to, -1 for none."""
-        codes, labels = coded(run.columns, breakdown.by, names)
-        if breakdown.attribution is Attribution.STEP:
-            there = run.reached >= breakdown.step
-            buckets = np.full(len(run.reached), -1, np.int32)
-            buckets[there] = codes[run.picks[there, breakdown.step - 1]]
-            return buckets, labels
-        buckets = np.zeros(len(run.reached), np.int32)
-        touches = np.flatnonzero((codes > 0) & (run.mask != 0))
-        if breakdown.attribution is Attribution.FIRST_TOUCH:
-            touches = touches[::-1]
-        buckets[run.columns.rows()[touches]] = codes[touches]  # of several, the one written last stays
-        buckets[run.reached == 0] = -1
-        return buckets, labels
+        return _Run(shard.members, reached, times, rows, entered, converted)
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    columns: Columns
-    mask: Codes
+    """One shard: steps reached, the instant of each, and the row of the breakdown by member; entries by period."""
+
+    members: Ints
     reached: Codes
-    picks: Ints
+    times: Ints
+    rows: Codes
     entered: Ints
     converted: Ints
 
 
+def _bar_of(times: Ints) -> Ints:
+    """Which bar of the histogram the way from the first to the last step belongs to."""
+    return np.searchsorted(np.array(TIME_EDGES) * 1000, times[:, -1] - times[:, 0], side="right")
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Members by step, and the seconds they took since the step before (none for the first, or when nobody did)."""
+    """Members by step, and the seconds they took since the step before (none for the first, or when nobody did).
+
+    `times` counts those who reached the last step by the seconds from the first step to it: below each of TIME_EDGES,
+    and at last the slower ones.
+    """
 
     counts: list[int]
     avg_seconds: list[float | None]
     median_seconds: list[float | None]
+    times: list[int]
 
     def as_dict(self) -> dict[str, Any]:
         return {"counts": self.counts, "avg_seconds": self.avg_seconds, "median_seconds": self.median_seconds}
@@ -266,13 +319,6 @@ class FunnelResult:
         if self.members is not None:
             answer["members"] = self.members
         return answer
-
-
-def _bits(flags: list[Flags], size: int) -> Codes:
-    mask = np.zeros(size, np.int32)
-    for bit, fits in enumerate(flags):
-        mask |= fits.astype(np.int32) << bit
-    return mask
 
 
 def _single(periods: Periods, index: int) -> Periods:

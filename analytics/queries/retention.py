@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from analytics import kernels
-from analytics.columns import Columns, Flags, Ints
-from analytics.queries.base import EventSpec, Names, Source, Where, chosen, kinds_of, member_flags
+from analytics.columns import Flags, Ints, Shard
+from analytics.kernels import Lens
+from analytics.queries.base import EventSpec, Names, Source, Stored, Where, flags_of, kinds_of, lens_of
 from analytics.queries.fields import KNOWN, Fields
 from analytics.queries.periods import (
     Interval,
@@ -23,6 +27,7 @@ from analytics.queries.periods import (
     read_week_start,
     touched,
 )
+from analytics.queries.running import joined, run
 
 MOST_INTERVALS = 400
 
@@ -83,35 +88,36 @@ class RetentionQuery:
         return query
 
     def compute(self, source: Source, names: Names, *, now: datetime) -> RetentionResult:
-        columns = self._read(source, names)
-        square = self._kernel(columns, names, -1, -1, member_flags(columns))
+        squares = run(self._shards(source, names), _Retention(self, self._lens(names)))
+        square = sum(squares, np.zeros((len(self.periods),) * 2, np.int64))
         size = len(self.periods)
         return RetentionResult(self, now, [square[i, : size - i].tolist() for i in range(size)])
 
     def people(self, source: Source, names: Names, *, cohort: int, after: int) -> Ints:
         """Members behind cell (cohort, after) of the matrix, both counted from 0."""
-        columns = self._read(source, names)
-        flags = member_flags(columns)
-        self._kernel(columns, names, cohort, after, flags)
-        return chosen(columns, flags)
+        return joined(run(self._shards(source, names), _Returned(self, self._lens(names), cohort, after)))
 
-    def _read(self, source: Source, names: Names) -> Columns:
-        span = self.periods.range
-        columns = source.read(
-            # Whether a start event is the first one ever is decided by all of history.
-            since=None if self.mode is Mode.FIRST_TIME else span.start,
-            until=span.end,
+    def _shards(self, source: Source, names: Names) -> Sequence[Stored]:
+        return source.shards(
+            since=self._since,
+            until=self.periods.range.end,
             kinds=kinds_of([self.start_event, self.return_event], names),
         )
-        return columns.take(self.filter.met(columns, names))
 
-    def _kernel(self, columns: Columns, names: Names, probe: int, after: int, flags: Flags) -> Ints:
+    @property
+    def _since(self) -> int | None:
+        """Whether a start event is the first one ever is decided by all of history."""
+        return None if self.mode is Mode.FIRST_TIME else self.periods.range.start
+
+    def _lens(self, names: Names) -> Lens:
+        specs = [self.start_event, self.return_event]
+        return lens_of(specs, self.filter, names, since=self._since, until=self.periods.range.end)
+
+    def kernel(self, shard: Shard, lens: Lens, probe: int, after: int, flags: Flags) -> Ints:
         matrix: Ints = kernels.retention(
-            columns.offsets,
-            self.periods.number(columns.at),
-            self.start_event.matches(columns, names),
-            self.return_event.matches(columns, names),
-            len(self.periods),
+            shard,
+            lens,
+            self.periods.edges,
             self.mode is Mode.FIRST_TIME,
             self.measure is Measure.ON_OR_AFTER,
             self.min_occurrences,
@@ -120,6 +126,28 @@ class RetentionQuery:
             flags,
         )
         return matrix
+
+
+@dataclass(frozen=True, slots=True)
+class _Retention:
+    query: RetentionQuery
+    lens: Lens
+
+    def __call__(self, shard: Shard) -> Ints:
+        return self.query.kernel(shard, self.lens, -1, -1, flags_of(shard))
+
+
+@dataclass(frozen=True, slots=True)
+class _Returned:
+    query: RetentionQuery
+    lens: Lens
+    cohort: int
+    after: int
+
+    def __call__(self, shard: Shard) -> Ints:
+        flags = flags_of(shard)
+        self.query.kernel(shard, self.lens, self.cohort, self.after, flags)
+        return shard.members[flags]
 
 
 @dataclass(frozen=True, slots=True)

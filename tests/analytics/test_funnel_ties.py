@@ -87,3 +87,9 @@ def test_an_excluded_event_at_the_very_instant_of_a_step_does_no_harm():
     assert counts("a x b", "ab", exclusions=exclusions) == [0, 0]
     assert counts("a x b", "ab", "unordered", exclusions=exclusions) == [1, 0]
     assert counts("a x a b", "ab", "strict", exclusions=exclusions) == [1, 1]
+
+
+def test_what_breaks_a_strict_run_off_may_come_before_what_would_spoil_it():
+    spoiled = [{"kind": "x", "after_step": 2, "before_step": 3}]
+    assert counts("ay b x", "abc", "strict", exclusions=spoiled) == [1, 0, 0]
+    assert counts("a b x", "abc", "strict", exclusions=spoiled) == [0, 0, 0]

@@ -15,6 +15,7 @@ from tests.builders import NOW
 KERNELS = (
     kernels.funnel,
     kernels.retention,
+    kernels.total,
     kernels.unique,
     kernels.rolling,
     kernels.lifecycle,

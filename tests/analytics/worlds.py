@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
 
-from analytics.columns import Columns
+from analytics.columns import Columns, Shard
 from analytics.queries.periods import millis
 
 
@@ -27,9 +27,9 @@ class World:
         self.columns = Columns.build(
             np.array(member, np.int64),
             np.array(at, np.int64),
-            np.array(kind, np.int32),
+            np.array(kind, np.int64),
             np.array(group, np.int64),
-            np.array(channel, np.int32),
+            np.array(channel, np.int64),
         )
 
     def _number(self, word: str) -> int:
@@ -40,25 +40,14 @@ class World:
     def kind(self, slug: str) -> int | None:
         return self.words.index(slug) if slug in self.words else None
 
-    def ids(self, attribute: str, values: Collection[str]) -> Collection[int]:
+    def known(self, attribute: str) -> Mapping[int, str]:
+        words = enumerate(self.words)
         if attribute in ("channel", "group"):
-            return [self.words.index(value) for value in values if value in self.words]
-        return [self.words.index(g) for g, known in self.group_values.items() if known.get(attribute) in values]
-
-    def values(self, attribute: str, ids: Sequence[int]) -> Sequence[str]:
-        words = [self.words[number] for number in ids]
-        if attribute in ("channel", "group"):
-            return words
-        return [self.group_values.get(word, {}).get(attribute, "") for word in words]
+            return dict(words)
+        return {number: self.group_values.get(word, {}).get(attribute, "") for number, word in words}
 
     def members(self, ids: Sequence[int]) -> Sequence[str]:
         return [self.words[number] for number in ids]
 
-    def read(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> Columns:
-        columns = self.columns
-        keep = columns.at < until
-        if since is not None:
-            keep &= columns.at >= since
-        if kinds is not None:
-            keep &= np.isin(columns.kind, list(kinds))
-        return columns.take(keep)
+    def shards(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> list[Shard]:
+        return [self.columns.shard()]

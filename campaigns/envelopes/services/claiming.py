@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 
 from campaigns.envelopes.audience import members_meant
 from campaigns.envelopes.models import EnvelopeRound, EnvelopeShare, RoundState
 from members.ingestion.by_hand import Deed, events_by_hand
 from members.models import Member
+from members.points.models import Account
 from members.points.services import account_of, points_transfer
 
 KIND = "envelope_claimed"
@@ -49,24 +50,23 @@ def share_claim(*, round_id: int, member: Member, now: datetime) -> EnvelopeShar
     if row.state != RoundState.OPEN or now >= row.expires_at:
         raise Refused(Refusal.OVER)
     account = account_of(member)
-    try:
-        with transaction.atomic():
-            share = _share_take(row, member, now)
-            points_transfer(
-                key=f"envelope:{row.pk}:{share.number}",
-                debit=row.account,
-                credit=account,
-                amount=share.amount,
-                reason=row.envelope.greeting,
-                by=None,
-                now=now,
-                covered=True,
-            )
-    except IntegrityError:
-        # The same member, at the same moment, on another page.
+    with transaction.atomic():
+        # Of two presses of one member the second waits here, before it holds a share: one that waited for the first
+        # while others waited for its share would be a circle.
+        Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         if found := mine.first():
             return found
-        raise
+        share = _share_take(row, member, now)
+        points_transfer(
+            key=f"envelope:{row.pk}:{share.number}",
+            debit=row.account,
+            credit=account,
+            amount=share.amount,
+            reason=row.envelope.greeting,
+            by=None,
+            now=now,
+            covered=True,
+        )
     return share
 
 
@@ -83,8 +83,8 @@ def _share_take(row: EnvelopeRound, member: Member, now: datetime) -> EnvelopeSh
                 return share
         elif not free.exists():
             raise Refused(Refusal.ALL_GONE)
-        # All that are left are held by others. Whoever holds one may still lose it (a crash, a second press of the
-        # same member), so nobody is told that all are gone before they are.
+        # All that are left are held by others. Whoever holds one may still lose it (a crash), so nobody is told that
+        # all are gone before they are. Whoever holds a free share takes it without waiting for anybody.
         passing = False
 
 
