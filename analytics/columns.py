@@ -52,6 +52,10 @@ class Columns:
     def __len__(self) -> int:
         return len(self.at)
 
+    def rows(self) -> Ints:
+        """The position in `members` of each event."""
+        return np.repeat(np.arange(len(self.members)), np.diff(self.offsets))
+
     def of(self, numbers: Ints) -> tuple[Ints, Ints, Ints, Ints, Ints]:
         """The events of these members (sorted numbers; those it does not know have none), as rows in their order:
         columns of members, instants, kinds, groups and channels. Members must stand in order."""

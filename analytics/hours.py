@@ -22,6 +22,7 @@ from analytics.health.models import DailyGroupStat
 from analytics.index.source import source_of
 from analytics.queries.base import Names, Where
 from analytics.queries.periods import local, midnight, millis
+from analytics.queries.running import events_read
 from analytics.sources import EpochMillis, Selection, numbers_of, with_ids
 from delivery.models import Delivery, State
 from groups.models import Group
@@ -90,8 +91,7 @@ def active_hours(selection: Selection, where: Where, names: Names, span: Span) -
     while first <= span.last and midnight(first, span.zone) < span.end:
         after = min(span.last + timedelta(days=1), first + timedelta(days=SLICE))
         until = min(midnight(after, span.zone), span.end)
-        columns = source.read(since=midnight(first, span.zone), until=until, kinds=None)
-        columns = columns.take(where.met(columns, names))
+        columns = events_read(source, names, since=midnight(first, span.zone), until=until, kinds=None, where=where)
         parts.append(_distinct_hours(columns, span.shift))
         first = after
     hours = np.concatenate([hour for hour, _members in parts]) if parts else np.zeros(0, np.int64)
@@ -150,12 +150,12 @@ def post_hours(selection: Selection, branch: str, names: Names, span: Span, *, b
     groups = groups_of(selection, branch)
     posts = posts_sent(selection, groups, span, until=min(span.end, millis(span.now) - patience))
     slugs = [BuiltInKind.LINK_CLICK] if bought else [BuiltInKind.POST_SEEN, BuiltInKind.LINK_CLICK]
-    kinds = [number for slug in slugs if (number := names.kind(slug)) is not None]
     reader = np.zeros(0, np.int64)
     post = np.zeros(0, np.int64)
-    if len(posts) and kinds:
+    if len(posts):
         until = int(posts.at.max()) + patience
-        columns = source_of(selection).read(since=int(posts.at.min()), until=until, kinds=kinds)
+        source = source_of(selection)
+        columns = events_read(source, names, since=int(posts.at.min()), until=until, kinds=slugs)
         told = posts.before(columns.group, columns.at)
         fits = told >= 0
         member = columns.members[columns.rows()]
@@ -178,11 +178,10 @@ def _distinct(post: Ints, member: Ints) -> tuple[Ints, Ints]:
 
 def _ordered_after(selection: Selection, names: Names, member: Ints, at: Ints, until: int) -> Flags:
     """Which clicks were followed by an order. Orders name no group, so those of all groups are looked at."""
-    ordered = names.kind(BuiltInKind.ORDERED)
-    if ordered is None or not len(at):
+    if not len(at):
         return np.zeros(len(at), np.bool_)
     everywhere = Selection(selection.user, None, selection.member_ids)
-    orders = source_of(everywhere).read(since=int(at.min()), until=until, kinds=[ordered])
+    orders = events_read(source_of(everywhere), names, since=int(at.min()), until=until, kinds=[BuiltInKind.ORDERED])
     if not len(orders):
         return np.zeros(len(at), np.bool_)
     start, width = int(at.min()), until - int(at.min()) + 1

@@ -753,3 +753,26 @@ def active_periods(shard: Shard, lens: Lens, edges: Ints) -> Codes:
                 last = p
                 counts[m] += 1
     return counts
+
+
+@njit(cache=True, nogil=True)
+def matching(shard: Shard, lens: Lens) -> tuple[Ints, Ints]:
+    """The events that the lens is about: which of the shard's they are, and the place of each one's member."""
+    n = 0
+    for is_known in (False, True):
+        events = np.empty(n, np.int64)
+        owners = np.empty(n, np.int64)
+        n = 0
+        for m in range(len(shard.offsets) - 1):
+            if len(shard.skip) > 0 and shard.skip[m]:
+                continue
+            hi = shard.offsets[m + 1]
+            for i in range(_first_since(shard.at, shard.offsets[m], hi, lens.since), hi):
+                if shard.at[i] >= lens.until:
+                    break
+                if _bits(shard, lens, m, i) != 0:
+                    if is_known:
+                        events[n] = i
+                        owners[n] = m
+                    n += 1
+    return events, owners

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from analytics.columns import Ints, Shard
-from analytics.queries.base import Stored
+from analytics import kernels
+from analytics.columns import Columns, Ints, Shard
+from analytics.kernels import Lens
+from analytics.queries.base import EventSpec, Names, Source, Stored, Where, kinds_of, lens_of
 
 T = TypeVar("T")
 Work = Callable[[Shard], T]
@@ -27,3 +30,32 @@ def run(shards: Sequence[Stored], work: Work[T]) -> list[T]:
 
 def joined(numbers: Sequence[Ints]) -> Ints:
     return np.concatenate(numbers) if numbers else np.zeros(0, np.int64)
+
+
+def events_read(
+    source: Source,
+    names: Names,
+    *,
+    since: int | None,
+    until: int,
+    kinds: Sequence[str] | None,
+    where: Where | None = None,
+) -> Columns:
+    """The events with since <= at < until of these kinds (None: of all) that meet `where`, for questions that no kernel
+    answers. They are held in memory: ask for a short time or a rare kind."""
+    nothing = Where({})
+    specs = [EventSpec(None, nothing)] if kinds is None else [EventSpec(kind, nothing) for kind in kinds]
+    lens = lens_of(specs, where or nothing, names, since=since, until=until)
+    read = run(source.shards(since=since, until=until, kinds=kinds_of(specs, names)), _Reading(lens))
+    member, at, kind, group, channel = (np.concatenate(columns) for columns in zip(*read, strict=True))
+    return Columns.build(member, at, kind, group, channel)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    lens: Lens
+
+    def __call__(self, shard: Shard) -> tuple[Ints, ...]:
+        events, owners = kernels.matching(shard, self.lens)
+        columns = (shard.at, shard.kind, shard.group, shard.channel)
+        return (shard.members[owners], *(column[events].astype(np.int64) for column in columns))
