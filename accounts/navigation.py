@@ -106,6 +106,7 @@ MENU = (
         _("Reports"),
         (
             Place("analytics:dashboard", _("My dashboard"), "layout-dashboard", "D"),
+            Place("analytics:overview", _("Overview"), "dashboard", "O"),
             Place("analytics:activity", _("Activity"), "activity", "a"),
             Place("analytics:retention", _("Retention"), "repeat", "r"),
             Place("analytics:funnel", _("Funnel"), "filter", "f"),

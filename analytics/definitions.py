@@ -111,3 +111,67 @@ BRANCHES = (
     _("Floor kept: days on which staff interacted often enough, of all days of all active groups in 28 days."),
     _("The small numbers: more or fewer than in as many days before; for shares in percentage points."),
 )
+# The overview: what each figure is, and how it is computed.
+OVERVIEW = {
+    "members": (
+        _(
+            "Places taken in open groups at the end of the range: a member of two groups counts twice. The places "
+            "before, plus who joined, less who left, are the places now."
+        ),
+        _("Added up from the figures of each group by day."),
+    ),
+    "joined": (
+        _("Places that were taken in the range: a member seen in an open group for the first time."),
+        _("Added up from the figures of each group by day; who comes back to a group was never away."),
+    ),
+    "left": (
+        _("Places that became free in the range: the member left an open group and was not seen there again."),
+        _("Added up from the figures of each group by day."),
+    ),
+    "active": (
+        _("Different members with any event in the range, each counted once however many groups they are in."),
+        _("Counted from all events; it is not the sum of the days or of the groups."),
+    ),
+    "stayed": (
+        _(
+            "Of the members who joined a group in the range before this one: how many are still there and did anything "
+            "in this range."
+        ),
+        _("The change compares it with the members who joined one range earlier still."),
+    ),
+    "bought": (
+        _(
+            "The core chain from joining to the first order: of the members who joined a group in the range before "
+            "this one, how many ordered since, up to the end of this range."
+        ),
+        _("The change compares it with the members who joined one range earlier still."),
+    ),
+    "orders": (
+        _("Orders placed in the range by members of your reach, of all currencies. Refunds do not take them back."),
+        _("Counted from the orders that other systems or files brought in."),
+    ),
+    "revenue": (
+        _("The amounts of these orders in one currency, less what was refunded in the range."),
+        _(
+            "Currencies are never added up. A refund counts in the currency of the member's last order before it, and "
+            "on the day of the refund."
+        ),
+    ),
+    "stages": (
+        _("Open groups by stage of health, as judged for the last day; the small number is the change over the range."),
+        _("Groups are judged every night from their own figures; the page of health says how."),
+    ),
+}
+MOVES = {
+    "active": _(
+        "In member-days: a member who is active on three days counts three, and on each day once in every group, and "
+        "through every channel, in which they did something. Different members cannot be added up over groups."
+    ),
+    "joined": _(
+        "Places taken, by group; by channel, as the event of joining names it. Both add up to the figure above."
+    ),
+    "revenue": _(
+        "By the group in which the order was placed, else the one that the member joined first; by the channel through "
+        "which the member first came. Both add up to the figure above, refunds taken off."
+    ),
+}

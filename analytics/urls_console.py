@@ -4,10 +4,12 @@ from django.urls import path
 
 from analytics.health import urls as health
 from analytics.saved import urls as saved
+from analytics.overview import views as overview
 from analytics.views import console
 
 app_name = "analytics"
 urlpatterns = [
+    path("reports/", overview.overview, name="overview"),
     path("reports/activity/", console.activity, name="activity"),
     path("reports/retention/", console.retention, name="retention"),
     path("reports/funnel/", console.funnel, name="funnel"),

@@ -486,6 +486,7 @@ ROUTES: dict[str, Route] = {
     "campaigns:group_page_renew": act(done(302, elsewhere=404), pk="group"),
     "campaigns:group_page_code": part(SEEN_IN_BRANCH, pk="group"),
     # Reports
+    "analytics:overview": page(SEEN_BY_ALL),
     "analytics:activity": page(SEEN_BY_ALL),
     "analytics:retention": page(SEEN_BY_ALL),
     "analytics:funnel": page(SEEN_BY_ALL),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
@@ -13,6 +14,9 @@ from analytics.columns import Ints
 from analytics.forms import METRICS, ActivityForm, FunnelForm, ReportForm, RetentionForm
 from analytics.hour_form import MEASURES, BestHourForm
 from analytics.hours import CELLS
+from analytics.overview.forms import OverviewForm
+from analytics.overview.people import members_behind
+from analytics.overview.scope import Scope
 from analytics.pages.activity import STATES, whole_range_of
 from analytics.pages.best_hour import hour_name, hour_people
 from analytics.pages.funnel import step_names
@@ -22,15 +26,22 @@ from analytics.queries.base import Names, Source
 from analytics.queries.funnel import FunnelQuery
 from analytics.queries.periods import Periods, local
 from analytics.queries.retention import RetentionQuery
-from analytics.sources import value_labels
+from analytics.sources import value_labels, with_ids
+from members.models import Member
 
 
 @dataclass(frozen=True)
 class Behind:
-    """The members' numbers, and in words what they have in common."""
+    """The members, or their numbers; and in words what they have in common."""
 
-    ids: Ints
+    ids: Ints | QuerySet[Member]
     words: list[str]
+
+    def of(self, members: QuerySet[Member]) -> QuerySet[Member]:
+        """Those of `members` who are behind the number."""
+        if isinstance(self.ids, QuerySet):
+            return members.filter(pk__in=self.ids.values("pk"))
+        return with_ids(members, self.ids.tolist())
 
 
 def behind(
@@ -39,6 +50,10 @@ def behind(
     """Raises ValueError, IndexError or KeyError when the address points at no number of the report."""
     if isinstance(form, ActivityForm):
         return _activity(asked, form, source, names, zone, now)
+    if isinstance(form, OverviewForm):
+        scope = Scope(form.viewer, form.range, now)
+        found = members_behind(form, scope, figure=asked.get("figure", ""), currency=asked.get("currency", ""))
+        return Behind(*found)
     if isinstance(form, RetentionForm):
         return _retention(asked, form, source, names, zone, now)
     if isinstance(form, BestHourForm):

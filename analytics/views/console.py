@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -22,6 +21,7 @@ from accounts.access import StaffRequest, staff_required
 from analytics.forms import PRESETS, ActivityForm, FunnelForm, ReportForm, RetentionForm, change_steps
 from analytics.hour_form import BestHourForm
 from analytics.index.source import source_of
+from analytics.overview.forms import OverviewForm
 from analytics.pages.activity import activity_page
 from analytics.pages.best_hour import best_hour_page
 from analytics.pages.explain import facts_of
@@ -30,12 +30,13 @@ from analytics.pages.parts import SMALL_SAMPLE, Table, zone_words
 from analytics.pages.people import Behind, behind
 from analytics.pages.retention import retention_page
 from analytics.queries.fields import BadQuery
-from analytics.sources import Selection, SqlNames, with_ids
+from analytics.sources import Selection, SqlNames
 from community_ops.lib.lists import Column, Listing, csv_response, xlsx_response
 from groups.models import Group
 from members.models import Member
 
 REPORTS: dict[str, tuple[type[ReportForm], Any]] = {
+    "overview": (OverviewForm, gettext_lazy("Overview")),
     "activity": (ActivityForm, gettext_lazy("Activity")),
     "retention": (RetentionForm, gettext_lazy("Retention")),
     "funnel": (FunnelForm, gettext_lazy("Funnel")),
@@ -168,7 +169,7 @@ def people(request: StaffRequest) -> HttpResponseBase:
     if not form.is_valid():
         raise Http404
     found = _behind(request, form, zone, now)
-    members: QuerySet[Member] = with_ids(Member.objects.visible_to(request.user), found.ids.tolist())
+    members = found.of(Member.objects.visible_to(request.user))
     listing = Listing(
         request,
         members,

@@ -1,0 +1,81 @@
+"""Which days are compared, and of whom: what every part of the overview is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from analytics.columns import Ints
+from analytics.health.days import ONE, Days, zone
+from analytics.index.source import source_of
+from analytics.queries.activity import ActivityQuery
+from analytics.queries.base import Names, Source
+from analytics.sources import Selection, SqlNames
+from groups.models import Group
+from groups.querysets import GroupQuerySet
+from members.models import Member, Membership
+from members.querysets import MemberQuerySet, MembershipQuerySet
+
+
+@dataclass(frozen=True)
+class Scope:
+    """`viewer` sees what is counted; `days` are compared with as many days before them."""
+
+    viewer: User
+    days: Days
+    now: datetime
+    names: Names = field(default_factory=SqlNames)
+
+    @property
+    def before(self) -> Days:
+        return _before(self.days)
+
+    @property
+    def earlier(self) -> Days:
+        return _before(self.before)
+
+    @property
+    def source(self) -> Source:
+        return source_of(Selection(self.viewer))
+
+    @property
+    def groups(self) -> GroupQuerySet:
+        return Group.objects.visible_to(self.viewer)
+
+    @property
+    def places(self) -> MembershipQuerySet:
+        """Where members are and were, in groups that are run."""
+        return Membership.objects.visible_to(self.viewer).in_open_groups()
+
+    @property
+    def members(self) -> MemberQuerySet:
+        return Member.objects.visible_to(self.viewer)
+
+    def within(self, rows: QuerySet[Any], column: str) -> QuerySet[Any]:
+        """The rows whose group the viewer may see: all of them for headquarters, without a look at each."""
+        if self.viewer.branch_id is None:
+            return rows
+        return rows.filter(**{f"{column}__in": self.groups.values("pk")})
+
+    def activity(self, days: Days, **question: Any) -> ActivityQuery:
+        asked = {
+            "timezone": zone().key,
+            "metric": "unique",
+            "interval": "day",
+            "range": {"from": days.first.isoformat(), "to": days.last.isoformat()},
+            **question,
+        }
+        return ActivityQuery.read(asked, zone=zone(), now=self.now)
+
+    def active(self, days: Days, kind: str = "") -> Ints:
+        """The numbers of the members who did anything, or one thing, within these days."""
+        query = self.activity(days, interval="month", **({"event": {"kind": kind}} if kind else {}))
+        return query.people(self.source, self.names)
+
+
+def _before(days: Days) -> Days:
+    return Days(days.first - len(days) * ONE, days.first - ONE)
