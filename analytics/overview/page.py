@@ -306,10 +306,12 @@ class _Writer:
         self.form, self.scope = form, scope
 
     def move(self, figure: KeyFigure, groups: Explained[int], channels: Explained[str]) -> Move:
-        kind = "joined" if figure.key == "joined" else ANY
+        joined = figure.key == "joined"
+        heads = (_("Groups"), _("Channels")) if joined else (_("Groups, in member-days"), _("Channels, in member-days"))
+        kind = "joined" if joined else ANY
         lists = [
-            self._groups(groups, int),
-            self._list(_("Channels"), channels, lambda code: self._channel(code, kind), int),
+            self._groups(heads[0], groups, int),
+            self._list(heads[1], channels, lambda code: self._channel(code, kind), int),
         ]
         return Move(figure.key, figure.label, figure, MOVES[figure.key], lists)
 
@@ -317,12 +319,12 @@ class _Writer:
         channels = explained(revenue.by_channel)
         codes = dict(Channel.objects.filter(pk__in=[part.key for part in channels.parts]).values_list("pk", "code"))
         lists = [
-            self._groups(explained(revenue.by_group), money),
+            self._groups(_("Groups"), explained(revenue.by_group), money),
             self._list(_("Channels"), channels, lambda pk: self._channel(codes.get(pk, ""), "ordered"), money),
         ]
         return Move("revenue", figure.label, figure, MOVES["revenue"], lists)
 
-    def _groups(self, groups: Explained[int], value: Callable[[int], Any]) -> MoveList:
+    def _groups(self, head: Text, groups: Explained[int], value: Callable[[int], Any]) -> MoveList:
         shown = self.scope.groups.filter(pk__in=[part.key for part in groups.parts])
         names: dict[int, str] = dict(shown.values_list("pk", "name"))
 
@@ -331,7 +333,7 @@ class _Writer:
                 return _("No group"), "", False
             return names[pk], reverse("analytics:group_health", args=[pk]), True
 
-        return self._list(_("Groups"), groups, of, value)
+        return self._list(head, groups, of, value)
 
     def _channel(self, code: str, kind: str) -> tuple[str, str, bool]:
         # Both ranges, so that the rise or fall is in the picture.
