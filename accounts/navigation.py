@@ -108,6 +108,8 @@ MENU = (
             Place("analytics:dashboard", _("My dashboard"), "layout-dashboard", "D"),
             Place("analytics:overview", _("Overview"), "dashboard", "O"),
             Place("analytics:activity", _("Activity"), "activity", "a"),
+            Place("analytics:lifecycle", _("Lifecycle"), "stack-2", "L"),
+            Place("analytics:stickiness", _("Stickiness"), "flame", "S"),
             Place("analytics:retention", _("Retention"), "repeat", "r"),
             Place("analytics:funnel", _("Funnel"), "filter", "f"),
             Place("analytics:best_hour", _("Best hour"), "clock", "B"),

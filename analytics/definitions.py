@@ -175,3 +175,19 @@ MOVES = {
         "which the member first came. Both add up to the figure above, refunds taken off."
     ),
 }
+# The lifecycle and the stickiness of a whole range.
+LIFECYCLE = {
+    "new": FIGURES["new"],
+    "returning": _("Members who were active in the range before, of the same length, and are in this one."),
+    "resurrecting": _("Members who are active in this range, were not in the one before, and are not new."),
+    "dormant": FIGURES["quiet"],
+    "net": _("Net growth: new and come back, less gone quiet: by how many the active members grew."),
+}
+STICKINESS = {
+    "active": FIGURES["active"],
+    "once": _("Of the members active in the range: how many were so in a single one of its periods."),
+    "half": _("Of the members active in the range: how many were so in at least half of its periods."),
+    "all": _("Of the members active in the range: how many were so in each of its periods."),
+    "exactly": _("Each row: active in exactly so many periods. The rows add up to all active members."),
+    "least": _("Each row: active in so many periods or more. Every row holds those of the rows below it."),
+}

@@ -55,8 +55,6 @@ METRICS: Choices = [
     ("unique", _("Active members")),
     ("total", _("Events")),
     ("rolling_unique", _("Rolling active members")),
-    ("lifecycle", _("Lifecycle")),
-    ("stickiness", _("Stickiness")),
 ]
 WINDOWS: Choices = [("7", _("7 days")), ("30", _("30 days"))]
 ANY = "*"
@@ -219,8 +217,6 @@ class ActivityForm(RangeForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        if cleaned.get("metric") in ("lifecycle", "stickiness"):
-            cleaned["by"] = ""
         if cleaned.get("from") and cleaned.get("to") and not self.errors and not cleaned.get("interval"):
             cleaned["interval"] = suited_interval(self.length)
         return cleaned
@@ -236,7 +232,7 @@ class ActivityForm(RangeForm):
             "window_days": int(asked["window"]),
             **changes,
         }
-        if asked["by"] and question["metric"] not in ("lifecycle", "stickiness") and "breakdown" not in changes:
+        if asked["by"] and question["metric"] != "lifecycle" and "breakdown" not in changes:
             question["breakdown"] = {"by": asked["by"]}
         return {name: value for name, value in question.items() if value is not None}
 

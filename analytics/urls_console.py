@@ -3,14 +3,16 @@ from __future__ import annotations
 from django.urls import path
 
 from analytics.health import urls as health
-from analytics.saved import urls as saved
 from analytics.overview import views as overview
+from analytics.saved import urls as saved
 from analytics.views import console
 
 app_name = "analytics"
 urlpatterns = [
     path("reports/", overview.overview, name="overview"),
     path("reports/activity/", console.activity, name="activity"),
+    path("reports/lifecycle/", console.lifecycle, name="lifecycle"),
+    path("reports/stickiness/", console.stickiness, name="stickiness"),
     path("reports/retention/", console.retention, name="retention"),
     path("reports/funnel/", console.funnel, name="funnel"),
     path("reports/best-hour/", console.best_hour, name="best_hour"),

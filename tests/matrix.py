@@ -488,6 +488,8 @@ ROUTES: dict[str, Route] = {
     # Reports
     "analytics:overview": page(SEEN_BY_ALL),
     "analytics:activity": page(SEEN_BY_ALL),
+    "analytics:lifecycle": page(SEEN_BY_ALL),
+    "analytics:stickiness": page(SEEN_BY_ALL),
     "analytics:retention": page(SEEN_BY_ALL),
     "analytics:funnel": page(SEEN_BY_ALL),
     "analytics:best_hour": page(SEEN_BY_ALL),

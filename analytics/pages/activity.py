@@ -8,9 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from analytics.definitions import FIGURES, METRICS
 from analytics.forms import METRICS as METRIC_LABELS
@@ -25,24 +23,14 @@ from analytics.pages.parts import (
     Table,
     number_cell,
     people_url,
-    percent,
     period_cells,
     period_head,
     period_marks,
-    share_of,
 )
 from analytics.queries.activity import ActivityQuery, ActivityResult, Metric
 from analytics.queries.base import Names, Source
 from analytics.queries.periods import Periods, local
 from analytics.sources import Held, value_labels
-
-# In the colours of one palette, by index: calm for what stays, warm for what is lost.
-STATES: tuple[tuple[str, str | Promise, int], ...] = (
-    ("new", pgettext_lazy("lifecycle", "New"), 0),
-    ("returning", gettext_lazy("Returning"), 1),
-    ("resurrecting", gettext_lazy("Came back"), 2),
-    ("dormant", gettext_lazy("Gone quiet"), 3),
-)
 
 
 @dataclass(frozen=True)
@@ -68,11 +56,8 @@ def activity_page(form: ActivityForm, source: Source, names: Names, *, zone: Zon
     held = Held(source.shards(since=None, until=query.range.end, kinds=None))
     result = query.compute(held, names, now=now)
     figures = _figures(form, held, names, zone, now)
-    draw = {Metric.LIFECYCLE: _lifecycle, Metric.STICKINESS: _stickiness}.get(query.metric)
     left_out = 0
-    if draw:
-        chart, table = draw(form, result)
-    elif result.breakdown is not None:
+    if result.breakdown is not None:
         chart, table, left_out = _broken_down(form, result)
     else:
         before = ActivityQuery.read(form.question(range=form.before()), zone=zone, now=now)
@@ -185,29 +170,3 @@ def _broken_down(form: ActivityForm, result: ActivityResult) -> tuple[Chart, Tab
     rows = list(zip(period_cells(periods), *columns, strict=True))
     heads = [Head(period_head(periods.interval), number=False), *(Head(labels[value], name=True) for value in largest)]
     return chart, Table(label, heads, rows, newest_first=True), len(size) - len(largest)
-
-
-def _lifecycle(form: ActivityForm, result: ActivityResult) -> tuple[Chart, Table]:
-    periods = result.query.periods
-    chart = Chart("stack", _("Lifecycle"), period_marks(periods))
-    columns = []
-    for state, label, colour in STATES:
-        data, links = result.all[state], _links(form, len(periods), state=state)
-        chart.add(label, data, links, colour=colour)
-        columns.append([number_cell(abs(count), url) for count, url in zip(data, links, strict=True)])
-    rows = list(zip(period_cells(periods), *columns, strict=True))
-    heads = [Head(period_head(periods.interval), number=False), *(Head(label) for _state, label, _colour in STATES)]
-    return chart, Table(_("Lifecycle"), heads, rows, newest_first=True)
-
-
-def _stickiness(form: ActivityForm, result: ActivityResult) -> tuple[Chart, Table]:
-    data, members = result.all["data"], result.all["members"]
-    links = [people_url(form, "activity", period=k) for k in range(1, len(data) + 1)]
-    chart = Chart("bar", _("Stickiness"), [str(k) for k in range(1, len(data) + 1)])
-    chart.add(_("Members"), data, links)
-    rows = [
-        [Cell(k, str(k)), number_cell(count, url), Cell(share_of(count, members), percent(share_of(count, members)))]
-        for k, (count, url) in enumerate(zip(data, links, strict=True), start=1)
-    ]
-    heads = [Head(_("Active periods")), Head(_("Members")), Head(_("Share of members"), file=_("Share, in percent"))]
-    return chart, Table(_("Stickiness"), heads, rows)

@@ -11,17 +11,19 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from analytics.columns import Ints
-from analytics.forms import METRICS, ActivityForm, FunnelForm, ReportForm, RetentionForm
+from analytics.forms import INTERVALS, METRICS, ActivityForm, FunnelForm, ReportForm, RetentionForm
+from analytics.habits.forms import LifecycleForm, StickinessForm
+from analytics.habits.lifecycle import STATES, whole_of
 from analytics.hour_form import MEASURES, BestHourForm
 from analytics.hours import CELLS
 from analytics.overview.forms import OverviewForm
 from analytics.overview.people import members_behind
 from analytics.overview.scope import Scope
-from analytics.pages.activity import STATES, whole_range_of
+from analytics.pages.activity import whole_range_of
 from analytics.pages.best_hour import hour_name, hour_people
 from analytics.pages.funnel import step_names
 from analytics.pages.parts import period_name
-from analytics.queries.activity import ActivityQuery, Metric
+from analytics.queries.activity import ActivityQuery
 from analytics.queries.base import Names, Source
 from analytics.queries.funnel import FunnelQuery
 from analytics.queries.periods import Periods, local
@@ -50,6 +52,10 @@ def behind(
     """Raises ValueError, IndexError or KeyError when the address points at no number of the report."""
     if isinstance(form, ActivityForm):
         return _activity(asked, form, source, names, zone, now)
+    if isinstance(form, LifecycleForm):
+        return _lifecycle(asked, form, source, names, zone, now)
+    if isinstance(form, StickinessForm):
+        return _stickiness(asked, form, source, names, zone, now)
     if isinstance(form, OverviewForm):
         scope = Scope(form.viewer, form.range, now)
         found = members_behind(form, scope, figure=asked.get("figure", ""), currency=asked.get("currency", ""))
@@ -94,18 +100,36 @@ def _activity(
         return Behind(query.people(source, names, period=0, state={"new": "new", "quiet": "dormant"}[figure]), words)
     query = ActivityQuery.read(form.question(), zone=zone, now=now)
     words = [str(dict(METRICS)[query.metric.value])]
-    state, value = asked.get("state", "new"), asked.get("value")
-    if query.metric is Metric.STICKINESS:
-        period = _number(asked, "period", 1, len(query.periods) + 1)
-        words += [_("active in %(number)d periods") % {"number": period or 1}, _days(form)]
-    else:
-        period = _number(asked, "period", 0, len(query.periods))
-        words.append(_days(form) if period is None else _when(query.periods, period))
-    if query.metric is Metric.LIFECYCLE:
-        words.append(str({key: label for key, label, _colour in STATES}[state]))
+    value = asked.get("value")
+    period = _number(asked, "period", 0, len(query.periods))
+    words.append(_days(form) if period is None else _when(query.periods, period))
     if value is not None and query.by:
         words.append(value_labels(query.by, [value])[value])
-    return Behind(query.people(source, names, period=period, state=state, value=value), words)
+    return Behind(query.people(source, names, period=period, value=value), words)
+
+
+def _lifecycle(
+    asked: QueryDict, form: LifecycleForm, source: Source, names: Names, zone: ZoneInfo, now: datetime
+) -> Behind:
+    labels = {key: str(label) for key, label, _colour in STATES}
+    if figure := asked.get("figure"):
+        ids = whole_of(form, 0, zone, now).people(source, names, period=0, state=figure)
+        return Behind(ids, [labels[figure], _days(form)])
+    query = ActivityQuery.read(form.question(), zone=zone, now=now)
+    period, state = _number(asked, "period", 0, len(query.periods)), asked.get("state", "new")
+    when = _days(form) if period is None else _when(query.periods, period)
+    return Behind(query.people(source, names, period=period, state=state), [labels[state], when])
+
+
+def _stickiness(
+    asked: QueryDict, form: StickinessForm, source: Source, names: Names, zone: ZoneInfo, now: datetime
+) -> Behind:
+    query = ActivityQuery.read(form.question(), zone=zone, now=now)
+    period = _number(asked, "period", 1, len(query.periods) + 1) or 1
+    words = {"exactly": _("active in exactly %(number)d periods"), "least": _("active in at least %(number)d periods")}
+    interval = str(dict(INTERVALS)[form.cleaned_data["interval"]])
+    said = words[form.cleaned_data["reach"]] % {"number": period}
+    return Behind(query.people(source, names, period=period), [said, interval, _days(form)])
 
 
 def _retention(

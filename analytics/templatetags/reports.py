@@ -7,6 +7,8 @@ from django.forms import BoundField, Form
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from community_ops.templatetags.ui import change
+
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -55,3 +57,17 @@ def control(field: BoundField) -> SafeString:
     if field.errors:
         attributes |= {"aria-invalid": "true", "class": f"{css} is-invalid"}
     return field.as_widget(attrs=attributes)
+
+
+@register.filter
+def signed(value: float) -> str:
+    """+12, −3: a change, in the same digits in every language."""
+    return f"{value:+,}".replace("-", "−") if value else "0"
+
+
+@register.simple_tag
+def change_less_is_good(value: int, before: int) -> SafeString | str:
+    """`change` for a figure that should fall: the colours the other way round."""
+    text = change(value, before)
+    swapped = str(text).replace("change-up", "change-other").replace("change-down", "change-up")
+    return SafeString(swapped.replace("change-other", "change-down"))

@@ -18,7 +18,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
+from analytics.definitions import STICKINESS
 from analytics.forms import PRESETS, ActivityForm, FunnelForm, ReportForm, RetentionForm, change_steps
+from analytics.habits.forms import LifecycleForm, StickinessForm
+from analytics.habits.lifecycle import lifecycle_page
+from analytics.habits.stickiness import stickiness_page
 from analytics.hour_form import BestHourForm
 from analytics.index.source import source_of
 from analytics.overview.forms import OverviewForm
@@ -38,10 +42,13 @@ from members.models import Member
 REPORTS: dict[str, tuple[type[ReportForm], Any]] = {
     "overview": (OverviewForm, gettext_lazy("Overview")),
     "activity": (ActivityForm, gettext_lazy("Activity")),
+    "lifecycle": (LifecycleForm, gettext_lazy("Lifecycle")),
+    "stickiness": (StickinessForm, gettext_lazy("Stickiness")),
     "retention": (RetentionForm, gettext_lazy("Retention")),
     "funnel": (FunnelForm, gettext_lazy("Funnel")),
     "best_hour": (BestHourForm, gettext_lazy("Best hour")),
 }
+HABITS = ("lifecycle", "stickiness")
 GROUPS_OFFERED = 20
 COLUMNS: list[Column[Member]] = [
     Column("name", gettext_lazy("Name"), order="name", value=lambda member: member.name),
@@ -60,7 +67,23 @@ Page = TypeVar("Page")
 @require_GET
 @staff_required
 def activity(request: StaffRequest) -> HttpResponseBase:
+    moved = request.GET.get("metric", "")
+    if moved in HABITS:
+        # They were figures of this page once; links to them are kept.
+        return redirect(f"{reverse(f'analytics:{moved}')}?{_without(request, 'metric', 'by')}")
     return _report(request, "activity", ActivityForm, activity_page, lambda page: page.table)
+
+
+@require_GET
+@staff_required
+def lifecycle(request: StaffRequest) -> HttpResponseBase:
+    return _report(request, "lifecycle", LifecycleForm, lifecycle_page, lambda page: page.table)
+
+
+@require_GET
+@staff_required
+def stickiness(request: StaffRequest) -> HttpResponseBase:
+    return _report(request, "stickiness", StickinessForm, stickiness_page, lambda page: page.table)
 
 
 @require_GET
@@ -107,6 +130,7 @@ def _report(
         "as_of": now,
         "zone": zone_words(zone, now),
         "small": SMALL_SAMPLE,
+        "texts": STICKINESS,
         "presets": _presets(request),
         "all_time": _address(request, preset="all", since=None, **{"from": None, "to": None}),
         "ever": Selection(request.user).events().exists(),
@@ -141,6 +165,13 @@ def _address(request: HttpRequest, **changes: str | None) -> str:
     return f"{request.path}?{query.urlencode()}"
 
 
+def _without(request: HttpRequest, *names: str) -> str:
+    query = request.GET.copy()
+    for name in names:
+        query.pop(name, None)
+    return query.urlencode()
+
+
 def _file(table: Table, name: str, kind: str) -> HttpResponseBase:
     write = csv_response if kind == "csv" else xlsx_response
     return write(f"{name}.{kind}", table.file_heads(), table.values())
@@ -163,6 +194,9 @@ def people(request: StaffRequest) -> HttpResponseBase:
     """The members behind one number of a report."""
     now, zone = timezone.now(), ZoneInfo(settings.TIME_ZONE)
     report = request.GET.get("report", "activity")
+    if report == "activity" and request.GET.get("metric", "") in HABITS:
+        moved = request.GET["metric"]
+        return redirect(f"{request.path}?report={moved}&{_without(request, 'report', 'metric', 'by')}")
     if report not in REPORTS:
         raise Http404
     form = REPORTS[report][0](request.GET, user=request.user, now=now, zone=zone)

@@ -60,7 +60,7 @@ const options = (data) => {
     },
     series: data.series.map((series, i) => {
       const colour = colours[(series.colour >= 0 ? series.colour : i) % colours.length];
-      if (bars) {
+      if (bars && series.style !== "line") {
         return {
           name: series.name,
           type: "bar",
