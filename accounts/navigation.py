@@ -105,11 +105,11 @@ MENU = (
     Section(
         _("Reports"),
         (
-            Place("analytics:dashboard", _("My dashboard"), "layout-dashboard", "D"),
             Place("analytics:overview", _("Overview"), "dashboard", "O"),
+            Place("analytics:dashboard", _("My dashboard"), "layout-dashboard", "D"),
             Place("analytics:activity", _("Activity"), "activity", "a"),
             Place("analytics:lifecycle", _("Lifecycle"), "stack-2", "L"),
-            Place("analytics:stickiness", _("Stickiness"), "flame", "S"),
+            Place("analytics:stickiness", _("Stickiness"), "flame", "K"),
             Place("analytics:retention", _("Retention"), "repeat", "r"),
             Place("analytics:funnel", _("Funnel"), "filter", "f"),
             Place("analytics:best_hour", _("Best hour"), "clock", "B"),

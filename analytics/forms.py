@@ -232,7 +232,7 @@ class ActivityForm(RangeForm):
             "window_days": int(asked["window"]),
             **changes,
         }
-        if asked["by"] and question["metric"] != "lifecycle" and "breakdown" not in changes:
+        if asked["by"] and "breakdown" not in changes:
             question["breakdown"] = {"by": asked["by"]}
         return {name: value for name, value in question.items() if value is not None}
 

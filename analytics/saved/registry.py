@@ -11,6 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from analytics.forms import ActivityForm, FunnelForm, ReportForm, RetentionForm
+from analytics.habits.forms import LifecycleForm, StickinessForm
+from analytics.habits.lifecycle import lifecycle_page
+from analytics.habits.stickiness import stickiness_page
 from analytics.index.source import source_of
 from analytics.pages.activity import activity_page
 from analytics.pages.funnel import funnel_page
@@ -78,10 +81,24 @@ def _funnel(form: FunnelForm) -> Answer:
     return Answer(Headline(_("Converted"), rate), page.chart, page.table, not page.entered)
 
 
+def _lifecycle(form: LifecycleForm) -> Answer:
+    page = lifecycle_page(form, **_asked(form))
+    headline = Headline(_("Net growth"), f"{page.net:+,}".replace("-", "−"))
+    return Answer(headline, page.chart, page.table, page.is_empty)
+
+
+def _stickiness(form: StickinessForm) -> Answer:
+    page = stickiness_page(form, **_asked(form))
+    share = page.shares[min(1, len(page.shares) - 1)]
+    return Answer(Headline(share.label, share.text), page.chart, page.table, page.is_empty)
+
+
 KINDS = {
     kind.slug: kind
     for kind in (
         ReportKind("activity", "analytics:activity", gettext_lazy("Activity"), ActivityForm, _activity),
+        ReportKind("lifecycle", "analytics:lifecycle", gettext_lazy("Lifecycle"), LifecycleForm, _lifecycle),
+        ReportKind("stickiness", "analytics:stickiness", gettext_lazy("Stickiness"), StickinessForm, _stickiness),
         ReportKind("retention", "analytics:retention", gettext_lazy("Retention"), RetentionForm, _retention),
         ReportKind("funnel", "analytics:funnel", gettext_lazy("Funnel"), FunnelForm, _funnel),
     )

@@ -70,7 +70,7 @@ def activity(request: StaffRequest) -> HttpResponseBase:
     moved = request.GET.get("metric", "")
     if moved in HABITS:
         # They were figures of this page once; links to them are kept.
-        return redirect(f"{reverse(f'analytics:{moved}')}?{_without(request, 'metric', 'by')}")
+        return redirect(f"{reverse(f'analytics:{moved}')}?{_moved(request)}")
     return _report(request, "activity", ActivityForm, activity_page, lambda page: page.table)
 
 
@@ -165,9 +165,10 @@ def _address(request: HttpRequest, **changes: str | None) -> str:
     return f"{request.path}?{query.urlencode()}"
 
 
-def _without(request: HttpRequest, *names: str) -> str:
+def _moved(request: HttpRequest) -> str:
+    """What an address of the page of activity asked, without what the pages of habits do not know."""
     query = request.GET.copy()
-    for name in names:
+    for name in ("report", "metric", "by", "window", *(["interval"] if query.get("interval") in ("", "hour") else [])):
         query.pop(name, None)
     return query.urlencode()
 
@@ -196,7 +197,7 @@ def people(request: StaffRequest) -> HttpResponseBase:
     report = request.GET.get("report", "activity")
     if report == "activity" and request.GET.get("metric", "") in HABITS:
         moved = request.GET["metric"]
-        return redirect(f"{request.path}?report={moved}&{_without(request, 'report', 'metric', 'by')}")
+        return redirect(f"{request.path}?report={moved}&{_moved(request)}")
     if report not in REPORTS:
         raise Http404
     form = REPORTS[report][0](request.GET, user=request.user, now=now, zone=zone)
