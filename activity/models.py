@@ -107,6 +107,11 @@ class Event(models.Model):
             models.Index(fields=["group_id", "at"], name="activity_event_group_at"),
             # The community over a range of days.
             models.Index(fields=["at"], name="activity_event_at"),
+            # The few events that carry a channel: a member's first one, and all in a range of days.
+            models.Index(
+                fields=["member_id", "at"], condition=models.Q(channel__isnull=False), name="activity_event_touch"
+            ),
+            models.Index(fields=["at"], condition=models.Q(channel__isnull=False), name="activity_event_channel"),
         ]
 
     def __str__(self) -> str:

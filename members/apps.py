@@ -14,6 +14,8 @@ class MembersConfig(AppConfig):
     def ready(self) -> None:
         post_migrate.connect(_publish_first_text, sender=self)
         from members import knowledge, words
+        from members.acquisition import words as acquisition_words
+        from members.acquisition.importer import SpendImporter
         from members.classes import kinds as class_kinds
         from members.classes import words as class_words
         from members.cleanup import kinds as cleanup_kinds
@@ -40,6 +42,8 @@ class MembersConfig(AppConfig):
         from members.work import kinds, notes
 
         register(MessagesImporter())
+        register(SpendImporter())
+        acquisition_words.register()
         register_kinds()
         conduct_words.register()
         register_tile("rules", 80, rules_tile)

@@ -9,6 +9,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
 from groups.models import Grade, Group, Tier
+from members.acquisition.models import ChannelSpend
 from members.classes.models import MoveKind, PromotionMove, PromotionRun, TierChange, TierMark
 from members.cleanup.models import CleanupExemption, CleanupItem, CleanupRule, CleanupRun, ItemState, RunState
 from members.conduct.models import (
@@ -88,6 +89,7 @@ __all__ = [
     "ApplicationState",
     "Approval",
     "AskedBy",
+    "ChannelSpend",
     "CleanupExemption",
     "CleanupItem",
     "CleanupRule",

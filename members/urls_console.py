@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from members.acquisition import urls as acquisition
 from members.classes import urls as classes
 from members.cleanup import urls as cleanup
 from members.conduct import urls as conduct
@@ -30,6 +31,7 @@ urlpatterns = [
     path("imports/<int:pk>/discard/", imports.discard, name="import_discard"),
     path("imports/<int:pk>/progress/", imports.progress, name="import_progress"),
     path("imports/<int:pk>/rejected/", imports.rejected, name="import_rejected"),
+    *acquisition.urlpatterns,
     *classes.urlpatterns,
     *work.urlpatterns,
     *roles.urlpatterns,

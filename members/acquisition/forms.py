@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from accounts.models import Branch, User
+from community_ops.lib.forms import MarkedForm
+from members.acquisition.models import ChannelSpend
+from members.ingestion.reading import MAX_CHANNEL
+
+DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+
+
+class SpendForm(MarkedForm):
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    channel = forms.CharField(
+        label=_("Channel"),
+        max_length=MAX_CHANNEL,
+        widget=forms.TextInput(attrs={"translate": "no", "list": "channels", "autocomplete": "off"}),
+        help_text=_("The code that events carry, as poster7."),
+    )
+    amount = forms.DecimalField(
+        label=_("Amount"),
+        max_digits=14,
+        decimal_places=2,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+    currency = forms.CharField(
+        label=_("Currency"), max_length=3, initial="CNY", widget=forms.TextInput(attrs={"translate": "no"})
+    )
+    first_day = forms.DateField(label=_("First day"), widget=DAY)
+    last_day = forms.DateField(
+        label=_("Last day"),
+        widget=DAY,
+        required=False,
+        help_text=_("The amount is spread evenly over the days. Left empty: it was spent on the first day."),
+    )
+    branch = forms.ModelChoiceField(
+        Branch.objects.none(), label=_("Branch"), required=False, empty_label=_("The whole brand")
+    )
+    note = forms.CharField(
+        label=pgettext_lazy("spend", "Note"),
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"translate": "no"}),
+    )
+
+    def __init__(self, *args: Any, user: User, spend: ChannelSpend | None = None, **kwargs: Any) -> None:
+        if spend:
+            names = ("version", "amount", "currency", "first_day", "last_day", "branch", "note")
+            kwargs["initial"] = {"channel": spend.channel.code, **{name: getattr(spend, name) for name in names}}
+        super().__init__(*args, **kwargs)
+        if user.is_headquarters:
+            self.fields["branch"].queryset = Branch.objects.visible_to(user)  # type: ignore[attr-defined]
+        else:
+            del self.fields["branch"]
+
+    def clean_currency(self) -> str:
+        return str(self.cleaned_data["currency"]).strip().upper()
+
+    def values(self) -> dict[str, Any]:
+        data = {name: value for name, value in self.cleaned_data.items() if name != "version"}
+        data["last_day"] = data["last_day"] or data["first_day"]
+        return data

@@ -1,0 +1,165 @@
+"""What was spent on channels: written down, changed, removed and brought back, imported."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+
+from accounts.models import AuditEntry
+from members.acquisition.services import StaleSpend, spend_remove, spend_restore, spend_update
+from members.imports.services import import_run, import_start, import_upload, rejected_path
+from members.models import ChannelSpend
+from tests.builders import NOW
+from tests.members.spend_things import spent
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+def test_a_spend_is_written_down_changed_removed_and_brought_back_with_its_history(cast):
+    spend = spent(cast.mei, "poster", "900.50", note="海报")
+    assert (spend.branch, spend.days) == (cast.hangzhou, 10)
+    spend_update(by=cast.mei, spend=spend, version=1, changes={"amount": Decimal(800), "channel": "poster2"})
+    spend.refresh_from_db()
+    assert (spend.amount, spend.channel.code, spend.version) == (Decimal(800), "poster2", 2)
+    with pytest.raises(StaleSpend):
+        spend_update(by=cast.mei, spend=spend, version=1, changes={"amount": Decimal(1)})
+    assert spend_remove(by=cast.mei, now=NOW, spend=spend)
+    assert not spend_remove(by=cast.mei, now=NOW, spend=spend)
+    assert not ChannelSpend.objects.in_force().exists()
+    assert spend_restore(by=cast.mei, spend=spend)
+    assert not spend_restore(by=cast.mei, spend=spend)
+    entries = AuditEntry.objects.filter(subject_type="members.channelspend").order_by("pk")
+    assert [entry.action for entry in entries] == [
+        "spend.recorded", "spend.updated", "spend.removed", "spend.restored",
+    ]  # fmt: skip
+    assert entries[1].before == {"channel": "poster", "amount": "900.50"}
+
+
+@pytest.mark.parametrize(
+    ("field", "more"),
+    [
+        ("amount", {"amount": 0}),
+        ("amount", {"amount": 10**13}),
+        ("last_day", {"days": 0}),
+        ("last_day", {"days": 1200}),
+        ("currency", {"currency": "yuan"}),
+        ("channel", {"channel": " "}),
+    ],
+)
+def test_what_makes_no_sense_is_refused_beside_its_field(cast, field, more):
+    with pytest.raises(ValidationError) as refused:
+        spent(cast.lin, more.pop("channel", "poster"), more.pop("amount", 5), **more)
+    assert set(refused.value.message_dict) == {field}
+
+
+@pytest.mark.parametrize("wrong", [{"amount": 0}, {"last_day": "2020-01-01"}, {"currency": "¥"}])
+def test_the_database_refuses_it_too(cast, wrong):
+    spend = spent(cast.lin, "poster", 5)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ChannelSpend.objects.filter(pk=spend.pk).update(**wrong)
+
+
+def test_a_branch_sees_its_own_and_headquarters_all(cast):
+    spent(cast.lin, "ad", 5)
+    spent(cast.mei, "ad", 6, branch=cast.chengdu)  # a branch writes down its own
+    spent(cast.lin, "ad", 7, branch=cast.chengdu)
+
+    def seen(user):
+        return sorted(int(spend.amount) for spend in ChannelSpend.objects.visible_to(user))
+
+    assert [seen(user) for user in (cast.lin, cast.ana, cast.mei, cast.out)] == [[5, 6, 7], [5, 6, 7], [6], [7]]
+
+
+class TestPages:
+    @pytest.fixture(autouse=True)
+    def _noon(self):
+        with time_machine.travel(NOW, tick=False):
+            yield
+
+    def test_the_form_keeps_what_was_typed_and_marks_what_is_wrong(self, client, cast):
+        client.force_login(cast.lin)
+        typed = {"channel": "poster", "amount": "12.5", "currency": "rmb!", "first_day": "2026-02-01"}
+        page = client.post(reverse("members:spend_new"), typed)
+        assert page.status_code == 422
+        assert "is-invalid" in page.content.decode()
+        assert 'value="12.5"' in page.content.decode()
+        client.post(reverse("members:spend_new"), {**typed, "currency": "cny", "branch": cast.chengdu.pk})
+        spend = ChannelSpend.objects.get()
+        assert (spend.currency, spend.last_day, spend.branch) == ("CNY", spend.first_day, cast.chengdu)
+
+    def test_two_editors_are_told_and_a_removal_can_be_undone(self, client, cast):
+        spend = spent(cast.mei, "poster", 9)
+        client.force_login(cast.mei)
+        page = reverse("members:spend", args=[spend.pk])
+        typed = {"channel": "poster", "amount": "10", "currency": "CNY", "first_day": "2026-02-01", "version": "1"}
+        assert client.post(page, typed).status_code == 302
+        second = client.post(page, {**typed, "amount": "11"})
+        assert second.status_code == 422
+        assert "Somebody else has changed it meanwhile" in second.content.decode()
+        removed = client.post(reverse("members:spend_remove", args=[spend.pk]), follow=True).content.decode()
+        assert reverse("members:spend_restore", args=[spend.pk]) in removed
+        assert "10.00 CNY on poster is removed" in removed
+        client.post(reverse("members:spend_restore", args=[spend.pk]))
+        assert ChannelSpend.objects.in_force().get().amount == 10
+
+    def test_a_manager_reads_and_changes_nothing(self, client, cast):
+        spend = spent(cast.lin, "poster", 9)
+        client.force_login(cast.ana)
+        assert "poster" in client.get(reverse("members:spends")).content.decode()
+        assert client.get(reverse("members:spend", args=[spend.pk])).status_code == 403
+        assert client.post(reverse("members:spend_remove", args=[spend.pk])).status_code == 403
+
+    @pytest.mark.parametrize("rows", [2, 20])
+    def test_the_number_of_queries_is_constant(self, client, cast, rows, django_assert_max_num_queries):
+        for number in range(rows):
+            spent(cast.lin, f"c{number}", 9)
+        client.force_login(cast.lin)
+        client.get(reverse("members:spends"))
+        with django_assert_max_num_queries(8):
+            assert client.get(reverse("members:spends")).context["listing"].total == rows
+
+
+FILE = """渠道,开始日期,结束日期,金额,币种,备注,分校
+poster,2026-02-01,2026-02-10,"¥1,200.00",,海报,
+ad,2026-02-03,,80,usd,,hangzhou
+ad,2026-02-03,,80,dollars,,
+ad,2026-02-09,2026-02-01,5,,,
+ad,2026-02-09,,0,,,
+ad,2026-02-09,,5,,,火星
+"""
+
+
+def test_a_file_is_imported_once_with_the_reasons_of_what_was_rejected(cast, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+
+    def taken_in(by):
+        run = import_upload(by=by, kind="spend", file=SimpleUploadedFile("spend.csv", FILE.encode()), now=NOW)
+        import_start(by=by, run=run, mapping=run.mapping, timezone_name="Asia/Shanghai", now=NOW)
+        import_run(run_id=run.pk, clock=lambda: NOW)
+        run.refresh_from_db()
+        return run
+
+    run = taken_in(cast.lin)
+    assert (run.rows_imported, run.rows_duplicate, run.rows_rejected) == (2, 0, 4)
+    reasons = rejected_path(run).read_text(encoding="utf-8-sig")
+    for reason in ("is no currency code", "The last day lies before the first", "more than 0", "There is no branch"):
+        assert reason in reasons
+    found = {(row.channel.code, row.amount, row.currency, row.branch) for row in ChannelSpend.objects.all()}
+    assert found == {("poster", Decimal(1200), "CNY", None), ("ad", Decimal(80), "USD", cast.hangzhou)}
+    again = taken_in(cast.lin)
+    assert (again.rows_imported, again.rows_duplicate) == (0, 2)
+    spend_remove(by=cast.lin, now=NOW, spend=ChannelSpend.objects.get(amount=80))
+    assert taken_in(cast.lin).rows_imported == 1
+    assert ChannelSpend.objects.in_force().count() == 2
+    # The same file is another spend for a branch: it writes down its own.
+    assert taken_in(cast.out).rows_imported == 1
+    assert ChannelSpend.objects.get(branch=cast.chengdu).amount == 1200
