@@ -113,6 +113,7 @@ MENU = (
             Place("analytics:retention", _("Retention"), "repeat", "r"),
             Place("analytics:funnel", _("Funnel"), "filter", "f"),
             Place("analytics:best_hour", _("Best hour"), "clock", "B"),
+            Place("analytics:channels", _("Channels"), "sitemap", "C"),
             Place("analytics:health", _("Health"), "heart", "h"),
             Place("analytics:branches", _("Compare branches"), "chart-bar", "b"),
             Place("analytics:saved", _("Saved reports"), "device-floppy", "S"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from analytics.channels import urls as channels
 from analytics.health import urls as health
 from analytics.overview import views as overview
 from analytics.saved import urls as saved
@@ -18,6 +19,7 @@ urlpatterns = [
     path("reports/best-hour/", console.best_hour, name="best_hour"),
     path("reports/people/", console.people, name="people"),
     path("reports/groups/", console.group_options, name="group_options"),
+    *channels.urlpatterns,
     *health.urlpatterns,
     *saved.urlpatterns,
 ]

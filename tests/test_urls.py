@@ -49,6 +49,7 @@ from tests.members.entry import entry_things
 from tests.members.people_things import people_things
 from tests.members.questions.things import question_things
 from tests.members.seed_things import make_seed_things
+from tests.members.spend_things import spend_things
 from tests.members.visitors import phone_of
 
 # On SQLite the browser walks every page.
@@ -163,6 +164,7 @@ def make_world(cast: Cast) -> World:
     world.objects |= check_in_things(by=cast.mei, group=group, now=now)
     world.objects |= playbook_things(by=cast.mei, member=member, now=now)
     world.objects |= talk_things(by=cast.mei, group=group, now=now)
+    world.objects |= spend_things(by=cast.mei, now=now)
     world.objects |= prize_things(by=cast.mei, group=group, member=member, now=now)
     world.objects |= activity_things(by=cast.mei, group=group, member=member, now=now)
     for who, user in world.people.items():

@@ -32,6 +32,7 @@ from campaigns.demo.posts import posts_write
 from campaigns.demo.questions import questions_write
 from campaigns.demo.rules import rules_write
 from campaigns.demo.seeds import seeds_write
+from campaigns.demo.spend import spend_write
 from campaigns.demo.stories import stories_write
 from campaigns.demo.story import DAY, KINDS, ORDERED, Story, tell
 from campaigns.demo.talk import talk_write
@@ -113,6 +114,7 @@ def demo_seed(*, now: datetime, members: int) -> Seeded | None:
         activities_write(staff=staff, groups=groups, now=now)
         talk_write(staff=staff, groups=groups, now=now)
         check_ins_write(staff=staff, groups=groups, now=now)
+        spend_write(staff=staff, branches=branches, now=now)
         _sign_in_write(sign_ins)
         caretakers_write(groups=groups, now=now)
         told.send(sender=None, now=now)

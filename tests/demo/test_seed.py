@@ -63,8 +63,8 @@ class Demo:
 def fingerprint():
     columns = ("member_id", "group_id", "kind__slug", "channel__code", "at", "value")
     rows = list(Event.objects.order_by("pk").values_list(*columns))
-    lowest = min(row[0] for row in rows), min(row[1] for row in rows)
-    return [(row[0] - lowest[0], row[1] - lowest[1], *row[2:]) for row in rows]
+    lowest = min(row[0] for row in rows), min(row[1] for row in rows if row[1])
+    return [(row[0] - lowest[0], row[1] and row[1] - lowest[1], *row[2:]) for row in rows]
 
 
 def test_it_makes_a_brand_with_branches_staff_groups_members_and_events(seeded):
