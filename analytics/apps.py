@@ -8,6 +8,7 @@ class AnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         from analytics import receivers
+        from analytics.digest import words as digest_words
         from analytics.health import merging, warnings, words
         from analytics.saved import words as saved_words
 
@@ -15,4 +16,5 @@ class AnalyticsConfig(AppConfig):
         merging.kind_register()
         words.register()
         saved_words.register()
+        digest_words.register()
         receivers.connect()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from analytics.digest.models import Digest, DigestMail
 from analytics.health.models import Alarm, DailyGroupStat, GroupHealth, HealthWalk
 from analytics.saved.models import Pin, SavedReport
 
-__all__ = ["Alarm", "DailyGroupStat", "GroupHealth", "HealthWalk", "Pin", "SavedReport"]
+__all__ = ["Alarm", "DailyGroupStat", "Digest", "DigestMail", "GroupHealth", "HealthWalk", "Pin", "SavedReport"]

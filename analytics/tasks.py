@@ -7,6 +7,7 @@ from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
 
+from analytics.digest.services import mail_send, mails_plan
 from analytics.health.services import health_walk, stats_catch_up
 from analytics.index.building import index_refresh
 from analytics.index.files import IndexBusy, IndexDiskFull
@@ -35,3 +36,14 @@ def refresh_index() -> None:
         log.error("no room on the disk for a new index")
     except OperationalError:
         log.warning("index not refreshed: somebody keeps writing events")
+
+
+@shared_task(name="analytics.send_digests")
+def send_digests() -> None:
+    for mail_id in mails_plan(now=timezone.now()):
+        send_digest.delay(mail_id)
+
+
+@shared_task(name="analytics.send_digest", soft_time_limit=90, time_limit=120)
+def send_digest(mail_id: int) -> None:
+    mail_send(mail_id=mail_id, now=timezone.now())

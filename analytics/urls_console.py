@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from analytics.channels import urls as channels
+from analytics.digest import urls as digest
 from analytics.health import urls as health
 from analytics.overview import views as overview
 from analytics.saved import urls as saved
@@ -22,4 +23,5 @@ urlpatterns = [
     *channels.urlpatterns,
     *health.urlpatterns,
     *saved.urlpatterns,
+    *digest.urlpatterns,
 ]

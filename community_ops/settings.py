@@ -290,6 +290,7 @@ CELERY_BEAT_SCHEDULE = {
     "catch-up-group-stats": {"task": "analytics.catch_up_group_stats", "schedule": 600.0, "options": {"expires": 600}},
     # Judges once a night; every ten minutes it sees that it has, or goes on where it was killed.
     "walk-group-health": {"task": "analytics.walk_group_health", "schedule": 600.0, "options": {"expires": 600}},
+    "send-digests": {"task": "analytics.send_digests", "schedule": 60.0, "options": {"expires": 60}},
     "refresh-index": {"task": "analytics.refresh_index", "schedule": 600.0, "options": {"expires": 600}},
     "apply-tag-rules": {"task": "members.apply_tag_rules", "schedule": 600.0, "options": {"expires": 600}},
     "count-segments": {"task": "members.count_segments", "schedule": 21_600.0, "options": {"expires": 3600}},
@@ -302,6 +303,14 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
 }
+
+# E-mail: the weekly digest of staff. Nothing is sent while EMAIL_URL is empty. smtp://, smtp+tls:// or smtp+ssl://.
+EMAIL_URL = env("EMAIL_URL", default="")
+if EMAIL_URL:
+    globals().update(env.email_url("EMAIL_URL"))
+DEFAULT_FROM_EMAIL = env("EMAIL_FROM", default=f"community@{_public.hostname or 'localhost'}")
+EMAIL_TIMEOUT = 15
+EMAIL_USE_LOCALTIME = True
 
 # Who may read /metrics from another machine; nobody while it is empty.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")

@@ -94,6 +94,10 @@ def test_templates_hold_no_script_and_no_style_of_their_own():
     """The content security policy would refuse them, in the browser and not before."""
     for path in TEMPLATES:
         text = path.read_text(encoding="utf-8")
+        if "mail" in path.parts:
+            # Letters are read in mail programs, which know no policy of ours and load no file of ours.
+            assert "<script" not in text, name_of(path)
+            text = text.replace("<style>", "", 1)
         for pattern in (
             r"<style\b",
             r"""\sstyle\s*=\s*["']""",

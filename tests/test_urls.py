@@ -35,6 +35,7 @@ from members.models import ImportRun
 from members.roles.services import member_role_grant
 from members.visitors.services import link_code, link_make
 from members.work.notes import task_write
+from tests.analytics.digest_things import digest_things
 from tests.base import Cast, make_cast
 from tests.builders import make_group, make_member, make_rules
 from tests.campaigns.activity_things import activity_things
@@ -156,6 +157,7 @@ def make_world(cast: Cast) -> World:
     world.objects |= people_things(by=cast.mei, admin=cast.lin, group=group, member=member, now=now)
     world.objects |= entry_things(by=cast.mei, group=group, member=member, now=now)
     world.objects |= question_things(by=cast.mei, group=group, member=member, now=now)
+    world.objects |= digest_things(by=cast.mei, now=now)
     world.objects["saved_report"] = report_save(
         by=cast.mei, now=now, kind="activity", question="preset=7d", name="本周活跃", sharing="branch"
     ).pk

@@ -54,6 +54,7 @@ from members.models import (
 )
 from members.tasks import enqueue_import
 from members.visitors.services import link_code, link_make, session_open
+from tests.analytics.digest_things import digest_things
 from tests.campaigns.checkins.things import check_in_things
 from tests.campaigns.prizes.things import prize_things
 from tests.campaigns.talk import talk_things
@@ -107,6 +108,7 @@ def tell() -> None:
     }
     things |= _entry_things(group)
     things |= _people_things(mei)
+    things |= digest_things(by=mei, now=timezone.now())
     things["saved_report"] = SavedReport.objects.filter(owner=mei).earliest("pk").pk
     things["benchmark"] = Benchmark.objects.filter(group__branch=mei.branch).latest("nominated_at").pk
     things |= _playbook_things(mei)

@@ -1,0 +1,95 @@
+"""The letter itself, in its reader's language: a text and the same as HTML. Nothing in it watches the reader."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core import signing
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import formats, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from accounts.models import User
+from analytics.digest.figures import week_of
+from analytics.digest.models import Digest, DigestMail
+from analytics.health.days import Days, local_day, zone
+from analytics.pages.parts import zone_words
+
+SALT = "analytics.digest.stop"
+
+
+def stop_token(digest: Digest) -> str:
+    """Lets whoever holds the letter stop it, for good: a link in a letter does not grow old."""
+    return signing.dumps(digest.pk, salt=SALT)
+
+
+def digest_of_token(token: str) -> Digest | None:
+    try:
+        number = signing.loads(token, salt=SALT)
+    except signing.BadSignature:
+        return None
+    return Digest.objects.select_related("user").filter(pk=number).first()
+
+
+def language_of_reader(user: User) -> str:
+    return user.language or settings.LANGUAGE_CODE
+
+
+def _address(name: str, *args: object) -> str:
+    return f"{settings.PUBLIC_URL}{reverse(name, args=args)}"
+
+
+def letter_of(digest: Digest, mail: DigestMail, *, now: datetime) -> EmailMultiAlternatives:
+    """The letter of a week. Written again, it says the same about the same days and carries the same Message-ID."""
+    user = digest.user
+    stop = _address("analytics:digest_stop", stop_token(digest))
+    with translation.override(language_of_reader(user)):
+        week = week_of(user, day=local_day(mail.due_at), now=now)
+        context = {
+            "user": user,
+            "week": week,
+            "span": span_words(week.days),
+            "span_before": span_words(week.before),
+            "as_of": f"{now.astimezone(zone()):%Y-%m-%d %H:%M}",
+            "zone": zone_words(zone(), now),
+            "links": [
+                (_("My dashboard"), _address("analytics:dashboard")),
+                (_("Activity, day by day"), _address("analytics:activity") + "?preset=7d"),
+                (_("Groups that need help"), _address("analytics:health") + "?warning=any"),
+            ],
+            "stop": stop,
+            "profile": _address("analytics:digest"),
+            "language": translation.get_language(),
+        }
+        message = EmailMultiAlternatives(
+            subject=_("Your community, %(span)s") % {"span": context["span"]},
+            body=render_to_string("mail/digest.txt", context),
+            to=[digest.address],
+            headers=_headers(stop, mail),
+        )
+        message.attach_alternative(render_to_string("mail/digest.html", context), "text/html")
+    return message
+
+
+def span_words(days: Days) -> str:
+    form = pgettext("date format", "j M Y")
+    return f"{formats.date_format(days.first, form)} – {formats.date_format(days.last, form)}"
+
+
+def _headers(stop: str, mail: DigestMail) -> dict[str, str]:
+    host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+    headers = {
+        # The same over all tries, so that a mailbox that gets a letter twice can tell.
+        "Message-ID": f"<digest-{mail.user_id}-{mail.week:%Y%m%d}@{host}>",
+        "List-Unsubscribe": f"<{stop}>",
+        "Auto-Submitted": "auto-generated",
+    }
+    if settings.HTTPS:
+        # RFC 8058 asks for https.
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
