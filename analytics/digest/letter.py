@@ -58,8 +58,8 @@ def letter_of(digest: Digest, mail: DigestMail, *, now: datetime) -> EmailMultiA
             "as_of": f"{now.astimezone(zone()):%Y-%m-%d %H:%M}",
             "zone": zone_words(zone(), now),
             "links": [
+                (_("These figures, and who stands behind them"), f"{_address('analytics:overview')}?{week.question}"),
                 (_("My dashboard"), _address("analytics:dashboard")),
-                (_("Activity, day by day"), _address("analytics:activity") + "?preset=7d"),
                 (_("Groups that need help"), _address("analytics:health") + "?warning=any"),
             ],
             "stop": stop,

@@ -129,40 +129,45 @@ def test_whoever_left_stopped_or_cannot_be_written_to_gets_nothing(cast, setting
 # What it says
 
 
-def test_it_says_the_week_of_those_groups_that_its_reader_sees_in_their_language(cast):
+def test_it_says_the_week_of_those_groups_that_its_reader_sees_in_their_language(cast, traveller):
     mine, quiet = make_group("阅读 <b>&", branch=cast.hangzhou), make_group("Silent", branch=cast.hangzhou)
     theirs = make_group("Maths", branch=cast.chengdu)
     ann, dee = make_member("Ann", now=NOW - timedelta(days=30)), make_member("Dee")
     for group, member in ((mine, ann), (theirs, dee)):
         did(member, "message", -3, group)
-        stat(group, date(2026, 3, 5), messages=1200, joined=3, orders=2)
-        stat(group, date(2026, 3, 1), messages=600, joined=3)
-    stat(quiet, date(2026, 2, 28), messages=40)
-    stat(mine, date(2026, 3, 9), messages=9999)  # the day of the letter is no part of the week
+        stat(group, date(2026, 3, 5), members=1009, joined=1005, active=2)
+        stat(group, date(2026, 3, 1), members=4, joined=3, active=2)
+    stat(quiet, date(2026, 2, 28), members=40, left=4)
+    stat(mine, date(2026, 3, 9), members=9999, joined=9990)  # the day of the letter is no part of the week
     for person in (cast.mei, cast.lin):
         subscribe(person)
     cast.lin.language = "zh-hans"
     cast.lin.save()
+    traveller.move_to(MONDAY)
     assert send_all(MONDAY) == ["sent", "sent"]
     letters: dict[str, Any] = {letter.to[0].partition("@")[0]: letter for letter in mail.outbox}
     text, html = letters["mei"].body, html_of(letters["mei"])
     assert "2 Mar 2026 – 8 Mar 2026" in letters["mei"].subject
-    for said in ("Messages: 1,200 (↑ 88% more)", "Joined: 3 (no change)", "Orders: 2 (up from 0)", "Active members: 1"):
+    for said in ("Joined: 1,005 (↑ 33,400% more)", "Left: 0 (↓ 100% fewer)", "Active members: 1 (up from 0)"):
         assert said in text
-    assert "+ 阅读 <b>&: 1,200 messages after 600" in text
-    assert "- Silent: 0 messages after 40" in text
+    assert "Joined · 阅读 <b>&: 3 → 1,005 (+1,002)" in text
     assert "阅读 &lt;b&gt;&amp;" in html
-    assert "9,999" not in text
+    assert "9,99" not in text
     for body in (text, html):
         assert "Maths" not in body
         assert "Asia/Shanghai (UTC+08:00)" in body
         assert set(re.findall(r"https://[^/\s\"]+", body)) == {"https://community.example"}
     assert "<img" not in html
     assert len(re.findall(r"https://community.example/reports/", text)) == 3
-    assert "消息：2,400" in re.sub(r"(：) ", r"\1", letters["lin"].body)
+    assert "进群：2,010" in letters["lin"].body
     assert "Maths" in letters["lin"].body
     assert 'lang="zh-hans"' in html_of(letters["lin"])
-    assert not re.search(r"\b(messages|Joined|week|group)\b", letters["lin"].body)
+    assert not re.search(r"\b(members|Joined|week|group|before|fewer)\b", letters["lin"].body)
+    # The page that the letter leads to says the same.
+    address = re.search(r"https://community.example(/reports/\?days=7\S+)", text)[1]
+    page = browser(cast.mei).get(address).content.decode()
+    for figure in re.findall(r'figure num">(?:<a [^>]+>)?([^<]+)<', page)[:7]:
+        assert figure in text
 
 
 def test_a_week_without_anything_and_a_person_without_groups_are_told_so(cast):
@@ -182,10 +187,10 @@ def test_the_figures_take_as_many_queries_for_many_groups_as_for_few(cast):
         return len(found)
 
     for n in range(2):
-        stat(make_group(f"G{n}"), date(2026, 3, 4), messages=n)
+        stat(make_group(f"G{n}"), date(2026, 3, 4), joined=n, active=n)
     few = asked()
     for n in range(2, 12):
-        stat(make_group(f"G{n}"), date(2026, 3, 4), messages=n)
+        stat(make_group(f"G{n}"), date(2026, 3, 4), joined=n, active=n)
     assert asked() == few
 
 
