@@ -7,7 +7,7 @@ from analytics.digest import urls as digest
 from analytics.health import urls as health
 from analytics.overview import views as overview
 from analytics.saved import urls as saved
-from analytics.views import console
+from analytics.views import console, saving
 
 app_name = "analytics"
 urlpatterns = [
@@ -19,6 +19,7 @@ urlpatterns = [
     path("reports/funnel/", console.funnel, name="funnel"),
     path("reports/best-hour/", console.best_hour, name="best_hour"),
     path("reports/people/", console.people, name="people"),
+    path("reports/people/save/", saving.people_save, name="people_save"),
     path("reports/groups/", console.group_options, name="group_options"),
     *channels.urlpatterns,
     *health.urlpatterns,

@@ -46,6 +46,7 @@ def register() -> None:
             "tag.updated": _("Tag changed"),
             "tag.deleted": _("Tag deleted"),
             "segment.created": _("Segment made"),
+            "segment.members_kept": _("Members kept as a segment"),
             "segment.updated": _("Segment changed"),
             "segment.deleted": _("Segment deleted"),
             "field.created": _("Member field made"),

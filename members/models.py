@@ -73,7 +73,7 @@ from members.questions.models import (
 )
 from members.roles.models import LeaderPass, MemberRole
 from members.seeds.models import SeedExclusion, SeedMove, SeedProfile, SeedScoring, SeedStage, SeedUser
-from members.segments.models import Segment, SegmentCount
+from members.segments.models import ListedMember, MemberList, Segment, SegmentCount
 from members.tags.models import MemberTag, Tag, TagSource
 from members.timeline.models import Note
 from members.visitors.models import EntryLink, IdentityKind, MemberIdentity, MemberSession, OpenedBy
@@ -125,9 +125,11 @@ __all__ = [
     "KitItem",
     "Knowledge",
     "LeaderPass",
+    "ListedMember",
     "Member",
     "MemberExport",
     "MemberIdentity",
+    "MemberList",
     "MemberRole",
     "MemberSession",
     "MemberTag",
@@ -254,7 +256,11 @@ class Membership(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["member", "group"], name="members_membership_once"),
         ]
-        indexes = [models.Index(fields=["group", "-last_seen_at"], name="members_membership_group")]
+        indexes = [
+            models.Index(fields=["group", "-last_seen_at"], name="members_membership_group"),
+            # Who came within a range of days, over all groups: the overview of reports.
+            models.Index(fields=["joined_at"], name="members_membership_joined"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.member_id} in {self.group_id}"

@@ -494,6 +494,7 @@ ROUTES: dict[str, Route] = {
     "analytics:funnel": page(SEEN_BY_ALL),
     "analytics:best_hour": page(SEEN_BY_ALL),
     "analytics:people": page(SEEN_BY_ALL),
+    "analytics:people_save": page(WRITERS, done(200)),
     "analytics:group_options": part(SEEN_BY_ALL),
     "analytics:digest": page(SEEN_BY_ALL, SEEN_BY_ALL),
     "analytics:digest_again": act((404, 302, 404, 404, 302), pk="digest_mail"),

@@ -40,7 +40,7 @@ class HabitForm(RangeForm):
 
 class LifecycleForm(HabitForm):
     metric = "lifecycle"
-    defaults = {"preset": "90d", "interval": "week", "kind": ANY}
+    defaults = {"preset": "30d", "interval": "day", "kind": ANY}
 
 
 class StickinessForm(HabitForm):

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from django.db.models import Count
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from activity.models import Channel
 from analytics.definitions import MOVES, OVERVIEW
@@ -40,7 +40,7 @@ MOST_CURRENCIES = 2
 LABELS: dict[str, Text] = {
     "members": gettext_lazy("Members in groups"),
     "joined": gettext_lazy("Joined"),
-    "left": gettext_lazy("Left"),
+    "left": pgettext_lazy("how many", "Left"),
     "active": gettext_lazy("Active members"),
     "stayed": gettext_lazy("Newcomers who stayed"),
     "bought": gettext_lazy("Newcomers who ordered"),

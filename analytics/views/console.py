@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -198,13 +199,7 @@ def people(request: StaffRequest) -> HttpResponseBase:
     if report == "activity" and request.GET.get("metric", "") in HABITS:
         moved = request.GET["metric"]
         return redirect(f"{request.path}?report={moved}&{_moved(request)}")
-    if report not in REPORTS:
-        raise Http404
-    form = REPORTS[report][0](request.GET, user=request.user, now=now, zone=zone)
-    if not form.is_valid():
-        raise Http404
-    found = _behind(request, form, zone, now)
-    members = found.of(Member.objects.visible_to(request.user))
+    form, found, members = asked_people(request, now, zone)
     listing = Listing(
         request,
         members,
@@ -222,8 +217,21 @@ def people(request: StaffRequest) -> HttpResponseBase:
         "report_url": reverse(f"analytics:{report}"),
         "kept": kept,
         "back": form.address(),
+        "asked": request.GET.urlencode(),
     }
     return render(request, "console/analytics/people.html", context)
+
+
+def asked_people(request: StaffRequest, now: datetime, zone: ZoneInfo) -> tuple[ReportForm, Behind, QuerySet[Member]]:
+    """The members behind the number that an address points at, of those whom this person may see. Raises Http404."""
+    report = request.GET.get("report", "activity")
+    if report not in REPORTS:
+        raise Http404
+    form = REPORTS[report][0](request.GET, user=request.user, now=now, zone=zone)
+    if not form.is_valid():
+        raise Http404
+    found = _behind(request, form, zone, now)
+    return form, found, found.of(Member.objects.visible_to(request.user))
 
 
 def _behind(request: HttpRequest, form: ReportForm, zone: ZoneInfo, now: datetime) -> Behind:

@@ -37,6 +37,7 @@ GONE: dict[str, Text] = {
     "members.membersession": _("signed-in devices"),
     "members.dryrunhit": _("finds of dry runs"),
     "members.keptmessage": _("kept messages"),
+    "members.listedmember": _("places on saved lists"),
     "members.membertag": _("tags"),
     "members.note": _("notes"),
     "members.notduplicates": _("members said to be somebody else"),

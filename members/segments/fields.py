@@ -15,7 +15,7 @@ from activity.models import BuiltInKind, Channel, Event, EventKind
 from groups.models import Grade, Group, Motivation, Tier
 from members.conduct.models import Violation
 from members.fields.models import FieldDefinition, FieldKind
-from members.models import JourneyStage, Member, MemberRole, Membership, MemberTag, Tag
+from members.models import JourneyStage, ListedMember, Member, MemberList, MemberRole, Membership, MemberTag, Tag
 from members.roles.models import MEMBER_ROLES
 from members.seeds.models import SeedStage, SeedUser
 from members.segments.filters import Ask, Choices, FilterField, register, register_source
@@ -117,6 +117,11 @@ def _roles(ask: Ask) -> Q:
 def _tags(ask: Ask) -> Q:
     tags = MemberTag.objects.filter(tag__in=Tag.objects.visible_to(ask.user), tag_id__in=_numbers(ask.values))
     return Q(pk__in=tags.values("member"))
+
+
+def _listed(ask: Ask) -> Q:
+    lists = MemberList.objects.visible_to(ask.user).filter(pk__in=_numbers(ask.values))
+    return Q(pk__in=ListedMember.objects.filter(list__in=lists).values("member"))
 
 
 def _numbers(values: tuple[str, ...]) -> list[int]:
@@ -251,6 +256,14 @@ def register_fields() -> None:
             "choice",
             _tags,
             lambda user, chosen: offered(Tag.objects.visible_to(user), chosen, "name"),
+        ),
+        FilterField(
+            "listed",
+            _("On the list"),
+            PERSON,
+            "choice",
+            _listed,
+            lambda user, chosen: offered(MemberList.objects.visible_to(user), chosen, "name"),
         ),
         FilterField("invited", _("Invited by a member"), PERSON, "yes_no", _invited),
         FilterField("no_marketing", _("No marketing"), PERSON, "yes_no", yes_no_of("no_marketing")),

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Branch, User
-from members.segments.querysets import SegmentQuerySet
+from members.segments.querysets import MemberListQuerySet, SegmentQuerySet
 
 
 class Segment(models.Model):
@@ -61,3 +61,32 @@ class SegmentCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.segment_id} {self.day}: {self.members}"
+
+
+class MemberList(models.Model):
+    """Members who were kept as they stood at one moment, as those behind a number of a report. Definitions of segments
+    name it (the field `listed`); with the last that does, it goes. `branch` as of a segment."""
+
+    name = models.CharField(max_length=60)
+    branch = models.ForeignKey(Branch, null=True, blank=True, on_delete=models.CASCADE, related_name="member_lists")
+    made_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField()
+
+    objects = MemberListQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ListedMember(models.Model):
+    list = models.ForeignKey(MemberList, on_delete=models.CASCADE, related_name="entries", db_index=False)
+    member = models.ForeignKey("members.Member", on_delete=models.CASCADE, related_name="listed")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["list", "member"], name="members_listedmember_once")]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} on {self.list_id}"

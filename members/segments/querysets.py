@@ -7,7 +7,7 @@ from django.db.models import Q
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from members.segments.models import Segment  # noqa: F401  named in the base below
+    from members.segments.models import MemberList, Segment  # noqa: F401  named in the bases below
 
 
 class SegmentQuerySet(models.QuerySet["Segment"]):
@@ -17,3 +17,9 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
 
     def matching(self, text: str) -> Self:
         return self.filter(name__icontains=text) if text else self
+
+
+class MemberListQuerySet(models.QuerySet["MemberList"]):
+    def visible_to(self, user: User) -> Self:
+        """As of segments: headquarters sees every list, a branch its own and the shared ones."""
+        return self if user.branch_id is None else self.filter(Q(branch_id=user.branch_id) | Q(branch_id=None))

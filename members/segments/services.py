@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -12,9 +14,18 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import audit_record
 from accounts.models import Branch, User
-from members.models import Segment, SegmentCount
-from members.segments.filters import definition_check, viewer_of
+from community_ops.lib.sql import RowStatement
+from members.models import Member, MemberList, Segment, SegmentCount, Tag
+from members.segments.filters import Definition, conditions_of, definition_check, viewer_of
 from members.segments.selectors import segment_members
+
+MOST_LISTED = 100_000
+_INTO = "INSERT INTO members_listedmember (list_id, member_id)"
+_ENTRIES = RowStatement(
+    types=("bigint", "bigint"),
+    sqlite=f"{_INTO} VALUES (%s, %s)",
+    postgresql=f"{_INTO} SELECT * FROM {{rows}}",  # noqa: S608
+)
 
 
 class StaleSegment(Exception):
@@ -41,6 +52,29 @@ def segment_create(
     return segment
 
 
+def segment_of_members(
+    *, by: User, now: datetime, name: str, members: Collection[int], branch: Branch | None = None
+) -> Segment:
+    """Keeps these members, of those that `by` may see, as they stand now: a list, and a segment of who is on it. Raises
+    ValidationError by field, also for more than MOST_LISTED members or none."""
+    if by.branch_id is not None:
+        branch = by.branch
+    known = Member.objects.visible_to(by).current()
+    ids = list(known.filter(pk__among=list(members)).order_by().values_list("pk", flat=True))
+    if len(ids) > MOST_LISTED:
+        message = _("A segment of single members holds at most %(limit)s.") % {"limit": f"{MOST_LISTED:,}"}
+        raise ValidationError({"__all__": message})
+    if not ids:
+        raise ValidationError({"__all__": _("There is nobody to save.")})
+    with transaction.atomic():
+        made = MemberList.objects.create(name=name.strip()[:60], branch=branch, made_by=by, created_at=now)
+        _ENTRIES.execute([(made.pk, pk) for pk in ids])
+        definition = {"all": [{"field": "listed", "op": "in", "value": [str(made.pk)]}]}
+        segment = segment_create(by=by, now=now, name=name, definition=definition, branch=branch)
+        audit_record(by=by, action="segment.members_kept", subject=segment, after={"members": len(ids)})
+    return segment
+
+
 def segment_update(*, by: User, segment: Segment, name: str, definition: dict[str, Any], version: int = 0) -> Segment:
     """Changes a segment. With `version` a change that somebody else made meanwhile is not overwritten: StaleSegment."""
     _check(definition, by)
@@ -53,6 +87,7 @@ def segment_update(*, by: User, segment: Segment, name: str, definition: dict[st
         if before != after:
             current.name, current.definition, current.version = after["name"], definition, current.version + 1
             _save(current)
+            _lists_drop(before["definition"])
             audit_record(by=by, action="segment.updated", subject=current, before=before, after=after)
     return current
 
@@ -67,6 +102,24 @@ def segment_delete(*, by: User, segment: Segment) -> None:
             before={"name": segment.name, "definition": segment.definition},
         )
         segment.delete()
+        _lists_drop(segment.definition)
+
+
+def _lists_drop(definition: Definition) -> None:
+    """Deletes the lists of a definition that is no more, unless another segment or the rule of a tag names them."""
+    named = _lists_in(definition)
+    if named:
+        for other in chain(
+            Segment.objects.values_list("definition", flat=True),
+            Tag.objects.exclude(rule=None).values_list("rule", flat=True),
+        ):
+            named -= _lists_in(other)
+        MemberList.objects.filter(pk__in=named).delete()
+
+
+def _lists_in(definition: Definition) -> set[int]:
+    listed = (item for item in conditions_of(definition) if item["field"] == "listed")
+    return {int(value) for item in listed for value in item.get("value") or () if value.isdecimal()}
 
 
 def segments_count(*, now: datetime) -> int:

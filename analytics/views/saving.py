@@ -1,0 +1,58 @@
+"""Keeping the members behind a number of a report as a segment."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import StaffRequest, writer_required
+from analytics.views.console import REPORTS, asked_people
+from community_ops.lib.forms import add_errors
+from community_ops.lib.toasts import toast
+from members.forms import NamedForm
+from members.models import Member
+from members.segments.services import MOST_LISTED, segment_of_members
+
+LONGEST_NAME = 60
+
+
+@require_http_methods(["GET", "POST"])
+@writer_required
+def people_save(request: StaffRequest) -> HttpResponse:
+    """The address is that of the page of members, which says whom; the form gives them a name."""
+    now, zone, user = timezone.now(), ZoneInfo(settings.TIME_ZONE), request.user
+    _asked, found, behind = asked_people(request, now, zone)
+    # What was searched for on the page of members narrows what is kept.
+    matching = Member.objects.current().matching(request.GET.get("q", "").strip())
+    members = behind.filter(pk__in=matching.values("pk"))
+    label = str(REPORTS[request.GET.get("report", "activity")][1])
+    proposed = " · ".join([label, *found.words])[:LONGEST_NAME]
+    form = NamedForm(request.POST or None, user=user, is_new=True, name=proposed)
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            ids = members.order_by().values_list("pk", flat=True)[: MOST_LISTED + 1]
+            name, branch = form.cleaned_data["name"], form.cleaned_data.get("branch")
+            try:
+                segment = segment_of_members(by=user, now=now, name=name, members=list(ids), branch=branch)
+            except ValidationError as error:
+                add_errors(form, error)
+            else:
+                toast(request, _("The segment %(name)s is saved.") % {"name": segment.name})
+                return redirect("members:segment", segment.pk)
+    context = {
+        "form": form,
+        "number": members.count(),
+        "most": MOST_LISTED,
+        "behind": found,
+        "asked": request.GET.urlencode(),
+    }
+    return render(request, "console/analytics/people_save.html", context, status=status)
