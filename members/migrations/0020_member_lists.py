@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0001_squashed_0002_groundwork'),
         ('groups', '0001_squashed_0006_duties'),
-        ('members', '0001_squashed_0018_feedback'),
+        ('members', '0019_channel_spend'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
