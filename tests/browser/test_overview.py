@@ -1,0 +1,31 @@
+"""A manager's morning: from the figure that moved to the members behind it, and what it means, by keyboard."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_figure_explains_itself_by_keyboard_and_the_range_changes_without_a_page_load(demo, as_staff):
+    page = as_staff("ana").new_page()
+    page.goto("/reports/")
+    page.evaluate("window.stillHere = true")
+    question = page.get_by_role("button", name="What is “Joined”?")
+    question.focus()
+    page.keyboard.press("Enter")
+    box = page.get_by_role("dialog", name="Joined")
+    expect(box).to_be_visible()
+    expect(box).to_contain_text("Asia/Shanghai")
+    page.keyboard.press("Escape")
+    expect(box).to_be_hidden()
+    expect(question).to_be_focused()
+
+    before = page.locator(".overview-range").inner_text()
+    page.get_by_text("7 days", exact=True).click()
+    expect(page.locator(".overview-range")).not_to_have_text(before)
+    page.wait_for_url("**days=7**")
+    assert page.evaluate("window.stillHere")
+    page.locator(".figure-box a[href*='figure=joined']").click()
+    expect(page.locator("h1")).to_have_text("Members behind a number")
