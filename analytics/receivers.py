@@ -15,7 +15,7 @@ KEPT = (
     ("activity", "metric=unique&preset=30d", "最近 30 天活跃成员", "branch"),
     ("funnel", "preset=90d", "入群到下单", "owner"),
     ("retention", "period=week&intervals=8", "每周新成员留存", "owner"),
-    ("activity", "metric=lifecycle&preset=90d&interval=week", "每周来去", "owner"),
+    ("lifecycle", "preset=90d", "每周来去", "owner"),
 )
 
 

@@ -45,7 +45,7 @@ def _columns() -> list[Column[Any]]:
         return Column(name, label, order=f"sort_{name}", value=_file(name), number=True, **more)
 
     return [
-        Column("name", gettext_lazy("Channel"), order="name", value=lambda row: row.code),
+        Column("name", gettext_lazy("Channel"), order="name", value=lambda row: row.name),
         column("clicked", gettext_lazy("Clicked a link")),
         column("joins", gettext_lazy("Joined")),
         column("friends", gettext_lazy("Friends")),

@@ -10,36 +10,19 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from analytics.forms import ActivityForm, FunnelForm, ReportForm, RetentionForm
+from analytics.channels.forms import SpanForm
+from analytics.forms import ActivityForm, FunnelForm, RetentionForm
 from analytics.habits.forms import LifecycleForm, StickinessForm
 from analytics.habits.lifecycle import lifecycle_page
 from analytics.habits.stickiness import stickiness_page
-from analytics.index.source import source_of
+from analytics.hour_form import BestHourForm
+from analytics.overview.forms import OverviewForm
 from analytics.pages.activity import activity_page
 from analytics.pages.funnel import funnel_page
-from analytics.pages.parts import Chart, Figure, Table, percent, share_of
+from analytics.pages.parts import percent, share_of
 from analytics.pages.retention import retention_page
-from analytics.sources import SqlNames
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The figure of a report that is read first. `before` is the same of the range before, where there is one."""
-
-    label: str | Promise
-    text: str
-    value: int | None = None
-    before: int | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a report says, short enough for a card."""
-
-    headline: Headline
-    chart: Chart | None
-    table: Table
-    is_empty: bool = False
+from analytics.saved.answers import Answer, Headline, asked_of, headline_of
+from analytics.saved.more import best_hour_answer, channels_answer, overview_answer
 
 
 @dataclass(frozen=True)
@@ -53,42 +36,34 @@ class ReportKind:
     answer: Callable[[Any], Answer]
 
 
-def headline_of(figure: Figure) -> Headline:
-    return Headline(figure.label, f"{figure.value:,}", figure.value, figure.before)
-
-
-def _asked(form: ReportForm) -> dict[str, Any]:
-    return {"source": source_of(form.selection()), "names": SqlNames(), "zone": form.zone, "now": form.now}
-
-
 def _activity(form: ActivityForm) -> Answer:
-    page = activity_page(form, **_asked(form))
+    page = activity_page(form, **asked_of(form))
     # The figures are active, new, quiet, events.
     figure = page.figures[3 if form.cleaned_data["metric"] == "total" else 0]
     return Answer(headline_of(figure), page.chart, page.table, page.is_empty)
 
 
 def _retention(form: RetentionForm) -> Answer:
-    page = retention_page(form, **_asked(form))
+    page = retention_page(form, **asked_of(form))
     came_back: Iterable[float | None] = page.chart.series[0]["data"] if page.chart.series else ()
     headline = Headline(_("Came back in the period after, on average"), percent(next(iter(came_back), None)))
     return Answer(headline, page.chart, page.table, is_empty=not page.members)
 
 
 def _funnel(form: FunnelForm) -> Answer:
-    page = funnel_page(form, **_asked(form))
+    page = funnel_page(form, **asked_of(form))
     rate = percent(share_of(page.converted, page.entered))
     return Answer(Headline(_("Converted"), rate), page.chart, page.table, not page.entered)
 
 
 def _lifecycle(form: LifecycleForm) -> Answer:
-    page = lifecycle_page(form, **_asked(form))
+    page = lifecycle_page(form, **asked_of(form))
     headline = Headline(_("Net growth"), f"{page.net:+,}".replace("-", "−"))
     return Answer(headline, page.chart, page.table, page.is_empty)
 
 
 def _stickiness(form: StickinessForm) -> Answer:
-    page = stickiness_page(form, **_asked(form))
+    page = stickiness_page(form, **asked_of(form))
     share = page.shares[min(1, len(page.shares) - 1)]
     return Answer(Headline(share.label, share.text), page.chart, page.table, page.is_empty)
 
@@ -96,11 +71,14 @@ def _stickiness(form: StickinessForm) -> Answer:
 KINDS = {
     kind.slug: kind
     for kind in (
+        ReportKind("overview", "analytics:overview", gettext_lazy("Overview"), OverviewForm, overview_answer),
         ReportKind("activity", "analytics:activity", gettext_lazy("Activity"), ActivityForm, _activity),
         ReportKind("lifecycle", "analytics:lifecycle", gettext_lazy("Lifecycle"), LifecycleForm, _lifecycle),
         ReportKind("stickiness", "analytics:stickiness", gettext_lazy("Stickiness"), StickinessForm, _stickiness),
         ReportKind("retention", "analytics:retention", gettext_lazy("Retention"), RetentionForm, _retention),
         ReportKind("funnel", "analytics:funnel", gettext_lazy("Funnel"), FunnelForm, _funnel),
+        ReportKind("best_hour", "analytics:best_hour", gettext_lazy("Best hour"), BestHourForm, best_hour_answer),
+        ReportKind("channels", "analytics:channels", gettext_lazy("Channels"), SpanForm, channels_answer),
     )
 }
 

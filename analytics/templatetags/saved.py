@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics.forms import ReportForm
+from analytics.pages.parts import zone_words
 from analytics.saved.question import question_words
 from analytics.saved.registry import kind_at
 
@@ -39,6 +40,6 @@ def save_address(context: Context) -> str:
 @register.inclusion_tag("console/analytics/asked.html", takes_context=True)
 def asked(context: Context) -> dict[str, Any]:
     """The question of the page's `form` in words, with zone and time."""
-    form = context["form"]
-    words = question_words(form) if isinstance(form, ReportForm) and form.is_valid() else []
-    return {"asked": words, "as_of": context["as_of"], "zone": context["zone"]}
+    form: ReportForm = context["form"]
+    words = question_words(form) if form.is_valid() else []
+    return {"asked": words, "as_of": form.now, "zone": zone_words(form.zone, form.now)}

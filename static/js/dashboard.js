@@ -18,6 +18,10 @@ const keep = async () => {
 };
 
 if (dash) {
+  // What is not there yet would be missing on paper.
+  dash.addEventListener("htmx:afterSettle", () => {
+    document.querySelector("[data-print]").disabled = dash.querySelector(".skeleton") !== null;
+  });
   for (const grip of dash.querySelectorAll("[data-grip]")) grip.hidden = false;
   dash.addEventListener("pointerdown", (event) => {
     const card = event.target.closest("[data-grip]")?.closest("[data-card]");

@@ -32,13 +32,21 @@ QUESTIONS = {
         "metric=total&preset=7d&by=group",
         "metric=unique&preset=7d&interval=hour",
         "metric=unique&preset=90d&interval=month",
-        "metric=lifecycle&interval=week",
-        "metric=stickiness&preset=7d",
     ],
+    "lifecycle": ["preset=30d&interval=day"],
+    "stickiness": ["preset=7d"],
+    "best_hour": ["measure=activity"],
     "retention": ["period=day&intervals=12"],
     "funnel": ["by=group&table=breakdown", "table=course&entry=day"],
 }
-ASKED = [(slug, question) for slug in KINDS for question in ("", *QUESTIONS.get(slug, []))]
+# The best hour of posts wants posts, and the overview has no one table: a test of its own below.
+OTHERWISE = {("best_hour", ""), ("overview", "")}
+ASKED = [
+    (slug, question)
+    for slug in KINDS
+    for question in ("", *QUESTIONS.get(slug, []))
+    if (slug, question) not in OTHERWISE
+]
 EVIL = "=cmd|' /C calc'!A0"
 
 
@@ -68,7 +76,8 @@ class Tables(HTMLParser):
             self.cell = None
 
     def handle_data(self, data):
-        if self.cell is not None:
+        # Below its value a cell may say how that changed.
+        if self.cell is not None and not self.cell.strip():
             self.cell += data
 
 
@@ -82,7 +91,8 @@ def says(text, value):
     if isinstance(value, date):
         return text in {period_name(datetime(value.year, value.month, value.day), i) for i in Interval}
     if isinstance(value, (int, float)):
-        return text in {f"{value:,}", f"{value:.1f}%", f"{value:,.1f}", duration(value)}
+        text = text.replace("−", "-").removeprefix("+")
+        return text in {f"{value:,}", f"{value:.1f}%", f"{value:,.1f}", f"{value:,.2f}", duration(value)}
     return text == value or safe_text(text) == value
 
 
@@ -139,6 +149,21 @@ def test_every_report_is_the_same_on_the_page_and_in_files(community, slug, ques
                 assert not re.fullmatch(r"[\d.,]+%?|\d{4}-\d\d-\d\d.*|\d{1,2} [A-Z][a-z]{2} \d{4}", cell.value), (
                     cell.value
                 )
+
+
+def test_the_file_of_the_overview_holds_the_figures_of_its_page_in_their_order(community):
+    address = f"{reverse('analytics:overview')}?days=7&until=2026-03-02"
+    html = community.get(address).content.decode()
+    shown = [figure.strip() for figure in re.findall(r'figure num">(?:<a [^>]+>)?([^<]+)<', html)]
+    file = b"".join(community.get(f"{address}&export=xlsx").streaming_content)
+    rows = list(load_workbook(io.BytesIO(file)).active.iter_rows(min_row=2, values_only=True))
+    figures = [row[2] for row in rows if not row[1]]
+    assert len(figures) >= 7
+    assert all(says(text, value) for text, value in zip(shown, figures, strict=False)), (shown, figures)
+    # What moved stands in the tables of the page, row by row.
+    moved = [line for table in Tables(html).tables for line in table]
+    for row in (row for row in rows if row[1]):
+        assert any(line[0] == row[1] for line in moved), (row, moved)
 
 
 def test_a_name_that_is_a_formula_is_a_name_in_every_file(community):

@@ -262,7 +262,7 @@ def test_every_kind_of_report_answers_on_a_card_with_chart_and_table(cast, kind)
         response = browser(person).get(f"/reports/dashboard/{report.pk}/")
         assert response.status_code == 200
         assert "As of" in response.content.decode()
-    broken = keep(cast.lin, "preset=nonsense&metric=x&period=x&step=x", kind=kind)
+    broken = keep(cast.lin, "preset=nonsense&metric=x&period=x&step=x&days=x", kind=kind)
     assert "understood no more" in browser(cast.lin).get(f"/reports/dashboard/{broken.pk}/").content.decode()
 
 
