@@ -87,9 +87,11 @@ class Shares:
         """How many independent draws the cell is worth."""
         return float(self.whole[cell]) / self.effect
 
-    def enough(self, clusters: int, people: int) -> Flags:
-        """The cells that say something: of so many clusters and so many people (as independent draws) at least."""
-        return (self.clusters >= clusters) & (self.whole / self.effect >= people)
+    def enough(self, clusters: int, people: int, doing: int) -> Flags:
+        """The cells that say something: of so many clusters and so many people (as independent draws) at least, of whom
+        at the average so many would do it. Of one who did, no share can be read."""
+        worth = self.whole / self.effect
+        return (self.clusters >= clusters) & (worth >= people) & (worth * self.overall >= doing)
 
     def between(self, cell: int, comparisons: int = 1) -> Between:
         return wilson(self.share(cell), self.people(cell), comparisons)

@@ -37,6 +37,21 @@ RETENTION = {
         "many of them came back 1, 2, 3 … periods later."
     ),
 }
+MEMBERSHIP = _(
+    "A cohort is everyone who first joined one of the groups in that period. The cells say how many of them were still "
+    "in one of these groups when the period 1, 2, 3 … later ended. Who left and came back never left."
+)
+LEAVERS = (
+    _(
+        "Left: members whose last departure from a group lies in the range and who are not back. The last thing: their "
+        "last event in that group within 30 days before; of a post the one that was sent last before they saw it."
+    ),
+    _(
+        "Those who stayed: for each leaver up to three members of the same group who had joined at nearly the same "
+        "time and are still there, with their last thing before the same moment. Only what leavers saw more often "
+        "than they, by more than chance, says anything."
+    ),
+)
 MEASURES = {
     "on": _("Came back: in exactly that period."),
     "on_or_after": _("Came back: in that period or any later one shown here."),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,9 +21,9 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import Branch, User
 from activity.models import BuiltInKind, Channel, EventKind
-from analytics.queries.funnel import MOST_STEPS
+from analytics.queries.funnel import MOST_EXCLUSIONS, MOST_STEPS
 from analytics.sources import Selection
-from groups.models import Group
+from groups.models import CommunityType, Group, Motivation
 from members.models import Segment
 from members.segments.selectors import segment_member_ids
 
@@ -57,6 +58,9 @@ METRICS: Choices = [
     ("rolling_unique", _("Rolling active members")),
 ]
 WINDOWS: Choices = [("7", _("7 days")), ("30", _("30 days"))]
+# The lists of an address that hold a condition of each step, and the attribute of an event that each speaks of.
+STEP_CONDITIONS = {"through": "channel", "type": "community_type", "motive": "motivation", "in_branch": "branch"}
+STEP_NUMBERS = [("", ""), *((str(number), str(number)) for number in range(1, MOST_STEPS + 1))]
 ANY = "*"
 ANY_KIND = (ANY, _("Anything"))
 LONGEST_HOURLY, LONGEST_DAILY, LONGEST_WEEKLY = 2, 92, 730  # days of range up to which an interval is chosen by itself
@@ -245,13 +249,6 @@ def suited_interval(days: int) -> str:
     return "week" if days <= LONGEST_WEEKLY else "month"
 
 
-def event(kind: str, channel: str = "") -> dict[str, Any]:
-    return {
-        **({} if kind == ANY else {"kind": kind}),
-        **({"where": {"channel": channel}} if channel else {}),
-    }
-
-
 class RetentionForm(ReportForm):
     period = forms.ChoiceField(choices=INTERVALS[1:], label=_("Cohorts by"))
     intervals = forms.IntegerField(min_value=2, max_value=36, label=_("How many"))
@@ -264,6 +261,12 @@ class RetentionForm(ReportForm):
     start = forms.ChoiceField(label=_("Began with"))
     back = forms.ChoiceField(label=_("Came back with"))
     least = forms.IntegerField(min_value=1, max_value=1000, label=_("At least (times)"))
+    what = forms.ChoiceField(
+        choices=[("activity", _("Came back")), ("membership", _("Still there"))],
+        label=pgettext_lazy("retention", "What"),
+    )
+    by = forms.ChoiceField(required=False, choices=BREAKDOWNS, label=_("Breakdown"))
+    only = forms.CharField(required=False, max_length=200, label=_("Only"))
     since = forms.DateField(
         required=False, label=_("Since"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
@@ -276,6 +279,7 @@ class RetentionForm(ReportForm):
         "start": ANY,
         "back": ANY,
         "least": "1",
+        "what": "activity",
     }
 
     def __init__(self, asked: QueryDict, *, user: User, now: datetime, zone: ZoneInfo) -> None:
@@ -284,13 +288,22 @@ class RetentionForm(ReportForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("what") == "membership" and cleaned.get("by") == "channel":
+            message = _("Who is in a group came by many channels. Break it down by branch, group or type of community.")
+            self.add_error("by", message)
         if "since" in cleaned and not cleaned["since"] and "intervals" in cleaned and "period" in cleaned:
             back = cleaned["intervals"] - 1
             step = {"day": relativedelta(days=back), "week": relativedelta(weeks=back)}
             cleaned["since"] = self.today - step.get(cleaned["period"], relativedelta(months=back))
         return cleaned
 
-    def question(self) -> dict[str, Any]:
+    @property
+    def narrowed_to(self) -> str | None:
+        """The one value of the breakdown that is looked at: `=hangzhou` in the address, `=` for the row of no value."""
+        only: str = self.cleaned_data["only"]
+        return only[1:] if self.cleaned_data["by"] and only.startswith("=") else None
+
+    def question(self, **changes: Any) -> dict[str, Any]:
         asked = self.cleaned_data
         return {
             **self.common(),
@@ -299,10 +312,16 @@ class RetentionForm(ReportForm):
             "total_intervals": asked["intervals"],
             "mode": asked["mode"],
             "measure": asked["measure"],
-            "start_event": event(asked["start"]),
+            "start_event": self.start_event(self.narrowed_to),
             "return_event": event(asked["back"]),
             "min_occurrences": asked["least"],
+            **changes,
         }
+
+    def start_event(self, value: str | None) -> dict[str, Any]:
+        """What a cohort began with; with `value` only where the attribute of the breakdown has it."""
+        begun = event(self.cleaned_data["start"])
+        return begun if value is None else {**begun, "where": {self.cleaned_data["by"]: value}}
 
 
 class Chosen(forms.MultipleChoiceField):
@@ -315,10 +334,14 @@ class Chosen(forms.MultipleChoiceField):
 
 
 class FunnelForm(RangeForm):
-    """`step` and `through` are lists of one length: the kinds of event, and the channel that each must have come by."""
+    """`step` and the lists of STEP_CONDITIONS have one length: the kinds of event, and what each must have come by or
+    lain in. `exclude`, `after` and `before` are another such set: what must not lie between which two steps."""
 
     step = Chosen(label=_("Steps"))
     through = Chosen(label=_("Channel"), required=False)
+    type = Chosen(label=_("Community type"), required=False)
+    motive = Chosen(label=_("Motivation"), required=False)
+    in_branch = Chosen(label=_("Branch"), required=False)
     window = forms.IntegerField(min_value=1, max_value=3650, label=_("Within"))
     unit = forms.ChoiceField(
         choices=[("minute", _("minutes")), ("hour", _("hours")), ("day", _("days"))], label=_("Unit")
@@ -331,12 +354,15 @@ class FunnelForm(RangeForm):
         ],
         label=_("Order of the steps"),
     )
-    exclude = forms.ChoiceField(required=False, label=_("Leave out who meanwhile"))
+    exclude = Chosen(required=False, label=_("Leave out who meanwhile"))
+    after = Chosen(required=False, label=_("after step"), choices=STEP_NUMBERS)
+    before_step = Chosen(required=False, label=_("and before step"), choices=STEP_NUMBERS)
     by = forms.ChoiceField(required=False, choices=BREAKDOWNS, label=_("Breakdown"))
     touch = forms.ChoiceField(
-        choices=[("first_touch", _("First touch")), ("last_touch", _("Last touch")), ("step", _("At the first step"))],
+        choices=[("first_touch", _("First touch")), ("last_touch", _("Last touch")), ("step", _("At step"))],
         label=_("Counted by"),
     )
+    at_step = forms.ChoiceField(choices=STEP_NUMBERS, required=False, label=_("Step"))
     entry = forms.ChoiceField(required=False, choices=[("", _("Automatic")), *INTERVALS[1:]], label=_("Entries by"))
 
     defaults = {
@@ -351,35 +377,88 @@ class FunnelForm(RangeForm):
     def __init__(self, asked: QueryDict, *, user: User, now: datetime, zone: ZoneInfo) -> None:
         super().__init__(asked, user=user, now=now, zone=zone)
         self._kinds(["step"], first=ANY_KIND)
-        self._kinds(["exclude"], first=("", _("Nobody")))
+        self._kinds(["exclude"], first=("", _("Nothing")))
         channels: Choices = [(code, code) for code in Channel.objects.values_list("code", flat=True)[:1000]]
-        self._field("through", Chosen).choices = [("", _("Any channel")), *channels]
+        branches = list(self._field("branch", forms.ChoiceField).choices)[1:]
+        for name, first, choices in (
+            ("through", _("Any channel"), channels),
+            ("type", _("Any type"), CommunityType.choices),
+            ("motive", _("Any motivation"), Motivation.choices),
+            ("in_branch", _("Any branch"), branches),
+        ):
+            self._field(name, Chosen).choices = [("", first), *choices]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        steps, through = cleaned.get("step", []), cleaned.get("through", [])
+        steps = cleaned.get("step", [])
         if len(steps) > MOST_STEPS:
             self.add_error("step", _("A funnel has at most %(most)d steps.") % {"most": MOST_STEPS})
-        cleaned["through"] = [*through, *[""] * len(steps)][: len(steps)]
+        for name in STEP_CONDITIONS:
+            cleaned[name] = [*cleaned.get(name, []), *[""] * len(steps)][: len(steps)]
+        # A step that was taken away since takes no exclusion with it: what lay before it lies before the last one.
+        exclusions = [
+            (kind, max(1, min(int(after or 1), len(steps) - 1)), min(int(before or len(steps)), len(steps)))
+            for kind, after, before in zip_longest(
+                cleaned.get("exclude", []), cleaned.get("after", []), cleaned.get("before_step", []), fillvalue=""
+            )
+            if kind and len(steps) > 1
+        ][:MOST_EXCLUSIONS]
+        cleaned["exclude"] = [kind for kind, _after, _before in exclusions]
+        cleaned["after"] = [str(after) for _kind, after, _before in exclusions]
+        cleaned["before_step"] = [str(max(after + 1, before)) for _kind, after, before in exclusions]
+        cleaned["at_step"] = str(min(int(cleaned.get("at_step") or 1), max(1, len(steps))))
         if cleaned.get("from") and cleaned.get("to") and not self.errors and not cleaned.get("entry"):
             # Shares of a few members a day jump about, so weeks begin early here.
             cleaned["entry"] = "day" if self.length <= 31 else "week" if self.length <= LONGEST_WEEKLY else "month"
         return cleaned
 
+    def words_of(self, name: str) -> dict[str, str]:
+        """What people read for each value of a condition."""
+        return {str(value): str(label) for value, label in self._field(name, Chosen).choices}
+
+    def _rows(self, *names: str) -> list[tuple[str, ...]]:
+        """What was asked in lists of one length, as rows; the first list says how many there are."""
+        assert isinstance(self.data, QueryDict)
+        first, *others = (self.data.getlist(name) for name in names)
+        return list(zip(first, *([*other, *[""] * len(first)] for other in others), strict=False))
+
     @property
     def step_rows(self) -> list[dict[str, Any]]:
         """The steps as the editor shows them."""
-        assert isinstance(self.data, QueryDict)
-        kinds = self.data.getlist("step")
-        through = [*self.data.getlist("through"), *[""] * len(kinds)]
+        rows = self._rows("step", *STEP_CONDITIONS)
         return [
-            {"kind": kind, "channel": channel, "number": i + 1, "is_first": i == 0, "is_last": i == len(kinds) - 1}
-            for i, (kind, channel) in enumerate(zip(kinds, through, strict=False))
+            {
+                "kind": kind,
+                "conditions": [
+                    {"name": name, "value": value, "choices": self._field(name, Chosen).choices}
+                    for name, value in zip(STEP_CONDITIONS, values, strict=True)
+                ],
+                "is_open": any(values),
+                "number": i + 1,
+                "is_first": i == 0,
+                "is_last": i == len(rows) - 1,
+            }
+            for i, (kind, *values) in enumerate(rows)
         ]
 
-    def question(self) -> dict[str, Any]:
+    @property
+    def exclusion_rows(self) -> list[dict[str, str]]:
+        """What must not happen in between, as the editor shows it."""
+        last = str(len(self.step_rows))
+        rows = self._rows("exclude", "after", "before_step")
+        return [{"kind": kind, "after": after or "1", "before": before or last} for kind, after, before in rows if kind]
+
+    @property
+    def blank_exclusion(self) -> dict[str, str]:
+        return {"kind": "left", "after": "1", "before": str(len(self.step_rows))}
+
+    def question(self, **changes: Any) -> dict[str, Any]:
         asked = self.cleaned_data
-        steps = [event(*step) for step in zip(asked["step"], asked["through"], strict=True)]
+        conditions = zip(*(asked[name] for name in STEP_CONDITIONS), strict=True)
+        steps = [
+            event(kind, dict(zip(STEP_CONDITIONS.values(), values, strict=True)))
+            for kind, values in zip(asked["step"], conditions, strict=True)
+        ]
         question = {
             **self.common(),
             "range": self.range(),
@@ -387,28 +466,16 @@ class FunnelForm(RangeForm):
             "window_seconds": asked["window"] * {"minute": 60, "hour": 3600, "day": 86_400}[asked["unit"]],
             "order": asked["order"],
             "series": {"interval": asked["entry"]},
+            "exclusions": [
+                {"kind": kind, "after_step": int(after), "before_step": int(before)}
+                for kind, after, before in zip(asked["exclude"], asked["after"], asked["before_step"], strict=True)
+            ],
         }
         if asked["by"]:
-            question["breakdown"] = {"by": asked["by"], "attribution": asked["touch"]}
-        if asked["exclude"] and len(steps) > 1:
-            question["exclusions"] = [{"kind": asked["exclude"]}]
-        return question
+            question["breakdown"] = {"by": asked["by"], "attribution": asked["touch"], "step": int(asked["at_step"])}
+        return {**question, **changes}
 
 
-def change_steps(asked: QueryDict) -> None:
-    """Carries out `act` of an address: add, or remove, up or down with the number of a step (`up:1`)."""
-    act, _colon, place = asked.pop("act")[-1].partition(":")
-    kinds = asked.getlist("step") or list(FunnelForm.defaults["step"])
-    through = [*asked.getlist("through"), *[""] * len(kinds)][: len(kinds)]
-    steps = list(zip(kinds, through, strict=True))
-    at = int(place) if place.isdecimal() else -1
-    if act == "add" and len(steps) < MOST_STEPS:
-        steps.append((ANY, ""))
-    elif act == "remove" and 0 <= at < len(steps) > 1:
-        del steps[at]
-    elif act == "up" and 0 < at < len(steps):
-        steps[at - 1 : at + 1] = [steps[at], steps[at - 1]]
-    elif act == "down" and 0 <= at < len(steps) - 1:
-        steps[at : at + 2] = [steps[at + 1], steps[at]]
-    asked.setlist("step", [kind for kind, _channel in steps])
-    asked.setlist("through", [channel for _kind, channel in steps])
+def event(kind: str, where: dict[str, str] | None = None) -> dict[str, Any]:
+    met = {name: value for name, value in (where or {}).items() if value}
+    return {**({} if kind == ANY else {"kind": kind}), **({"where": met} if met else {})}

@@ -7,8 +7,9 @@ group after it, before the next post to the group, and within READ. Nobody count
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,11 +17,13 @@ from django.db.models import Count, F, QuerySet
 
 from activity.models import BuiltInKind
 from analytics.chance import Shares
-from analytics.columns import Columns, Flags, Ints
+from analytics.columns import Flags, Ints
+from analytics.forms import RangeForm
 from analytics.health.counting import SENT_EARLY, SENT_LATE
 from analytics.health.models import DailyGroupStat
 from analytics.index.source import source_of
-from analytics.queries.base import Names, Where
+from analytics.queries.activity import ActivityQuery
+from analytics.queries.base import Names, Source
 from analytics.queries.periods import local, midnight, millis
 from analytics.queries.running import events_read
 from analytics.sources import EpochMillis, Selection, numbers_of, with_ids
@@ -32,8 +35,7 @@ CELLS = 7 * 24
 HOUR, DAY = 3_600_000, 86_400_000
 READ, BOUGHT = timedelta(days=1), timedelta(days=3)
 QUARTER = HOUR // 4  # every zone is whole quarters of an hour off UTC
-# So many days of the whole community's events are held at once.
-SLICE = 28
+SLICE = 28  # days of hours that one question may hold
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,6 @@ class Span:
     @property
     def end(self) -> int:
         return min(midnight(self.last + timedelta(days=1), self.zone), millis(self.now))
-
-    @property
-    def shift(self) -> int:
-        """What makes full hours of the local clock out of those of UTC: half an hour in Kolkata."""
-        offset = local(self.start, self.zone).utcoffset() or timedelta()
-        return offset // timedelta(milliseconds=1) % HOUR
 
 
 @dataclass(frozen=True)
@@ -83,35 +79,46 @@ def cells_of(at: Ints, zone: ZoneInfo) -> Ints:
 # Activity
 
 
-def active_hours(selection: Selection, where: Where, names: Names, span: Span) -> Hours:
+def active_hours(form: RangeForm, source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> Hours:
     """Of the members who did anything in the range, the share who did something within each hour."""
-    source = source_of(selection)
-    parts: list[tuple[Ints, Ints]] = []
-    first = span.first
-    while first <= span.last and midnight(first, span.zone) < span.end:
-        after = min(span.last + timedelta(days=1), first + timedelta(days=SLICE))
-        until = min(midnight(after, span.zone), span.end)
-        columns = events_read(source, names, since=midnight(first, span.zone), until=until, kinds=None, where=where)
-        parts.append(_distinct_hours(columns, span.shift))
-        first = after
-    hours = np.concatenate([hour for hour, _members in parts]) if parts else np.zeros(0, np.int64)
-    members = np.concatenate([members for _hour, members in parts]) if parts else np.zeros(0, np.int64)
+    everybody = ActivityQuery.read(_activity(form, form.range(), "month"), zone=zone, now=now)
+    members = int(everybody.compute(source, names, now=now).all["overall"])
+    starts, counts = [], []
+    for query in _hourly(form, zone, now):
+        counts += query.compute(source, names, now=now).all["data"]
+        starts += query.periods.edges[:-1].tolist()
     # An hour in which nobody did anything counts too; one that is not over does not.
-    every = np.arange((span.start + span.shift) // HOUR, (span.end + span.shift) // HOUR)
-    over = hours < (span.end + span.shift) // HOUR
-    active = np.bincount(hours[over] - every[0], minlength=len(every)) if len(every) else np.zeros(0, np.int64)
-    everybody = np.full(len(every), len(np.unique(members)), np.int64)
-    shares = Shares.of(cells_of(every * HOUR - span.shift, span.zone), active, everybody, CELLS)
-    return Hours(shares, cells_of(hours[over] * HOUR - span.shift, span.zone), members[over])
+    over = np.array(starts, np.int64) + HOUR <= millis(now)
+    active, at = np.array(counts, np.int64)[over], np.array(starts, np.int64)[over]
+    shares = Shares.of(cells_of(at, zone), active, np.full(len(at), members, np.int64), CELLS)
+    return Hours(shares, np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-def _distinct_hours(columns: Columns, shift: int) -> tuple[Ints, Ints]:
-    """Each hour with each member who did something in it, once. A member's events stand in the order of time."""
-    hour, member = (columns.at + shift) // HOUR, columns.members[columns.rows()]
-    if not len(hour):
-        return hour, member
-    fresh = np.r_[True, (hour[1:] != hour[:-1]) | (member[1:] != member[:-1])]
-    return hour[fresh], member[fresh]
+def active_people(form: RangeForm, source: Source, names: Names, cell: int, *, zone: ZoneInfo, now: datetime) -> Ints:
+    """Who did something within that hour of that weekday."""
+    found = [
+        query.people(source, names, period=period)
+        for query in _hourly(form, zone, now)
+        for period in np.flatnonzero(cells_of(query.periods.edges[:-1], zone) == cell).tolist()
+        if int(query.periods.edges[period]) + HOUR <= millis(now)
+    ]
+    return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+
+
+def _activity(form: RangeForm, days: dict[str, str], interval: str) -> dict[str, Any]:
+    return {**form.common(), "metric": "unique", "interval": interval, "range": days}
+
+
+def _hourly(form: RangeForm, zone: ZoneInfo, now: datetime) -> list[ActivityQuery]:
+    """The range hour by hour, in questions of as many days as one can hold."""
+    first, last = form.days
+    queries = []
+    while first <= last:
+        until = min(last, first + timedelta(days=SLICE - 1))
+        days = {"from": first.isoformat(), "to": until.isoformat()}
+        queries.append(ActivityQuery.read(_activity(form, days, "hour"), zone=zone, now=now))
+        first = until + timedelta(days=1)
+    return queries
 
 
 # Posts
@@ -123,6 +130,7 @@ class Posts:
 
     group: Ints
     at: Ints
+    post: Ints
     reach: Ints
 
     def __len__(self) -> int:
@@ -148,19 +156,20 @@ def post_hours(selection: Selection, branch: str, names: Names, span: Span, *, b
     within BOUGHT of a click in them. Posts that still have time for it are left out."""
     patience = (READ + BOUGHT if bought else READ) // timedelta(milliseconds=1)
     groups = groups_of(selection, branch)
-    posts = posts_sent(selection, groups, span, until=min(span.end, millis(span.now) - patience))
+    last = max(span.start, min(span.end, millis(span.now) - patience))
+    posts = posts_sent(groups, local(span.start, span.zone), local(last, span.zone))
+    posts = _with_reach(posts, selection, groups, span)
     slugs = [BuiltInKind.LINK_CLICK] if bought else [BuiltInKind.POST_SEEN, BuiltInKind.LINK_CLICK]
     reader = np.zeros(0, np.int64)
     post = np.zeros(0, np.int64)
     if len(posts):
         until = int(posts.at.max()) + patience
-        source = source_of(selection)
-        columns = events_read(source, names, since=int(posts.at.min()), until=until, kinds=slugs)
-        told = posts.before(columns.group, columns.at)
+        columns = events_read(source_of(selection), names, since=int(posts.at.min()), until=until, kinds=slugs)
+        member, at, group = columns.members[columns.rows()], columns.at, columns.group
+        told = posts.before(group, at)
         fits = told >= 0
-        member = columns.members[columns.rows()]
         if bought:
-            fits &= _ordered_after(selection, names, member, columns.at, until)
+            fits &= _ordered_after(selection, names, member, at, until)
         post, reader = _distinct(told[fits], member[fits])
     # A group may have been larger than the figure of the day says: nobody who read it was out of reach.
     read = np.bincount(post, minlength=len(posts)).astype(np.int64)
@@ -203,9 +212,8 @@ def groups_of(selection: Selection, branch: str) -> QuerySet[Group]:
     return groups
 
 
-def posts_sent(selection: Selection, groups: QuerySet[Group], span: Span, until: int) -> Posts:
-    """What was posted to these groups from the start of the span until an instant."""
-    start, end = local(span.start, span.zone), local(max(until, span.start), span.zone)
+def posts_sent(groups: QuerySet[Group], start: datetime, end: datetime) -> Posts:
+    """What was posted to these groups between two instants; how many it reached is left open."""
     sent = Delivery.objects.filter(
         state=State.SENT,
         post_id__isnull=False,
@@ -214,11 +222,15 @@ def posts_sent(selection: Selection, groups: QuerySet[Group], span: Span, until:
         settled_at__gte=start,
         settled_at__lt=end,
     ).in_groups(groups.order_by().values("pk"))
-    rows = numbers_of(sent.order_by("group_id", "settled_at").values_list("group_id", EpochMillis(F("settled_at"))))
-    group, at = np.ascontiguousarray(rows.reshape(-1, 2).T)
+    rows = sent.order_by("group_id", "settled_at").values_list("group_id", EpochMillis(F("settled_at")), "post_id")
+    group, at, post = np.ascontiguousarray(numbers_of(rows).reshape(-1, 3).T)
+    return Posts(group, at, post, np.zeros(len(at), np.int64))
+
+
+def _with_reach(posts: Posts, selection: Selection, groups: QuerySet[Group], span: Span) -> Posts:
     if selection.member_ids is not None:
-        return Posts(group, at, _of_segment(group, groups, selection.member_ids))
-    return Posts(group, at, _members_then(group, at, groups, span))
+        return replace(posts, reach=_of_segment(posts.group, groups, selection.member_ids))
+    return replace(posts, reach=_members_then(posts.group, posts.at, groups, span))
 
 
 def _of_segment(group: Ints, groups: QuerySet[Group], members: Collection[int]) -> Ints:

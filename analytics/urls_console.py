@@ -16,6 +16,7 @@ urlpatterns = [
     path("reports/lifecycle/", console.lifecycle, name="lifecycle"),
     path("reports/stickiness/", console.stickiness, name="stickiness"),
     path("reports/retention/", console.retention, name="retention"),
+    path("reports/leavers/", console.leavers, name="leavers"),
     path("reports/funnel/", console.funnel, name="funnel"),
     path("reports/best-hour/", console.best_hour, name="best_hour"),
     path("reports/people/", console.people, name="people"),

@@ -493,6 +493,7 @@ ROUTES: dict[str, Route] = {
     "analytics:retention": page(SEEN_BY_ALL),
     "analytics:funnel": page(SEEN_BY_ALL),
     "analytics:best_hour": page(SEEN_BY_ALL),
+    "analytics:leavers": page(SEEN_BY_ALL),
     "analytics:people": page(SEEN_BY_ALL),
     "analytics:people_save": page(WRITERS, done(200)),
     "analytics:group_options": part(SEEN_BY_ALL),

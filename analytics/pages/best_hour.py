@@ -16,13 +16,13 @@ from analytics.chance import Between
 from analytics.columns import Ints
 from analytics.definitions import BEST_HOUR, BEST_HOUR_RANGE
 from analytics.hour_form import MEASURES, BestHourForm
-from analytics.hours import CELLS, Hours, Span, active_hours, post_hours
+from analytics.hours import CELLS, Hours, Span, active_hours, active_people, post_hours
 from analytics.pages.parts import DASH, Cell, Chart, Head, Table, people_url, percent
-from analytics.queries.base import Names, Source, Where
-from analytics.queries.fields import Fields
+from analytics.queries.base import Names, Source
 
-# Below these a cell says nothing: so many posts (or, for activity, so many days), and so many people worth of draws.
-LEAST_TRIALS, LEAST_PEOPLE = 4, 30
+# Below these a cell says nothing: so many posts (or, for activity, so many days), so many people worth of draws, and so
+# many of them who would do it at the average.
+LEAST_TRIALS, LEAST_PEOPLE, LEAST_DOING = 4, 30, 5
 MOST_SAID = 6
 
 
@@ -58,28 +58,28 @@ class BestHourPage:
         return not self.trials
 
 
-def hours_of(form: BestHourForm, names: Names, *, zone: ZoneInfo, now: datetime) -> Hours:
-    first, last = form.days
-    span, measure = Span(first, last, zone, now), form.cleaned_data["measure"]
+def hours_of(form: BestHourForm, source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> Hours:
+    measure = form.cleaned_data["measure"]
     if measure == "activity":
-        where = Where.read(Fields(form.common()["filter"]))
-        return active_hours(form.selection(), where, names, span)
-    branch = form.cleaned_data["branch"]
-    return post_hours(form.selection(), branch, names, span, bought=measure == "conversion")
+        return active_hours(form, source, names, zone=zone, now=now)
+    span = Span(*form.days, zone, now)
+    return post_hours(form.selection(), form.cleaned_data["branch"], names, span, bought=measure == "conversion")
 
 
-def hour_people(form: BestHourForm, names: Names, cell: int, *, zone: ZoneInfo, now: datetime) -> Ints:
-    return hours_of(form, names, zone=zone, now=now).people(cell)
+def hour_people(form: BestHourForm, source: Source, names: Names, cell: int, *, zone: ZoneInfo, now: datetime) -> Ints:
+    if form.cleaned_data["measure"] == "activity":
+        return active_people(form, source, names, cell, zone=zone, now=now)
+    return hours_of(form, source, names, zone=zone, now=now).people(cell)
 
 
 def hour_name(cell: int) -> str:
     return f"{WEEKDAYS[cell // 24]} {cell % 24:02}:00"
 
 
-def best_hour_page(form: BestHourForm, _source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> BestHourPage:
+def best_hour_page(form: BestHourForm, source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> BestHourPage:
     measure = form.cleaned_data["measure"]
-    shares = hours_of(form, names, zone=zone, now=now).shares
-    enough = shares.enough(LEAST_TRIALS, LEAST_PEOPLE)
+    shares = hours_of(form, source, names, zone=zone, now=now).shares
+    enough = shares.enough(LEAST_TRIALS, LEAST_PEOPLE, LEAST_DOING)
     known = np.flatnonzero(enough).tolist()
     overall = shares.overall
     is_activity = measure == "activity"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from activity.models import EventKind
 from analytics.definitions import ATTEMPT, FUNNEL
-from analytics.forms import ANY, BREAKDOWNS, FunnelForm
+from analytics.forms import ANY, BREAKDOWNS, STEP_CONDITIONS, FunnelForm
 from analytics.pages.parts import (
     MOST_SERIES,
     Cell,
@@ -27,11 +27,32 @@ from analytics.pages.parts import (
     period_marks,
     share_of,
 )
+from analytics.pages.times import times_of
 from analytics.queries.base import Names, Source
 from analytics.queries.funnel import Figures, FunnelQuery, FunnelResult
-from analytics.queries.periods import local, millis
+from analytics.queries.periods import local, midnight, millis
 from analytics.sources import value_labels
 from analytics.templatetags.reports import duration
+
+
+@dataclass(frozen=True)
+class Before:
+    """The same funnel over the range of the same length just before."""
+
+    counts: list[int]
+    points: float | None
+
+    @property
+    def entered(self) -> int:
+        return self.counts[0]
+
+    @property
+    def converted(self) -> int:
+        return self.counts[-1]
+
+    @property
+    def rate(self) -> str:
+        return percent(share_of(self.converted, self.entered))
 
 
 @dataclass(frozen=True)
@@ -51,6 +72,9 @@ class FunnelPage:
     course: Chart
     course_table: Table
     definitions: list[Any]
+    before: Before | None
+    times: Chart | None
+    times_table: Table | None
 
 
 def funnel_page(form: FunnelForm, source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> FunnelPage:
@@ -60,6 +84,8 @@ def funnel_page(form: FunnelForm, source: Source, names: Names, *, zone: ZoneInf
     shown, left_out = _largest(result)
     labels = value_labels(query.breakdown.by, shown) if query.breakdown else {}
     course, course_table = _course(form, result)
+    times, times_table = (times_of(form, result.all.times) if len(counts) > 1 else None) or (None, None)
+    before = _before(form, counts, source, names, zone, now)
     return FunnelPage(
         query=query,
         entered=counts[0],
@@ -70,13 +96,31 @@ def funnel_page(form: FunnelForm, source: Source, names: Names, *, zone: ZoneInf
         rate=percent(share_of(counts[-1], counts[0])),
         worst=_worst(counts, steps),
         chart=_chart(form, result, steps, shown, labels),
-        table=_steps(form, result.all, steps),
+        table=_steps(form, result.all, steps, before),
         breakdown=_broken_down(form, result, steps, shown, labels) if query.breakdown else None,
         left_out=left_out,
         course=course,
         course_table=course_table,
         definitions=[FUNNEL[query.order.value], ATTEMPT],
+        before=before,
+        times=times,
+        times_table=times_table,
     )
+
+
+def _before(
+    form: FunnelForm, counts: list[int], source: Source, names: Names, zone: ZoneInfo, now: datetime
+) -> Before | None:
+    """Nothing where there was no community yet when that range began: against half a range everything grows."""
+    first = midnight(date.fromisoformat(form.before()["from"]), zone)
+    if not form.selection().events().filter(at__lt=local(first, zone)).exists():
+        return None
+    earlier = FunnelQuery.read(form.question(range=form.before(), breakdown=None), zone=zone, now=now)
+    then = earlier.compute(source, names, now=now).all.counts
+    now_share, then_share = share_of(counts[-1], counts[0]), share_of(then[-1], then[0])
+    if then_share is None:
+        return None
+    return Before(then, None if now_share is None else round(now_share - then_share, 1))
 
 
 def _ripe_until(query: FunnelQuery, now: datetime) -> datetime | None:
@@ -87,14 +131,17 @@ def _ripe_until(query: FunnelQuery, now: datetime) -> datetime | None:
 
 def step_names(form: FunnelForm) -> list[str]:
     labels = {kind.slug: str(kind.label) for kind in EventKind.objects.all()}
+    words = {name: form.words_of(name) for name in STEP_CONDITIONS}
     names = []
-    for kind, channel in zip(form.cleaned_data["step"], form.cleaned_data["through"], strict=True):
+    for kind, *values in zip(*(form.cleaned_data[name] for name in ("step", *STEP_CONDITIONS)), strict=True):
         name = _("Anything") if kind == ANY else labels.get(kind, kind)
-        names.append(f"{name} · {channel}" if channel else name)
-    return names
+        met = [words[of][value] for of, value in zip(STEP_CONDITIONS, values, strict=True) if value]
+        names.append(" · ".join([name, *met]))
+    # The second order is another step than the first, and has to look like one.
+    return [f"{name} ({names[: k + 1].count(name)})" if name in names[:k] else name for k, name in enumerate(names)]
 
 
-def _steps(form: FunnelForm, figures: Figures, names: list[str]) -> Table:
+def _steps(form: FunnelForm, figures: Figures, names: list[str], earlier: Before | None) -> Table:
     rows = []
     for k, name in enumerate(names):
         count, before = figures.counts[k], figures.counts[max(k - 1, 0)]
@@ -111,6 +158,8 @@ def _steps(form: FunnelForm, figures: Figures, names: list[str]) -> Table:
                 Cell(figures.median_seconds[k], duration(figures.median_seconds[k])),
             ]
         )
+        if earlier:
+            rows[-1].append(_share(earlier.counts[k], earlier.counts[0]))
     heads = [
         Head("#"),
         Head(_("Step"), number=False),
@@ -121,6 +170,8 @@ def _steps(form: FunnelForm, figures: Figures, names: list[str]) -> Table:
         Head(_("Average time"), file=_("Average time, in seconds")),
         Head(_("Median time"), file=_("Median time, in seconds")),
     ]
+    if earlier:
+        heads.append(Head(_("Of the first, before"), file=_("Of the first, in the range before, in percent")))
     return Table(_("Steps"), heads, rows)
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from analytics.columns import Ints
 from analytics.forms import INTERVALS, METRICS, ActivityForm, FunnelForm, ReportForm, RetentionForm
@@ -16,13 +17,17 @@ from analytics.habits.forms import LifecycleForm, StickinessForm
 from analytics.habits.lifecycle import STATES, whole_of
 from analytics.hour_form import MEASURES, BestHourForm
 from analytics.hours import CELLS
+from analytics.leavers import people_of, thing_names
 from analytics.overview.forms import OverviewForm
 from analytics.overview.people import members_behind
 from analytics.overview.scope import Scope
 from analytics.pages.activity import whole_range_of
 from analytics.pages.best_hour import hour_name, hour_people
 from analytics.pages.funnel import step_names
+from analytics.pages.leavers import LeaversForm, leavers_of
+from analytics.pages.membership_retention import Stayed
 from analytics.pages.parts import period_name
+from analytics.pages.times import BARS
 from analytics.queries.activity import ActivityQuery
 from analytics.queries.base import Names, Source
 from analytics.queries.funnel import FunnelQuery
@@ -62,8 +67,12 @@ def behind(
         return Behind(*found)
     if isinstance(form, RetentionForm):
         return _retention(asked, form, source, names, zone, now)
+    if isinstance(form, LeaversForm):
+        thing = asked.get("thing", "")
+        ids = people_of(leavers_of(form, zone), thing)
+        return Behind(ids, [pgettext("leavers", "Left"), thing_names([thing])[thing], _days(form)])
     if isinstance(form, BestHourForm):
-        return _best_hour(asked, form, names, zone, now)
+        return _best_hour(asked, form, source, names, zone, now)
     assert isinstance(form, FunnelForm)
     return _funnel(asked, form, source, names, zone, now)
 
@@ -142,13 +151,21 @@ def _retention(
     words = [_("Cohort of %(period)s") % {"period": _when(query.periods, cohort)}]
     if after:
         words.append(_("came back: %(period)s") % {"period": _when(query.periods, cohort + after)})
+    if (value := form.narrowed_to) is not None:
+        words.append(value_labels(form.cleaned_data["by"], [value])[value])
+    if form.cleaned_data["what"] == "membership":
+        if after:
+            words[1] = _("still there: %(period)s") % {"period": _when(query.periods, cohort + after)}
+        return Behind(Stayed(form, query.periods).people(cohort, after), words)
     return Behind(query.people(source, names, cohort=cohort, after=after), words)
 
 
-def _best_hour(asked: QueryDict, form: BestHourForm, names: Names, zone: ZoneInfo, now: datetime) -> Behind:
+def _best_hour(
+    asked: QueryDict, form: BestHourForm, source: Source, names: Names, zone: ZoneInfo, now: datetime
+) -> Behind:
     cell = _number(asked, "cell", 0, CELLS) or 0
     words = [str(dict(MEASURES)[form.cleaned_data["measure"]]), hour_name(cell), _days(form)]
-    return Behind(hour_people(form, names, cell, zone=zone, now=now), words)
+    return Behind(hour_people(form, source, names, cell, zone=zone, now=now), words)
 
 
 def _funnel(asked: QueryDict, form: FunnelForm, source: Source, names: Names, zone: ZoneInfo, now: datetime) -> Behind:
@@ -162,4 +179,8 @@ def _funnel(asked: QueryDict, form: FunnelForm, source: Source, names: Names, zo
     words.append(_days(form) if period is None else _when(query.series.periods, period))
     if value is not None and query.breakdown:
         words.append(value_labels(query.breakdown.by, [value])[value])
-    return Behind(query.people(source, names, step=reached, lost=lost, value=value, period=period), words)
+    within = _number(asked, "within", 0, len(BARS))
+    if within is not None:
+        words.append(_("took %(time)s") % {"time": BARS[within]})
+    ids = query.people(source, names, step=reached, lost=lost, value=value, period=period, within=within)
+    return Behind(ids, words)

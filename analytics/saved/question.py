@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from analytics.forms import PRESETS, ReportForm
+from analytics.forms import PRESETS, STEP_CONDITIONS, ReportForm
 
 MOST_NAMES = 5
 # What only a person with other rights, or in another time, could have chosen.
@@ -66,12 +66,14 @@ def question_words(form: ReportForm) -> list[Asked]:
         found.append(Asked(_("Range"), days))
     for name, field in form.fields.items():
         value = chosen.get(name)
-        if name in (*FILTERS, "preset", "from", "to", "unit", "through") or value in (None, "", []):
+        if name in (*FILTERS, "preset", "from", "to", "unit", *PARTS) or value in (None, "", []):
             continue
         if name in UNASKED and not UNASKED[name](chosen):
             continue
         if name == "step":
             found.append(Asked(field.label or name, _steps(form), is_name=True))
+        elif name == "exclude":
+            found.append(Asked(field.label or name, _exclusions(form)))
         elif name == "window" and "unit" in form.fields:
             found.append(Asked(field.label or name, f"{value} {_label(form.fields['unit'], chosen['unit'])}"))
         elif isinstance(value, date):
@@ -87,8 +89,23 @@ def question_words(form: ReportForm) -> list[Asked]:
 UNASKED: dict[str, Any] = {
     "window": lambda chosen: chosen.get("metric", "rolling_unique") == "rolling_unique",
     "touch": lambda chosen: bool(chosen.get("by")),
-    "least": lambda chosen: chosen.get("least", 1) > 1,
+    "at_step": lambda chosen: bool(chosen.get("by")) and chosen.get("touch") == "step",
+    "least": lambda chosen: _comes_back(chosen) and chosen.get("least", 1) > 1,
+    **dict.fromkeys(("mode", "measure", "start", "back"), lambda chosen: _comes_back(chosen)),
 }
+# What is said with the steps and the exclusions that it belongs to.
+PARTS = (*STEP_CONDITIONS, "after", "before_step", "only")
+
+
+def _comes_back(chosen: dict[str, Any]) -> bool:
+    return bool(chosen.get("what", "activity") == "activity")
+
+
+def _exclusions(form: ReportForm) -> str:
+    """Each with the two steps between which it must not lie."""
+    asked = form.cleaned_data
+    rows = zip(asked["exclude"], asked["after"], asked["before_step"], strict=True)
+    return ", ".join(f"{_label(form.fields['exclude'], kind)} ({after}–{before})" for kind, after, before in rows)
 
 
 def _whom(form: ReportForm) -> list[Asked]:
@@ -125,12 +142,12 @@ def _day(day: date) -> str:
 
 
 def _steps(form: ReportForm) -> str:
-    field = form.fields["step"]
-    through = form.cleaned_data.get("through") or [""] * len(form.cleaned_data["step"])
-    names = [
-        f"{_label(field, kind)} · {channel}" if channel else _label(field, kind)
-        for kind, channel in zip(form.cleaned_data["step"], through, strict=False)
-    ]
+    field, asked = form.fields["step"], form.cleaned_data
+    conditions = zip(*(asked[name] for name in STEP_CONDITIONS), strict=True)
+    names = []
+    for kind, values in zip(asked["step"], conditions, strict=True):
+        met = [_label(form.fields[of], value) for of, value in zip(STEP_CONDITIONS, values, strict=True) if value]
+        names.append(" · ".join([_label(field, kind), *met]))
     return " → ".join(names)
 
 

@@ -19,6 +19,7 @@ from analytics.hour_form import BestHourForm
 from analytics.overview.forms import OverviewForm
 from analytics.pages.activity import activity_page
 from analytics.pages.funnel import funnel_page
+from analytics.pages.leavers import LeaversForm, leavers_page
 from analytics.pages.parts import percent, share_of
 from analytics.pages.retention import retention_page
 from analytics.saved.answers import Answer, Headline, asked_of, headline_of
@@ -46,7 +47,11 @@ def _activity(form: ActivityForm) -> Answer:
 def _retention(form: RetentionForm) -> Answer:
     page = retention_page(form, **asked_of(form))
     came_back: Iterable[float | None] = page.chart.series[0]["data"] if page.chart.series else ()
-    headline = Headline(_("Came back in the period after, on average"), percent(next(iter(came_back), None)))
+    share = percent(next(iter(came_back), None))
+    if page.is_membership:
+        headline = Headline(_("Still there in the period after, on average"), share)
+    else:
+        headline = Headline(_("Came back in the period after, on average"), share)
     return Answer(headline, page.chart, page.table, is_empty=not page.members)
 
 
@@ -68,6 +73,11 @@ def _stickiness(form: StickinessForm) -> Answer:
     return Answer(Headline(share.label, share.text), page.chart, page.table, page.is_empty)
 
 
+def _leavers(form: LeaversForm) -> Answer:
+    page = leavers_page(form, **asked_of(form))
+    return Answer(Headline(_("Members who left"), f"{page.total:,}", page.total), None, page.table, not page.total)
+
+
 KINDS = {
     kind.slug: kind
     for kind in (
@@ -77,6 +87,7 @@ KINDS = {
         ReportKind("stickiness", "analytics:stickiness", gettext_lazy("Stickiness"), StickinessForm, _stickiness),
         ReportKind("retention", "analytics:retention", gettext_lazy("Retention"), RetentionForm, _retention),
         ReportKind("funnel", "analytics:funnel", gettext_lazy("Funnel"), FunnelForm, _funnel),
+        ReportKind("leavers", "analytics:leavers", gettext_lazy("Who left"), LeaversForm, _leavers),
         ReportKind("best_hour", "analytics:best_hour", gettext_lazy("Best hour"), BestHourForm, best_hour_answer),
         ReportKind("channels", "analytics:channels", gettext_lazy("Channels"), SpanForm, channels_answer),
     )

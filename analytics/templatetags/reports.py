@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms, template
 from django.forms import BoundField, Form
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from analytics.forms import FunnelForm
+from analytics.pages.ready_funnels import ready_links
 from community_ops.templatetags.ui import change
 
 register = template.Library()
@@ -29,6 +33,11 @@ def duration(seconds: float | None) -> str:
         return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
     hours = round(seconds / HOUR)
     return _("%(days)d d %(hours)d h") % {"days": hours // 24, "hours": hours % 24}
+
+
+@register.simple_tag
+def ready_funnels(form: FunnelForm) -> list[dict[str, Any]]:
+    return ready_links(form)
 
 
 @register.filter

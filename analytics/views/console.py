@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
 from analytics.definitions import STICKINESS
-from analytics.forms import PRESETS, ActivityForm, FunnelForm, ReportForm, RetentionForm, change_steps
+from analytics.forms import PRESETS, ActivityForm, FunnelForm, ReportForm, RetentionForm
 from analytics.habits.forms import LifecycleForm, StickinessForm
 from analytics.habits.lifecycle import lifecycle_page
 from analytics.habits.stickiness import stickiness_page
@@ -31,11 +31,13 @@ from analytics.pages.activity import activity_page
 from analytics.pages.best_hour import best_hour_page
 from analytics.pages.explain import facts_of
 from analytics.pages.funnel import FunnelPage, funnel_page
+from analytics.pages.leavers import LeaversForm, leavers_page
 from analytics.pages.parts import SMALL_SAMPLE, Table, zone_words
 from analytics.pages.people import Behind, behind
-from analytics.pages.retention import retention_page
+from analytics.pages.retention import RetentionPage, retention_page
 from analytics.queries.fields import BadQuery
 from analytics.sources import Selection, SqlNames
+from analytics.steps import change_steps
 from community_ops.lib.lists import Column, Listing, csv_response, xlsx_response
 from groups.models import Group
 from members.models import Member
@@ -47,6 +49,7 @@ REPORTS: dict[str, tuple[type[ReportForm], Any]] = {
     "stickiness": (StickinessForm, gettext_lazy("Stickiness")),
     "retention": (RetentionForm, gettext_lazy("Retention")),
     "funnel": (FunnelForm, gettext_lazy("Funnel")),
+    "leavers": (LeaversForm, gettext_lazy("Who left")),
     "best_hour": (BestHourForm, gettext_lazy("Best hour")),
 }
 HABITS = ("lifecycle", "stickiness")
@@ -90,7 +93,16 @@ def stickiness(request: StaffRequest) -> HttpResponseBase:
 @require_GET
 @staff_required
 def retention(request: StaffRequest) -> HttpResponseBase:
-    return _report(request, "retention", RetentionForm, retention_page, lambda page: page.table)
+    def asked(page: RetentionPage) -> Table:
+        return (page.curves_table if request.GET.get("table") == "breakdown" else None) or page.table
+
+    return _report(request, "retention", RetentionForm, retention_page, asked)
+
+
+@require_GET
+@staff_required
+def leavers(request: StaffRequest) -> HttpResponseBase:
+    return _report(request, "leavers", LeaversForm, leavers_page, lambda page: page.table)
 
 
 @require_GET
@@ -103,7 +115,7 @@ def funnel(request: StaffRequest) -> HttpResponseBase:
         return redirect(f"{request.path}?{changed.urlencode()}")
 
     def asked(page: FunnelPage) -> Table:
-        return {"breakdown": page.breakdown, "course": page.course_table}.get(
+        return {"breakdown": page.breakdown, "course": page.course_table, "times": page.times_table}.get(
             request.GET.get("table", "")
         ) or page.table
 

@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from activity.services import event_key
 from analytics.hour_form import BestHourForm
+from analytics.index.source import source_of
 from analytics.pages.best_hour import best_hour_page
 from analytics.sources import SqlNames
 from campaigns.posts.services import Schedule, post_create
@@ -106,7 +107,7 @@ def asked(user, **query):
     data.update({"measure": "reading", **query})
     form = BestHourForm(data, user=user, now=NOW, zone=ZONE)
     assert form.is_valid(), form.errors
-    return best_hour_page(form, None, SqlNames(), zone=ZONE, now=NOW)
+    return best_hour_page(form, source_of(form.selection()), SqlNames(), zone=ZONE, now=NOW)
 
 
 def cell_of(found, name):

@@ -48,6 +48,7 @@ def test_clusters_that_do_the_same_together_are_worth_fewer_people():
     assert together.people(0) == pytest.approx(9)  # ten clusters that each act as one
     wide, narrow = together.between(0), apart.between(0)
     assert wide.high - wide.low > 5 * (narrow.high - narrow.low)
-    assert apart.enough(10, 1000)[0]
-    assert not apart.enough(11, 30)[0]
-    assert not together.enough(10, 30)[0]
+    assert apart.enough(10, 1000, 500)[0]
+    assert not apart.enough(11, 30, 5)[0]
+    assert not together.enough(10, 30, 1)[0]
+    assert not apart.enough(10, 30, 501)[0]

@@ -97,7 +97,11 @@ def test_a_name_is_asked_for_and_a_question_that_makes_no_sense_is_not_kept(cast
             "preset=7d&from=2026-01-01&to=2026-01-31&interval=week",
             "metric=unique&interval=week&kind=%2A&window=7&from=2026-01-01&to=2026-01-31",
         ),
-        ("retention", "period=day", "period=day&intervals=8&mode=first_time&measure=on&start=%2A&back=%2A&least=1"),
+        (
+            "retention",
+            "period=day",
+            "period=day&intervals=8&mode=first_time&measure=on&start=%2A&back=%2A&least=1&what=activity",
+        ),
         (
             "funnel",
             "step=joined&step=ordered&through=&through=&order=strict",
