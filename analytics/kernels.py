@@ -3,7 +3,8 @@
 They are plain Python, compiled by Numba. Strings never get here: a `Lens` turns "is this event step k" into bits, by
 tables over the numbers of kinds, channels and groups. What a kernel needs of a member's events is put into small arrays
 that stay in the processor's cache; nothing of the size of the events is written. Numba keeps the compiled code in the
-folder that `NUMBA_CACHE_DIR` names.
+folder that `NUMBA_CACHE_DIR` names, and compiles anew when the file of a kernel has changed, not when that of what it
+calls has: that is why all of this is one file.
 
 A `probe` asks which members stand behind one number: it fills `flags`, one entry for each member.
 
@@ -29,6 +30,8 @@ ALWAYS = np.iinfo(np.int64).min
 EXCLUSIONS = 20
 COUNTS = 1 << 40
 STEPS = (1 << EXCLUSIONS) - 1
+# So many events are looked at together: they fit into the processor's cache.
+BLOCK = 4096
 NO_TOUCH, FIRST_TOUCH, LAST_TOUCH, AT_STEP = 0, 1, 2, 3
 
 Picks = npt.NDArray[np.int64]
@@ -76,34 +79,59 @@ def _first_since(at: Ints, lo: int, hi: int, since: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _bits(shard: Shard, lens: Lens, m: int, i: int) -> int:
-    """What event i of member m is to the question; 0 when nothing, or when it may not be looked at."""
-    kind = shard.kind[i]
-    bits = lens.kinds[kind] if kind < len(lens.kinds) else lens.other
-    if bits == 0:
-        return bits
-    if len(lens.channels) > 0:
-        channel = shard.channel[i]
-        bits &= lens.channels[channel if channel < len(lens.channels) else 0]
-    if len(lens.groups) > 0:
-        group = shard.group[i]
-        bits &= lens.groups[group if group < len(lens.groups) else 0]
-    if bits != 0 and len(shard.allow) > 0:
-        group = shard.group[i]
-        if group == 0 and len(shard.own) > 0:
-            if not shard.own[m]:
-                return 0
-        elif group >= len(shard.allow) or not shard.allow[group]:
-            return 0
-    return bits
+def _block_end(offsets: Ints, m: int) -> int:
+    """The end of the members from m on who are looked at together: at least one, else as many as have BLOCK events."""
+    end = m + 1
+    while end < len(offsets) - 1 and end - m < BLOCK and offsets[end + 1] - offsets[m] <= BLOCK:
+        end += 1
+    return end
 
 
 @njit(cache=True, nogil=True)
-def _code(shard: Shard, split: Split, i: int) -> int:
-    if len(split.codes) == 0:
-        return 0
-    place = shard.channel[i] if split.by_channel else shard.group[i]
-    return split.codes[place] if place < len(split.codes) else 0
+def _gather(
+    shard: Shard, lens: Lens, split: Split, first: int, end: int, starts: Ints, place: Ints, at: Ints, bits: Ints,
+    code: Codes,
+) -> None:  # fmt: skip
+    """Puts what the question needs of the events of the members first:end into `place` (which of the shard's events it
+    is), `at`, `bits` and, for a breakdown, `code`. The events of member m are `starts[m - first]:starts[m - first + 1]`
+    there.
+
+    It is called for many members at once: a call counts references for every array that it is given, which takes
+    longer than a member.
+    """
+    times, kind, channel, group = shard.at, shard.kind, shard.channel, shard.group
+    offsets, skip, own, allow = shard.offsets, shard.skip, shard.own, shard.allow
+    since, until, other = lens.since, lens.until, lens.other
+    kinds, channels, groups = lens.kinds, lens.channels, lens.groups
+    by_channel, codes = split.by_channel, split.codes
+    n = 0
+    starts[0] = 0
+    for m in range(first, end):
+        if len(skip) == 0 or not skip[m]:
+            for i in range(_first_since(times, offsets[m], offsets[m + 1], since), offsets[m + 1]):
+                if times[i] >= until:
+                    break
+                what = kinds[kind[i]] if kind[i] < len(kinds) else other
+                if what != 0 and len(channels) > 0:
+                    what &= channels[channel[i] if channel[i] < len(channels) else 0]
+                if what != 0 and len(groups) > 0:
+                    what &= groups[group[i] if group[i] < len(groups) else 0]
+                if what != 0 and len(allow) > 0:
+                    if group[i] == 0 and len(own) > 0:
+                        if not own[m]:
+                            what = 0
+                    elif group[i] >= len(allow) or not allow[group[i]]:
+                        what = 0
+                if what == 0:
+                    continue
+                place[n] = i
+                at[n] = times[i]
+                bits[n] = what
+                if len(codes) > 0:
+                    value = np.int64(channel[i]) if by_channel else np.int64(group[i])
+                    code[n] = codes[value] if value < len(codes) else 0
+                n += 1
+        starts[m - first + 1] = n
 
 
 @njit(cache=True, nogil=True)
@@ -128,11 +156,12 @@ def _period(at: int, edges: Ints, pace: float) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _longest(offsets: Ints) -> int:
-    longest = 1
+def _room(offsets: Ints) -> int:
+    """How many events a block can have."""
+    room = BLOCK
     for m in range(len(offsets) - 1):
-        longest = max(longest, offsets[m + 1] - offsets[m])
-    return longest
+        room = max(room, offsets[m + 1] - offsets[m])
+    return room
 
 
 @njit(cache=True, nogil=True)
@@ -274,8 +303,8 @@ def _ends_here(
 
 @njit(cache=True, nogil=True)
 def _shorter_run(
-    at: Ints, mask: Codes, i: int, j: int, n: int, got: int, own: int, window: int, exclusions: Ints, later: Ints,
-    owner: Codes, seen: Codes, path: Codes, picks: Picks,
+    at: Ints, mask: Codes, i: int, j: int, lo: int, hi: int, got: int, own: int, window: int, exclusions: Ints,
+    later: Ints, owner: Codes, seen: Codes, path: Codes, picks: Picks,
 ) -> int:  # fmt: skip
     """The steps of the longest strict run that ends before a void one of `got` steps and is not void; 0 for none.
 
@@ -283,16 +312,16 @@ def _shorter_run(
     """
     for steps in range(got - 1, own - 1, -1):
         a = picks[steps]
-        while a > 0 and at[a - 1] == at[a]:
+        while a > lo and at[a - 1] == at[a]:
             a -= 1
         here = 0
         while at[picks[steps - here - 1]] == at[a]:
             here += 1
-        b = _instant_end(at, a, n)
+        b = _instant_end(at, a, hi)
         ends = _ends_here(mask, a, b, steps - here, here, owner, seen, path, picks)
         if not ends and steps == own:
             ends = _ends_here(mask, i, j, 0, own, owner, seen, path, picks)
-        if ends and not _is_void(at, 0, picks, steps, at[i] + window, exclusions, later):
+        if ends and not _is_void(at, lo, picks, steps, at[i] + window, exclusions, later):
             return steps
     return 0
 
@@ -365,163 +394,182 @@ def funnel(
     Returns steps reached, the instant of each (member x step), the row of the breakdown (-1 for none), and by entry
     period the number of members whose best attempt reached `from_step`, and `to_step`.
     """
-    members = len(shard.offsets) - 1
-    longest = _longest(shard.offsets)
+    offsets = shard.offsets
+    members = len(offsets) - 1
+    room = _room(offsets)
     periods = max(len(edges) - 1, 0)
     reached = np.zeros(members, np.int32)
     times = np.zeros((members, steps), np.int64)
     rows = np.full(members, -1, np.int32)
     entered = np.zeros(periods, np.int64)
     converted = np.zeros(periods, np.int64)
-    # One member's events that matter, and which of the shard's they are.
-    at = np.empty(longest, np.int64)
-    mask = np.empty(longest, np.int32)
-    excluded = np.empty(longest, np.int32)
-    look = np.empty(longest, np.int32)
-    place = np.empty(longest, np.int64)
+    starts = np.empty(BLOCK + 2, np.int64)
+    place = np.empty(room, np.int64)
+    at = np.empty(room, np.int64)
+    bits = np.empty(room, np.int64)
+    code = np.zeros(room, np.int32)
+    mask = np.empty(room, np.int32)
+    look = np.empty(room, np.int32)
     picks = np.full(steps, -1, np.int64)
     best = np.full(steps, -1, np.int64)
-    owner = np.empty(longest, np.int32)
-    seen = np.empty(longest, np.int32)
+    owner = np.empty(room, np.int32)
+    seen = np.empty(room, np.int32)
     path = np.empty(2 * (steps + 1), np.int32)
     pointer = np.empty(steps, np.int64)
     serves = np.empty(steps, np.int64)
-    free = longest if mode == UNORDERED else 1
+    free = room if mode == UNORDERED else 1
     following = np.empty(free, np.int64)
     masks = np.empty(free, np.int32)
     first = np.empty(free, np.int64)
     cursor = np.empty(free, np.int64)
-    later = np.empty((len(exclusions), longest), np.int64)
+    later = np.empty((len(exclusions), room), np.int64)
+    chain = np.empty((steps, steps), np.int64)
     opening = np.int64(STEPS if mode == UNORDERED else 1)
+    is_plain = mode == ORDERED and len(exclusions) == 0 and periods == 0
 
-    for m in range(members):
-        if len(shard.skip) > 0 and shard.skip[m]:
-            continue
-        n = 0
-        opens = np.int64(0)
-        for i in range(
-            _first_since(shard.at, shard.offsets[m], shard.offsets[m + 1], lens.since), shard.offsets[m + 1]
-        ):
-            if shard.at[i] >= lens.until:
-                break
-            bits = _bits(shard, lens, m, i)
-            if bits == 0:
+    end = 0
+    while end < members:
+        begin = end
+        end = _block_end(offsets, begin)
+        _gather(shard, lens, split, begin, end, starts, place, at, bits, code)
+        for m in range(begin, end):
+            lo, hi = starts[m - begin], starts[m - begin + 1]
+            opens = np.int64(0)
+            has_ties = False
+            for i in range(lo, hi):
+                opens |= bits[i]
+                mask[i] = bits[i] & STEPS
+                if i > lo and at[i] == at[i - 1]:
+                    has_ties = True
+            if opens & opening == 0:
                 continue
-            opens |= bits
-            at[n] = shard.at[i]
-            mask[n] = bits & STEPS
-            excluded[n] = (bits >> EXCLUSIONS) & STEPS
-            place[n] = i
-            n += 1
-        if opens & opening == 0:
-            continue
-        for e in range(len(exclusions)):
-            ahead, upcoming = NEVER, NEVER
-            for i in range(n - 1, -1, -1):
-                if i + 1 < n and at[i + 1] > at[i]:
-                    ahead = upcoming
-                later[e, i] = ahead
-                if (excluded[i] >> e) & 1:
-                    upcoming = at[i]
-        pointer[:] = 0
-        looks = 0
-        if mode == UNORDERED:
-            for i in range(n):
-                known = 0
-                while known < looks and masks[known] != mask[i]:
-                    known += 1
-                if known == looks:
-                    masks[looks] = mask[i]
-                    looks += 1
-                look[i] = known
-            first[:looks] = n
-            for i in range(n - 1, -1, -1):
-                following[i] = first[look[i]]
-                if mask[i] != 0:
-                    first[look[i]] = i
-        furthest = 0
-        period, period_best = -1, 0
-        i = 0
-        while i < n and at[i] < start_until:
-            if not periods and furthest == steps and at[i] > at[best[steps - 1]]:
-                break  # no later start can finish earlier
-            j = _instant_end(at, i, n)
-            starts = 0
-            for e in range(i, j):
-                starts |= mask[e]
-            if mode != UNORDERED:
-                starts &= 1
-            if at[i] >= start_from and starts:
-                # A strict run may begin with one or more events of its first instant; the other modes have one way.
-                for own in range(1, (min(j - i, steps) if mode == STRICT else 1) + 1):
-                    if mode == ORDERED:
-                        got = _ordered_attempt(at, mask, i, j, n, steps, window, pointer, owner, seen, path, picks)
-                    elif mode == STRICT:
-                        got = _strict_attempt(at, mask, i, j, n, steps, window, own, owner, seen, path, picks)
-                    else:
-                        got = _unordered_attempt(
-                            at,
-                            mask,
-                            look,
-                            i,
-                            0,
-                            n,
-                            steps,
-                            window,
-                            following,
-                            first[:looks],
-                            cursor,
-                            serves,
-                            path,
-                            picks,
-                        )
-                    if got == 0:
-                        break
-                    if len(exclusions) and _is_void(at, 0, picks, got, at[i] + window, exclusions, later):
-                        if mode == STRICT:
-                            got = _shorter_run(
-                                at, mask, i, j, n, got, own, window, exclusions, later, owner, seen, path, picks
-                            )
-                        if mode != STRICT or got == 0:
+            furthest, used = 0, lo
+            if is_plain and not has_ties:
+                # Where no two events are of one instant, of all attempts that stand at a step only the one that
+                # started last matters: row k of `chain` holds its times. Rows are gone through from behind, since an
+                # event serves one step only.
+                held = 0
+                for i in range(lo, hi):
+                    for k in range(min(held, steps - 1), -1, -1):
+                        if not (mask[i] >> k) & 1:
                             continue
-                    # The furthest attempt; of those the first to get there; of those the latest start.
-                    if got > furthest or (got == furthest and at[picks[got - 1]] <= at[best[got - 1]]):
-                        furthest = got
-                        best[:got] = picks[:got]
-                    if periods:
-                        if period < 0 or at[i] >= edges[period + 1]:
-                            if period_best >= from_step:
-                                entered[period] += 1
-                                converted[period] += period_best >= to_step
-                            period_best = 0
-                            period = max(period, 0)
-                            while at[i] >= edges[period + 1]:
-                                period += 1
-                        period_best = max(period_best, got)
-            if mode == UNORDERED:
-                for e in range(i, j):
-                    if mask[e] != 0:
-                        first[look[e]] = following[e]
-            i = j
-        if periods and period >= 0 and period_best >= from_step:
-            entered[period] += 1
-            converted[period] += period_best >= to_step
-        if furthest == 0:
-            continue
-        reached[m] = furthest
-        for k in range(furthest):
-            times[m, k] = at[best[k]]
-        if touch == AT_STEP:
-            if furthest >= touch_step:
-                rows[m] = _code(shard, split, place[best[touch_step - 1]])
-        elif touch != NO_TOUCH:
-            rows[m] = 0
-            for i in range(n):
-                e = i if touch == FIRST_TOUCH else n - 1 - i
-                if mask[e] != 0:
-                    code = _code(shard, split, place[e])
-                    if code > 0:
-                        rows[m] = code
+                        if k == 0:
+                            if not start_from <= at[i] < start_until:
+                                continue
+                        elif at[i] - chain[k - 1, 0] > window or (k < held and chain[k - 1, 0] == chain[k, 0]):
+                            continue
+                        for j in range(k):
+                            chain[k, j] = chain[k - 1, j]
+                        chain[k, k] = at[i]
+                        if k == held:
+                            held += 1
+                            furthest = held
+                            times[m, :held] = chain[k, :held]
+                    if furthest == steps:
+                        break
+                if furthest == 0:
+                    continue
+                reached[m] = furthest
+                if touch == AT_STEP and furthest >= touch_step:
+                    while at[used] != times[m, touch_step - 1]:
+                        used += 1
+            else:
+                for e in range(len(exclusions)):
+                    ahead, upcoming = NEVER, NEVER
+                    for i in range(hi - 1, lo - 1, -1):
+                        if i + 1 < hi and at[i + 1] > at[i]:
+                            ahead = upcoming
+                        later[e, i - lo] = ahead
+                        if (bits[i] >> (EXCLUSIONS + e)) & 1:
+                            upcoming = at[i]
+                pointer[:] = lo
+                looks = 0
+                if mode == UNORDERED:
+                    for i in range(lo, hi):
+                        known = 0
+                        while known < looks and masks[known] != mask[i]:
+                            known += 1
+                        if known == looks:
+                            masks[looks] = mask[i]
+                            looks += 1
+                        look[i] = known
+                    first[:looks] = hi
+                    for i in range(hi - 1, lo - 1, -1):
+                        following[i - lo] = first[look[i]]
+                        if mask[i] != 0:
+                            first[look[i]] = i
+                period, period_best = -1, 0
+                i = lo
+                while i < hi and at[i] < start_until:
+                    if not periods and furthest == steps and at[i] > at[best[steps - 1]]:
+                        break  # no later start can finish earlier
+                    j = _instant_end(at, i, hi)
+                    fits = 0
+                    for e in range(i, j):
+                        fits |= mask[e]
+                    if mode != UNORDERED:
+                        fits &= 1
+                    if at[i] >= start_from and fits:
+                        # A strict run may begin with one or more events of its first instant; the others have one way.
+                        for own in range(1, (min(j - i, steps) if mode == STRICT else 1) + 1):
+                            if mode == ORDERED:
+                                got = _ordered_attempt(
+                                    at, mask, i, j, hi, steps, window, pointer, owner, seen, path, picks
+                                )
+                            elif mode == STRICT:
+                                got = _strict_attempt(at, mask, i, j, hi, steps, window, own, owner, seen, path, picks)
+                            else:
+                                got = _unordered_attempt(
+                                    at, mask, look, i, lo, hi, steps, window, following, first[:looks], cursor, serves,
+                                    path, picks,
+                                )  # fmt: skip
+                            if got == 0:
+                                break
+                            if len(exclusions) and _is_void(at, lo, picks, got, at[i] + window, exclusions, later):
+                                if mode == STRICT:
+                                    got = _shorter_run(
+                                        at, mask, i, j, lo, hi, got, own, window, exclusions, later, owner, seen, path,
+                                        picks,
+                                    )  # fmt: skip
+                                if mode != STRICT or got == 0:
+                                    continue
+                            # The furthest attempt; of those the first to get there; of those the latest start.
+                            if got > furthest or (got == furthest and at[picks[got - 1]] <= at[best[got - 1]]):
+                                furthest = got
+                                best[:got] = picks[:got]
+                            if periods:
+                                if period < 0 or at[i] >= edges[period + 1]:
+                                    if period_best >= from_step:
+                                        entered[period] += 1
+                                        converted[period] += period_best >= to_step
+                                    period_best = 0
+                                    period = max(period, 0)
+                                    while at[i] >= edges[period + 1]:
+                                        period += 1
+                                period_best = max(period_best, got)
+                    if mode == UNORDERED:
+                        for e in range(i, j):
+                            if mask[e] != 0:
+                                first[look[e]] = following[e - lo]
+                    i = j
+                if periods and period >= 0 and period_best >= from_step:
+                    entered[period] += 1
+                    converted[period] += period_best >= to_step
+                if furthest == 0:
+                    continue
+                reached[m] = furthest
+                for k in range(furthest):
+                    times[m, k] = at[best[k]]
+                used = best[touch_step - 1]
+            if touch == AT_STEP:
+                if furthest >= touch_step:
+                    rows[m] = code[used]
+            elif touch != NO_TOUCH:
+                rows[m] = 0
+                for i in range(lo, hi):
+                    e = i if touch == FIRST_TOUCH else hi - 1 - (i - lo)
+                    if mask[e] != 0 and code[e] > 0:
+                        rows[m] = code[e]
                         break
     return reached, times, rows, entered, converted
 
@@ -542,44 +590,49 @@ def retention(
     matrix = np.zeros((intervals, intervals), np.int64)
     started = np.zeros(intervals, np.bool_)
     times = np.zeros(intervals, np.int64)
-    for m in range(len(shard.offsets) - 1):
-        if len(shard.skip) > 0 and shard.skip[m]:
-            continue
-        begun, is_clear = False, False
-        for i in range(
-            _first_since(shard.at, shard.offsets[m], shard.offsets[m + 1], lens.since), shard.offsets[m + 1]
-        ):
-            if shard.at[i] >= lens.until:
-                break
-            bits = _bits(shard, lens, m, i)
-            if bits == 0:
+    split = Split(False, np.zeros(0, np.int32), 1)
+    offsets = shard.offsets
+    room = _room(offsets)
+    starts = np.empty(BLOCK + 2, np.int64)
+    place = np.empty(room, np.int64)
+    at = np.empty(room, np.int64)
+    bits = np.empty(room, np.int64)
+    code = np.zeros(room, np.int32)
+    end = 0
+    while end < len(offsets) - 1:
+        begin = end
+        end = _block_end(offsets, begin)
+        _gather(shard, lens, split, begin, end, starts, place, at, bits, code)
+        for m in range(begin, end):
+            lo, hi = starts[m - begin], starts[m - begin + 1]
+            if lo == hi:
                 continue
-            p = _period(shard.at[i], edges, pace)
-            if p >= intervals:
-                break
-            if not is_clear:
-                started[:] = False
-                times[:] = 0
-                is_clear = True
-            if bits & 1 and not (first_time and begun):
-                begun = True
-                if p >= 0:
-                    started[p] = True
-            if bits & 2 and p >= 0:
-                times[p] += 1
-        if not begun:
-            continue
-        if or_after:
-            for p in range(intervals - 2, -1, -1):
-                times[p] = max(times[p], times[p + 1])
-        for p in range(intervals):
-            if not started[p]:
+            started[:] = False
+            times[:] = 0
+            begun = False
+            for i in range(lo, hi):
+                p = _period(at[i], edges, pace)
+                if p >= intervals:
+                    break
+                if bits[i] & 1 and not (first_time and begun):
+                    begun = True
+                    if p >= 0:
+                        started[p] = True
+                if bits[i] & 2 and p >= 0:
+                    times[p] += 1
+            if not begun:
                 continue
-            matrix[p, 0] += 1
-            for k in range(1, intervals - p):
-                matrix[p, k] += times[p + k] >= least
-            if p == probe:
-                flags[m] = probe_after == 0 or times[p + probe_after] >= least
+            if or_after:
+                for p in range(intervals - 2, -1, -1):
+                    times[p] = max(times[p], times[p + 1])
+            for p in range(intervals):
+                if not started[p]:
+                    continue
+                matrix[p, 0] += 1
+                for k in range(1, intervals - p):
+                    matrix[p, k] += times[p + k] >= least
+                if p == probe:
+                    flags[m] = probe_after == 0 or times[p + probe_after] >= least
     return matrix
 
 
@@ -590,21 +643,25 @@ def total(shard: Shard, lens: Lens, edges: Ints, split: Split) -> tuple[Ints, In
     pace = _pace(edges)
     data = np.zeros((split.size, periods), np.int64)
     whole = np.zeros(split.size, np.int64)
-    for m in range(len(shard.offsets) - 1):
-        if len(shard.skip) > 0 and shard.skip[m]:
-            continue
-        for i in range(
-            _first_since(shard.at, shard.offsets[m], shard.offsets[m + 1], lens.since), shard.offsets[m + 1]
-        ):
-            if shard.at[i] >= lens.until:
-                break
-            if _bits(shard, lens, m, i) == 0:
-                continue
-            code = _code(shard, split, i)
-            whole[code] += 1
-            p = _period(shard.at[i], edges, pace)
-            if 0 <= p < periods:
-                data[code, p] += 1
+    offsets = shard.offsets
+    room = _room(offsets)
+    starts = np.empty(BLOCK + 2, np.int64)
+    place = np.empty(room, np.int64)
+    at = np.empty(room, np.int64)
+    bits = np.empty(room, np.int64)
+    code = np.zeros(room, np.int32)
+    end = 0
+    while end < len(offsets) - 1:
+        begin = end
+        end = _block_end(offsets, begin)
+        _gather(shard, lens, split, begin, end, starts, place, at, bits, code)
+        for m in range(begin, end):
+            lo, hi = starts[m - begin], starts[m - begin + 1]
+            for i in range(lo, hi):
+                whole[code[i]] += 1
+                p = _period(at[i], edges, pace)
+                if 0 <= p < periods:
+                    data[code[i], p] += 1
     return data, whole
 
 
@@ -619,29 +676,34 @@ def unique(shard: Shard, lens: Lens, edges: Ints, split: Split, probe: int, flag
     # Whose event was the last one counted in a row, and in which period.
     whose = np.full(split.size, -1, np.int64)
     last = np.empty(split.size, np.int64)
-    for m in range(len(shard.offsets) - 1):
-        if len(shard.skip) > 0 and shard.skip[m]:
-            continue
-        for i in range(
-            _first_since(shard.at, shard.offsets[m], shard.offsets[m + 1], lens.since), shard.offsets[m + 1]
-        ):
-            if shard.at[i] >= lens.until:
-                break
-            if _bits(shard, lens, m, i) == 0:
-                continue
-            code = _code(shard, split, i)
-            if whose[code] != m:
-                whose[code] = m
-                last[code] = -1
-                whole[code] += 1
-                if probe < 0:
-                    flags[m] = True
-            p = _period(shard.at[i], edges, pace)
-            if last[code] < p < periods:
-                last[code] = p
-                data[code, p] += 1
-                if p == probe:
-                    flags[m] = True
+    offsets = shard.offsets
+    room = _room(offsets)
+    starts = np.empty(BLOCK + 2, np.int64)
+    place = np.empty(room, np.int64)
+    at = np.empty(room, np.int64)
+    bits = np.empty(room, np.int64)
+    code = np.zeros(room, np.int32)
+    end = 0
+    while end < len(offsets) - 1:
+        begin = end
+        end = _block_end(offsets, begin)
+        _gather(shard, lens, split, begin, end, starts, place, at, bits, code)
+        for m in range(begin, end):
+            lo, hi = starts[m - begin], starts[m - begin + 1]
+            for i in range(lo, hi):
+                row = code[i]
+                if whose[row] != m:
+                    whose[row] = m
+                    last[row] = -1
+                    whole[row] += 1
+                    if probe < 0:
+                        flags[m] = True
+                p = _period(at[i], edges, pace)
+                if last[row] < p < periods:
+                    last[row] = p
+                    data[row, p] += 1
+                    if p == probe:
+                        flags[m] = True
     return data, whole
 
 
@@ -650,43 +712,47 @@ def rolling(
     shard: Shard, lens: Lens, edges: Ints, before: int, span: int, split: Split, probe: int, flags: Flags
 ) -> tuple[Ints, Ints]:
     """Members with an event in the period or in the `span` - 1 before it, by row of the breakdown and period, and the
-    events by row. The first `before` periods of `edges` come before the range."""
+    events by row. The first `before` periods of `edges` come before the range; events before those count in none."""
     periods = len(edges) - 1 - before
     pace = _pace(edges)
     change = np.zeros((split.size, periods + 1), np.int64)
     whole = np.zeros(split.size, np.int64)
     whose = np.full(split.size, -1, np.int64)
     covered = np.empty(split.size, np.int64)  # the first point that this member is not yet counted in
-    for m in range(len(shard.offsets) - 1):
-        if len(shard.skip) > 0 and shard.skip[m]:
-            continue
-        for i in range(
-            _first_since(shard.at, shard.offsets[m], shard.offsets[m + 1], lens.since), shard.offsets[m + 1]
-        ):
-            if shard.at[i] >= lens.until:
-                break
-            if _bits(shard, lens, m, i) == 0:
-                continue
-            code = _code(shard, split, i)
-            whole[code] += 1
-            if whose[code] != m:
-                whose[code] = m
-                covered[code] = 0
-            p = _period(shard.at[i], edges, pace)
-            if p < 0:
-                continue
-            p -= before
-            a = max(p, covered[code])
-            b = min(p + span, periods)
-            if a < b:
-                change[code, a] += 1
-                change[code, b] -= 1
-                if a <= probe < b:
-                    flags[m] = True
-                covered[code] = b
-    for code in range(split.size):
+    offsets = shard.offsets
+    room = _room(offsets)
+    starts = np.empty(BLOCK + 2, np.int64)
+    place = np.empty(room, np.int64)
+    at = np.empty(room, np.int64)
+    bits = np.empty(room, np.int64)
+    code = np.zeros(room, np.int32)
+    end = 0
+    while end < len(offsets) - 1:
+        begin = end
+        end = _block_end(offsets, begin)
+        _gather(shard, lens, split, begin, end, starts, place, at, bits, code)
+        for m in range(begin, end):
+            lo, hi = starts[m - begin], starts[m - begin + 1]
+            for i in range(lo, hi):
+                row = code[i]
+                whole[row] += 1
+                if whose[row] != m:
+                    whose[row] = m
+                    covered[row] = 0
+                p = _period(at[i], edges, pace)
+                if p < 0:
+                    continue
+                a = max(p - before, covered[row])
+                b = min(p - before + span, periods)
+                if a < b:
+                    change[row, a] += 1
+                    change[row, b] -= 1
+                    if a <= probe < b:
+                        flags[m] = True
+                    covered[row] = b
+    for row in range(split.size):
         for p in range(1, periods):
-            change[code, p] += change[code, p - 1]
+            change[row, p] += change[row, p - 1]
     return change[:, :periods].copy(), whole
 
 
@@ -700,34 +766,42 @@ def lifecycle(shard: Shard, lens: Lens, edges: Ints, before: int, probe: int, st
     periods = len(edges) - 1 - before
     pace = _pace(edges)
     counts = np.zeros((4, periods), np.int64)
-    for m in range(len(shard.offsets) - 1):
-        if len(shard.skip) > 0 and shard.skip[m]:
-            continue
-        last = -3
-        for i in range(shard.offsets[m], shard.offsets[m + 1]):
-            if shard.at[i] >= lens.until:
-                break
-            if shard.at[i] < lens.since or _bits(shard, lens, m, i) == 0:
-                continue
-            p = max(_period(shard.at[i], edges, pace) - before, -2)
-            if p >= periods:
-                break
-            if p == last:
-                continue
-            if -1 <= last < p - 1:
+    split = Split(False, np.zeros(0, np.int32), 1)
+    offsets = shard.offsets
+    room = _room(offsets)
+    starts = np.empty(BLOCK + 2, np.int64)
+    place = np.empty(room, np.int64)
+    at = np.empty(room, np.int64)
+    bits = np.empty(room, np.int64)
+    code = np.zeros(room, np.int32)
+    end = 0
+    while end < len(offsets) - 1:
+        begin = end
+        end = _block_end(offsets, begin)
+        _gather(shard, lens, split, begin, end, starts, place, at, bits, code)
+        for m in range(begin, end):
+            lo, hi = starts[m - begin], starts[m - begin + 1]
+            last = -3
+            for i in range(lo, hi):
+                p = max(_period(at[i], edges, pace) - before, -2)
+                if p >= periods:
+                    break
+                if p == last:
+                    continue
+                if -1 <= last < p - 1:
+                    counts[DORMANT - 1, last + 1] += 1
+                    if last + 1 == probe:
+                        states[m] = DORMANT
+                if p >= 0:
+                    state = NEW if last == -3 else RETURNING if last == p - 1 else RESURRECTING
+                    counts[state - 1, p] += 1
+                    if p == probe:
+                        states[m] = state
+                last = p
+            if -1 <= last < periods - 1:
                 counts[DORMANT - 1, last + 1] += 1
                 if last + 1 == probe:
                     states[m] = DORMANT
-            if p >= 0:
-                state = NEW if last == -3 else RETURNING if last == p - 1 else RESURRECTING
-                counts[state - 1, p] += 1
-                if p == probe:
-                    states[m] = state
-            last = p
-        if -1 <= last < periods - 1:
-            counts[DORMANT - 1, last + 1] += 1
-            if last + 1 == probe:
-                states[m] = DORMANT
     return counts
 
 
@@ -737,42 +811,54 @@ def active_periods(shard: Shard, lens: Lens, edges: Ints) -> Codes:
     periods = len(edges) - 1
     pace = _pace(edges)
     counts = np.zeros(len(shard.offsets) - 1, np.int32)
-    for m in range(len(shard.offsets) - 1):
-        if len(shard.skip) > 0 and shard.skip[m]:
-            continue
-        last = -1
-        for i in range(
-            _first_since(shard.at, shard.offsets[m], shard.offsets[m + 1], lens.since), shard.offsets[m + 1]
-        ):
-            if shard.at[i] >= lens.until:
-                break
-            if _bits(shard, lens, m, i) == 0:
-                continue
-            p = _period(shard.at[i], edges, pace)
-            if last < p < periods:
-                last = p
-                counts[m] += 1
+    split = Split(False, np.zeros(0, np.int32), 1)
+    offsets = shard.offsets
+    room = _room(offsets)
+    starts = np.empty(BLOCK + 2, np.int64)
+    place = np.empty(room, np.int64)
+    at = np.empty(room, np.int64)
+    bits = np.empty(room, np.int64)
+    code = np.zeros(room, np.int32)
+    end = 0
+    while end < len(offsets) - 1:
+        begin = end
+        end = _block_end(offsets, begin)
+        _gather(shard, lens, split, begin, end, starts, place, at, bits, code)
+        for m in range(begin, end):
+            lo, hi = starts[m - begin], starts[m - begin + 1]
+            last = -1
+            for i in range(lo, hi):
+                p = _period(at[i], edges, pace)
+                if last < p < periods:
+                    last = p
+                    counts[m] += 1
     return counts
 
 
 @njit(cache=True, nogil=True)
 def matching(shard: Shard, lens: Lens) -> tuple[Ints, Ints]:
     """The events that the lens is about: which of the shard's they are, and the place of each one's member."""
-    n = 0
-    for is_known in (False, True):
-        events = np.empty(n, np.int64)
-        owners = np.empty(n, np.int64)
-        n = 0
-        for m in range(len(shard.offsets) - 1):
-            if len(shard.skip) > 0 and shard.skip[m]:
-                continue
-            hi = shard.offsets[m + 1]
-            for i in range(_first_since(shard.at, shard.offsets[m], hi, lens.since), hi):
-                if shard.at[i] >= lens.until:
-                    break
-                if _bits(shard, lens, m, i) != 0:
-                    if is_known:
-                        events[n] = i
-                        owners[n] = m
-                    n += 1
-    return events, owners
+    split = Split(False, np.zeros(0, np.int32), 1)
+    offsets = shard.offsets
+    room = _room(offsets)
+    starts = np.empty(BLOCK + 2, np.int64)
+    place = np.empty(room, np.int64)
+    at = np.empty(room, np.int64)
+    bits = np.empty(room, np.int64)
+    code = np.zeros(room, np.int32)
+    events = np.empty(room, np.int64)
+    owners = np.empty(room, np.int64)
+    n = end = 0
+    while end < len(offsets) - 1:
+        begin = end
+        end = _block_end(offsets, begin)
+        _gather(shard, lens, split, begin, end, starts, place, at, bits, code)
+        found = starts[end - begin]
+        if n + found > len(events):
+            events = np.append(events, np.empty(len(events) + found, np.int64))
+            owners = np.append(owners, np.empty(len(owners) + found, np.int64))
+        events[n : n + found] = place[:found]
+        for m in range(begin, end):
+            owners[n + starts[m - begin] : n + starts[m - begin + 1]] = m
+        n += found
+    return events[:n].copy(), owners[:n].copy()

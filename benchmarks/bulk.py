@@ -8,12 +8,15 @@ Makes a database of its own (see community.py). The work is what the workers do,
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from community import community
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.community import community
 
 
 def timed(action: Callable[[], Any]) -> tuple[float, Any]:

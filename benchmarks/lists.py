@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from community import community
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.community import community
 
 # Pages with the tables whose rows stand beside them as a bare SELECT.
 PAGES = (

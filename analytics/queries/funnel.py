@@ -134,10 +134,11 @@ class FunnelQuery:
     def compute(self, source: Source, names: Names, *, now: datetime) -> FunnelResult:
         split, labels = split_by(self.breakdown.by if self.breakdown else None, names)
         runs = self._run(source, names, split)
-        result = FunnelResult(query=self, as_of=now, all=self._figures(runs, None))
+        result = FunnelResult(
+            query=self, as_of=now, all=self._figures([(part, np.flatnonzero(part.reached)) for part in runs])
+        )
         if self.breakdown:
-            rows = sorted(set().union(*(np.unique(part.rows).tolist() for part in runs)) - {-1})
-            result = replace(result, breakdown={labels[row]: self._figures(runs, row) for row in rows})
+            result = replace(result, breakdown=self._rows(runs, labels))
         if self.series:
             size = len(self.series.periods)
             result = replace(
@@ -201,13 +202,12 @@ class FunnelQuery:
                 start, end = max(start, int(edges[0])), min(end, int(edges[-1]))
         return run(shards, _Walking(self, lens, split, start, end, edges, from_step, to_step))
 
-    def _figures(self, runs: Sequence[_Run], row: int | None) -> Figures:
-        """Of all members, or of those of one row of the breakdown."""
+    def _figures(self, parts: Sequence[tuple[_Run, Ints]]) -> Figures:
+        """Of these members of each shard."""
         counts = [0] * len(self.steps)
         taken: list[list[Ints]] = [[] for _step in self.steps]
         times = np.zeros(len(TIME_EDGES) + 1, np.int64)
-        for part in runs:
-            among = np.flatnonzero(part.reached > 0 if row is None else (part.reached > 0) & (part.rows == row))
+        for part, among in parts:
             for k in range(len(self.steps)):
                 among = among[part.reached[among] > k]
                 counts[k] += len(among)
@@ -221,6 +221,16 @@ class FunnelQuery:
             average.append(float(seconds.mean()) if len(seconds) else None)
             median.append(float(np.median(seconds)) if len(seconds) else None)
         return Figures(counts, average, median, times.tolist())
+
+    def _rows(self, runs: Sequence[_Run], labels: Sequence[str]) -> dict[str, Figures]:
+        """The figures of each row of the breakdown that has members."""
+        members: dict[int, list[tuple[_Run, Ints]]] = {}
+        for part in runs:
+            order = np.argsort(part.rows, kind="stable")
+            bounds = np.searchsorted(part.rows[order], np.arange(len(labels) + 1))
+            for row in np.flatnonzero(np.diff(bounds)).tolist():
+                members.setdefault(row, []).append((part, order[bounds[row] : bounds[row + 1]]))
+        return {labels[row]: self._figures(members[row]) for row in sorted(members)}
 
 
 @dataclass(frozen=True, slots=True)
