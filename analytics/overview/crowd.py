@@ -20,6 +20,7 @@ from members.models import Membership
 
 OPEN = (GroupState.FORMING, GroupState.ACTIVE)
 NO_CHANNEL = ""
+NOTHING = (0, 0, 0)
 
 # Value now and value before, by what they belong to.
 Pairs = dict[int, tuple[int, int]]
@@ -51,24 +52,16 @@ class Places:
 
 
 def places_of(scope: Scope) -> Places:
-    """Three queries over the figures of groups by day."""
+    """A few queries over the figures of groups by day."""
     days, before = scope.days, scope.before
     stats = scope.within(DailyGroupStat.objects.order_by(), "group")
-    is_now = Q(day__gte=days.first)
-    names = ("joined", "left", "active")
-    figures = {f"{name}_now": Sum(name, filter=is_now, default=0) for name in names}
-    figures |= {f"{name}_before": Sum(name, filter=~is_now, default=0) for name in names}
-    both = stats.filter(day__range=(before.first, days.last))
-    rows = both.values("group_id").annotate(**figures).values_list("group_id", *figures)
+    # Sums under a condition on the day would cost a database more than to go through each half by itself.
+    now, earlier = (_sums(stats.filter(day__range=(part.first, part.last))) for part in (days, before))
     open_groups = set(scope.groups.open().values_list("pk", flat=True))
-    joined: Pairs = {}
-    left: Pairs = {}
-    active: Pairs = {}
-    for group, joined_now, left_now, active_now, joined_before, left_before, active_before in rows:
-        active[group] = active_now, active_before
-        if group in open_groups:
-            joined[group] = joined_now, joined_before
-            left[group] = left_now, left_before
+    pairs = {group: (now.get(group, NOTHING), earlier.get(group, NOTHING)) for group in {*now, *earlier}}
+    joined = {group: (one[0], two[0]) for group, (one, two) in pairs.items() if group in open_groups}
+    left = {group: (one[1], two[1]) for group, (one, two) in pairs.items() if group in open_groups}
+    active = {group: (one[2], two[2]) for group, (one, two) in pairs.items()}
     here = stats.filter(day__range=(days.first, days.last), group__state__in=OPEN)
     by_day = {row["day"]: row for row in here.values("day").annotate(joined=Sum("joined"), left=Sum("left"))}
     course = [by_day.get(days.first + ONE * number, {"joined": 0, "left": 0}) for number in range(len(days))]
@@ -83,6 +76,14 @@ def places_of(scope: Scope) -> Places:
         joined_by=joined,
         active_by=active,
     )
+
+
+def _sums(stats: QuerySet[DailyGroupStat]) -> dict[int, tuple[int, int, int]]:
+    """Joined, left and member-days of each group."""
+    rows = stats.values("group_id").annotate(a=Sum("joined"), b=Sum("left"), c=Sum("active"))
+    return {
+        group: (joined, left, active) for group, joined, left, active in rows.values_list("group_id", "a", "b", "c")
+    }
 
 
 def _sum(pairs: Pairs) -> tuple[int, int]:

@@ -67,7 +67,7 @@ def test_the_lifecycle_of_a_range_is_compared_and_its_net_growth_said(community)
     # Of the four weeks before: Dee was new, and Ann and Eve had been quiet.
     assert re.sub(r"\s+", " ", html).count("against the range before") == 4
     assert "before: +1" in html
-    rows = page(community.ana, f"{LIFECYCLE}&export=csv").splitlines()
+    rows = page(community.ana, f"{LIFECYCLE}&interval=week&export=csv").splitlines()
     assert [row.rsplit(",", 5)[1:] for row in rows[1:]] == [
         ["1", "1", "1", "0", "2"],
         ["0", "1", "0", "1", "-1"],
