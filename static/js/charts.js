@@ -92,7 +92,7 @@ const options = (data) => {
 // Hours by weekdays as a field of colours, from light to dark in one hue, with the numbers in it. On a phone the hours
 // run down. A place without a value is left empty: there is too little to say.
 const heat = (data) => {
-  const narrow = window.innerWidth < 600;
+  const narrow = !paper && window.innerWidth < 600;
   const values = data.series.flatMap((series) => series.data).filter((value) => value !== null);
   const points = data.series.flatMap((series, day) => series.data.map((value, hour) => [...(narrow ? [day, hour] : [hour, day]), value ?? "-"]));
   const days = data.series.map((series) => series.name);
@@ -180,7 +180,7 @@ window.addEventListener("beforeprint", () => {
     const width = document.querySelector(".is-wide") ? ACROSS : UPRIGHT;
     for (const [place, { chart, data }] of shown) {
       chart.resize({ width, height: place.offsetHeight > 400 ? 480 : 260 });
-      chart.setOption(options(data), true);
+      chart.setOption(drawn(data), true);
       chart.getZr().flush();
     }
   });
@@ -191,7 +191,7 @@ window.addEventListener("afterprint", () => {
   if (themeBefore) document.documentElement.dataset.bsTheme = themeBefore;
   for (const { chart, data } of shown.values()) {
     chart.resize({ width: "auto", height: "auto" });
-    chart.setOption(options(data), true);
+    chart.setOption(drawn(data), true);
   }
 });
 
@@ -215,12 +215,12 @@ const picture = (data, title, asked) => inLight(() => {
   const head = 44 + lines.length * LINE;
   const place = document.createElement("div");
   const chart = window.echarts.init(place, null, { renderer: "canvas", width: WIDTH, height: head + 420 });
-  const drawn = options(data);
+  const look = drawn(data);
   chart.setOption({
-    ...drawn,
+    ...look,
     title: { text: title, subtext: lines.join("\n"), left: 12, top: 12, itemGap: 8, textStyle: { color: css("--ink"), fontSize: 16 }, subtextStyle: { color: css("--ink-2"), fontSize: 12, lineHeight: LINE } },
-    grid: { ...drawn.grid, left: 16, right: 24, top: head + drawn.grid.top, bottom: 16 },
-    legend: drawn.legend && { ...drawn.legend, top: head, left: 12 },
+    grid: { ...look.grid, left: 16, right: 24, top: head + look.grid.top, bottom: look.visualMap ? look.grid.bottom : 16 },
+    legend: look.legend && { ...look.legend, top: head, left: 12 },
   });
   chart.getZr().flush();
   const canvas = chart.renderToCanvas({ pixelRatio: 2, backgroundColor: "#fff" });
