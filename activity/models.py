@@ -121,10 +121,12 @@ class Event(models.Model):
 class EventMove(models.Model):
     """A member whose events are not those of an hour ago: some were given to them, given away, or taken back.
 
-    Copies of the events, which know each by its number, learn here whose to read anew.
+    Copies of the events, which know each by its number, learn here whose to read anew. `group_id` is where an event
+    was taken back: nothing else may be left that leads there.
     """
 
     member_id = models.BigIntegerField()
+    group_id = models.BigIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"events of {self.member_id}"

@@ -170,7 +170,7 @@ def events_move(*, member_id: int, to: int) -> list[int]:
     numbers = list(Event.objects.filter(member_id=member_id).order_by("pk").values_list("pk", flat=True))
     with transaction.atomic():
         Event.objects.filter(member_id=member_id).update(member_id=to)
-        _moved(member_id, to)
+        _moved((member_id, None), (to, None))
     return numbers
 
 
@@ -179,7 +179,7 @@ def events_move_back(*, numbers: Sequence[int], member_id: int, to: int) -> None
     with transaction.atomic():
         for start in range(0, len(numbers), 500):
             Event.objects.filter(pk__in=numbers[start : start + 500], member_id=member_id).update(member_id=to)
-        _moved(member_id, to)
+        _moved((member_id, None), (to, None))
 
 
 def events_delete(*, keys: Collection[str]) -> int:
@@ -187,16 +187,16 @@ def events_delete(*, keys: Collection[str]) -> int:
     there were."""
     with transaction.atomic():
         events = Event.objects.filter(key__among=list(keys))
-        members = sorted(set(events.order_by().values_list("member_id", flat=True)))
+        places = sorted(set(events.order_by().values_list("member_id", "group_id")), key=str)
         count, _rows = events.delete()
-        _moved(*members)
+        _moved(*places)
     return count
 
 
-def _moved(*members: int) -> None:
+def _moved(*places: tuple[int, int | None]) -> None:
     """After the update and not before it: events_frontier() waits for whoever has updated events, so that the notes of
     all moves below its mark can be seen."""
-    EventMove.objects.bulk_create([EventMove(member_id=member) for member in members])
+    EventMove.objects.bulk_create([EventMove(member_id=member, group_id=group) for member, group in places])
 
 
 def events_forget_properties(*, member_id: int, names: Collection[str]) -> int:

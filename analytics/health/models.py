@@ -89,7 +89,11 @@ class HealthWalk(models.Model):
 
     `day` is the last day that is judged for every group, `going` the one at work, `position` the last group done.
     Events up to number `settled_event` are in the figures for certain; `seen_event` was the newest at `seen_at`, when
-    some with lower numbers may still have been on their way into the table.
+    some with lower numbers may still have been on their way into the table. `settled_move` and `seen_move` are the same
+    for events that were moved or taken back.
+
+    `zone` is whose midnights divide the days. After it has changed every group is counted anew, and `recounted` is the
+    last one that was; empty when that is done.
     """
 
     day = models.DateField(null=True)
@@ -97,7 +101,11 @@ class HealthWalk(models.Model):
     position = models.BigIntegerField(default=0)
     settled_event = models.BigIntegerField(default=0)
     seen_event = models.BigIntegerField(default=0)
+    settled_move = models.BigIntegerField(default=0)
+    seen_move = models.BigIntegerField(default=0)
     seen_at = models.DateTimeField(null=True)
+    zone = models.CharField(max_length=60, blank=True)
+    recounted = models.BigIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"health up to {self.day}"

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, Sum
 
 from accounts.policies import policy_get
-from activity.models import Event
-from analytics.health.counting import stats_recount
-from analytics.health.days import ONE, Days, local_day
+from activity.models import Event, EventMove
+from analytics.health.counting import SENT_LATE, stats_recount
+from analytics.health.days import ONE, Days, local_day, zone
 from analytics.health.judging import LOOKBACK, Before, Course, Verdict, judge
 from analytics.health.models import DailyGroupStat, GroupHealth, HealthWalk
 from analytics.health.policy import HealthPolicy
 from analytics.health.selectors import latest_of
 from analytics.health.warnings import Turn, turn_between, warnings_raise
+from delivery.models import Delivery, State
 from groups.lifecycle import group_stages_set
 from groups.models import Group, GroupPlan
 from groups.roles.models import STAFF_ROLES
@@ -31,35 +32,105 @@ SETTLED_AFTER = timedelta(minutes=15)
 
 
 def stats_catch_up(*, now: datetime) -> int:
-    """Counts the days again in which events came in since the last time, however old they are; returns how many groups
+    """Counts the days again whose figures changed since the last time, however old they are; returns how many groups
     that were. Cheap when nothing is new."""
     walk, _made = HealthWalk.objects.get_or_create(pk=1)
     newest = Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    touched = _touched(walk.settled_event)
+    newest_move = EventMove.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    _follow_zone(now)
+    touched = _touched(walk)
     today = local_day(now)
     for part in _parts(sorted(touched, key=lambda number: touched[number])):
-        stats_recount(groups=part, days=Days(min(touched[number] for number in part), today))
+        last = DailyGroupStat.objects.filter(group__in=part).aggregate(last=Max("day"))["last"]
+        stats_recount(groups=part, days=Days(min(touched[number] for number in part), max(today, last or today)))
     if walk.seen_at is None or now - walk.seen_at >= SETTLED_AFTER:
-        HealthWalk.objects.filter(pk=1, settled_event=walk.settled_event).update(
-            settled_event=walk.seen_event, seen_event=newest, seen_at=now
+        HealthWalk.objects.filter(pk=1, settled_event=walk.settled_event, settled_move=walk.settled_move).update(
+            settled_event=walk.seen_event,
+            seen_event=newest,
+            settled_move=walk.seen_move,
+            seen_move=newest_move,
+            seen_at=now,
         )
     return len(touched)
 
 
-def _touched(settled: int) -> dict[int, date]:
-    """Groups with events of a higher number, each with the earliest day whose figures these may change."""
+def _follow_zone(now: datetime) -> None:
+    """Counts every group anew after the midnights have moved. Killed in between, the next call goes on; of two callers
+    at once the slower leaves."""
+    walk, key = HealthWalk.objects.filter(pk=1), zone().key
+    walk.filter(zone="").update(zone=key)
+    walk.exclude(zone=key).update(zone=key, recounted=0)
+    while (done := walk.filter(zone=key).values_list("recounted", flat=True).first()) is not None:
+        part = list(Group.objects.filter(pk__gt=done).order_by("pk").values_list("pk", flat=True)[:CHUNK])
+        mine = walk.filter(zone=key, recounted=done)
+        if not part:
+            mine.update(recounted=None)
+            break
+        _recount_whole(part, local_day(now))
+        if not mine.update(recounted=part[-1]):
+            break
+
+
+def _touched(walk: HealthWalk) -> dict[int, date]:
+    """Groups of which something changed since then, each with the earliest day whose figures that may change."""
+    settled, touched = walk.settled_event, dict[int, date]()
+
+    def touch(rows: Iterable[tuple[int | None, datetime | None]]) -> None:
+        for group, at in rows:
+            if group is not None and at is not None:
+                touched[group] = min(touched.get(group, date.max), local_day(at))
+
     new = Event.objects.filter(pk__gt=settled, group_id__isnull=False).order_by()
-    touched = {
-        group: local_day(at)
-        for group, at in new.values("group_id").annotate(at=Min("at")).values_list("group_id", "at")
-    }
+    touch(new.values("group_id").annotate(at=Min("at")).values_list("group_id", "at"))
     # Who comes back was never away: the day on which they left changes as well.
     mine = Event.objects.filter(pk__gt=settled, member_id=OuterRef("member_id"), group_id=OuterRef("group_id"))
     back = Membership.objects.filter(left_at__isnull=False, last_seen_at__gt=F("left_at")).filter(Exists(mine))
-    for group, at in back.order_by().values("group_id").annotate(at=Min("left_at")).values_list("group_id", "at"):
-        touched[group] = min(touched[group], local_day(at))
+    touch(back.order_by().values("group_id").annotate(at=Min("left_at")).values_list("group_id", "at"))
+    # Posts are sent and roles are given and ended at the moment at which that is written down.
+    since = walk.seen_at - SETTLED_AFTER if walk.seen_at else None
+    sent = Delivery.objects.filter(state=State.SENT, group_id__isnull=False).order_by()
+    if since:
+        sent = sent.filter(due_at__gte=since - SENT_LATE, settled_at__gte=since)
+    touch(sent.values("group_id").annotate(at=Min("settled_at")).values_list("group_id", "at"))
+    held = MemberRole.objects.filter(role__in=STAFF_ROLES).order_by()
+    for moment in ("since", "ended_at"):
+        lately = held.filter(**{f"{moment}__gte": since}) if since else held
+        touch(lately.values_list("membership__group_id", moment))
+    for group, day in _first_days(_groups_of_moves(walk.settled_move)).items():
+        touched[group] = min(touched.get(group, date.max), day)
     known = set(Group.objects.filter(pk__among=list(touched)).values_list("pk", flat=True))
     return {group: day for group, day in touched.items() if group in known}
+
+
+def _groups_of_moves(settled: int) -> set[int]:
+    """Groups of the members whose events were moved or taken back: any of their days may have changed."""
+    moves = EventMove.objects.filter(pk__gt=settled).order_by()
+    groups = set(moves.filter(group_id__isnull=False).values_list("group_id", flat=True))
+    members = moves.values("member_id")
+    groups |= set(Membership.objects.filter(member__in=members).order_by().values_list("group_id", flat=True))
+    return {group for group in groups if group is not None}
+
+
+def _first_days(groups: Collection[int]) -> dict[int, date]:
+    """The first day of each group that has a figure, or something to be counted."""
+    rows = DailyGroupStat.objects.filter(group__in=groups).order_by().values("group_id").annotate(day=Min("day"))
+    first = dict(rows.values_list("group_id", "day"))
+    sent = Delivery.objects.filter(group_id__in=groups, state=State.SENT)
+    events = Event.objects.filter(group_id__in=groups)
+    joined = Membership.objects.filter(group__in=groups)
+    for found, moment in ((events, "at"), (joined, "joined_at"), (sent, "settled_at")):
+        for group, at in found.order_by().values("group_id").annotate(at=Min(moment)).values_list("group_id", "at"):
+            assert group is not None
+            first[group] = min(first.get(group, date.max), local_day(at))
+    return first
+
+
+def _recount_whole(groups: Collection[int], day: date) -> None:
+    """Counts these groups from their first day on, up to `day` or the last that has a figure."""
+    first = _first_days(groups)
+    if first:
+        last = DailyGroupStat.objects.filter(group__in=groups).aggregate(last=Max("day"))["last"]
+        stats_recount(groups=groups, days=Days(min(first.values()), max(day, last or day)))
 
 
 def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -98,11 +169,8 @@ def health_walk(*, now: datetime, day: date | None = None) -> int:
 
 def _recount(part: Collection[int], day: date) -> None:
     """The last days of all, and a few groups from their first day on: what was corrected long ago gets in as well."""
-    whole = [number for number in part if number % CYCLE == day.toordinal() % CYCLE]
     stats_recount(groups=part, days=Days(day - RECENT * ONE, day))
-    first = Event.objects.filter(group_id__in=whole).aggregate(at=Min("at"))["at"]
-    if first is not None:
-        stats_recount(groups=whole, days=Days(local_day(first), day))
+    _recount_whole([number for number in part if number % CYCLE == day.toordinal() % CYCLE], day)
 
 
 def groups_judge(*, groups: Collection[int], day: date, now: datetime, policy: HealthPolicy) -> None:
