@@ -114,6 +114,8 @@ MENU = (
             Place("analytics:funnel", _("Funnel"), "filter", "f"),
             Place("analytics:best_hour", _("Best hour"), "clock", "B"),
             Place("analytics:channels", _("Channels"), "sitemap", "C"),
+            Place("analytics:carriers", _("Carriers"), "users-group", "W"),
+            Place("analytics:ranking", _("Rising and falling groups"), "trending-up", "R"),
             Place("analytics:health", _("Health"), "heart", "h"),
             Place("analytics:branches", _("Compare branches"), "chart-bar", "b"),
             Place("analytics:saved", _("Saved reports"), "device-floppy", "S"),

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from django.urls import path
 
+from analytics.carriers import views as carriers
 from analytics.channels import urls as channels
 from analytics.digest import urls as digest
 from analytics.health import urls as health
 from analytics.overview import views as overview
+from analytics.ranking import views as ranking
 from analytics.saved import urls as saved
 from analytics.views import console, saving
 
@@ -23,6 +25,9 @@ urlpatterns = [
     path("reports/people/save/", saving.people_save, name="people_save"),
     path("reports/groups/", console.group_options, name="group_options"),
     *channels.urlpatterns,
+    path("reports/ranking/", ranking.ranking, name="ranking"),
+    path("reports/carriers/", carriers.carriers, name="carriers"),
+    path("reports/carriers/tree/", carriers.tree, name="referrals"),
     *health.urlpatterns,
     *saved.urlpatterns,
     *digest.urlpatterns,

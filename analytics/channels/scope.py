@@ -12,8 +12,10 @@ from accounts.models import Branch, User
 from activity.models import BuiltInKind, Event, EventKind
 from analytics.health.days import Days
 from groups.models import Group
+from groups.querysets import GroupQuerySet
 from members.acquisition.querysets import ChannelSpendQuerySet
 from members.models import ChannelSpend, Member, Membership
+from members.querysets import MemberQuerySet, MembershipQuerySet
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,18 @@ class Scope:
     def is_whole(self) -> bool:
         return self.branch_id is None
 
-    def places(self) -> QuerySet[Membership]:
+    def places(self) -> MembershipQuerySet:
         places = Membership.objects.visible_to(self.user)
         return places if self.is_whole else places.filter(group__branch=self.branch_id)
 
     def members(self) -> QuerySet[Member]:
         return Member.objects.visible_to(self.user)
 
-    def groups(self) -> QuerySet[Group]:
+    def people(self) -> MemberQuerySet:
+        """Members as they stand: neither merged into another row nor erased."""
+        return Member.objects.visible_to(self.user).current()
+
+    def groups(self) -> GroupQuerySet:
         groups = Group.objects.visible_to(self.user)
         return groups if self.is_whole else groups.filter(branch=self.branch_id)
 

@@ -1,0 +1,29 @@
+"""What the page of carriers means, in sentences that stand beside it."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+CARRIERS = (
+    _("Messages, answers and check-ins of the range, in the groups chosen. Who received likes is not told by WeChat."),
+    _(
+        "Invited: members who came into a group in the range and whose inviter this is. Brought: orders of the range "
+        "by members whom they invited."
+    ),
+    _(
+        "Interactions: messages, questions, answers, likes and check-ins. The most active are those of all who were "
+        "members in the range, the silent ones among them; compare the rule 90-9-1 (J. Nielsen, 2006)."
+    ),
+    _("Gini coefficient (C. Gini, 1912): 0 when everybody does the same, near 1 when one does everything."),
+    _("Opinion leaders: members who now hold the role of opinion leader, initiator or seed user in one of the groups."),
+)
+REFERRALS = (
+    _(
+        "Brought: whom a member invited themselves. Still present, ordered and revenue are of these; refunds are not "
+        "taken off here."
+    ),
+    _(
+        "At the top stand those whom nobody else brought, the most invitations first. Three levels are shown, deeper "
+        "ones by link."
+    ),
+)

@@ -1,0 +1,1 @@
+"""Which groups rose or fell most."""

@@ -1,0 +1,11 @@
+"""What the ranking of groups means, in sentences that stand beside it."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+RANKING = (
+    _("Each figure is summed over the days of the range; a column sorts by its change against as many days before."),
+    _("Activity is counted by day: one member on three days counts three. Orders are those told of inside the group."),
+    _("Stage: the one the group has now, and the one it had when the range began where that was another."),
+)
