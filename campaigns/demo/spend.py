@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -50,6 +52,7 @@ def spend_write(*, staff: Mapping[str, User], branches: Mapping[str, Branch], no
             branch=branches.get(branch),
         )
     _clicks_write(now)
+    _inviters_write()
 
 
 def _ago(today: date, days: int) -> date:
@@ -75,3 +78,19 @@ def _clicks_write(now: datetime) -> None:
             kind, channel = BuiltInKind.LINK_CLICK.value, row["channel__code"]
             events.append(IncomingEvent(event_key(SOURCE, name), name, "", kind, at, channel))
     ingest(events=events, source=SOURCE, by=None, create_missing=False, now=now)
+
+
+def _inviters_write() -> None:
+    """Who came by a referral was brought by one of the first members of their group."""
+    dice, there = Random(SOURCE), defaultdict[int, list[int]](list)
+    members = []
+    joins = Event.objects.filter(kind__slug=BuiltInKind.JOINED, group_id__isnull=False).order_by("at", "pk")
+    for member, group, channel in joins.values_list("member_id", "group_id", "channel__code"):
+        assert group is not None
+        earlier = there[group]
+        if channel == "referral" and earlier:
+            members.append(Member(pk=member, invited_by_id=earlier[int(len(earlier[:40]) * dice.random() ** 3)]))
+        earlier.append(member)
+    known = set(Member.objects.filter(invited_by__isnull=False).values_list("pk", flat=True))
+    first = {row.pk: row for row in reversed(members) if row.pk not in known and row.pk != row.invited_by_id}
+    Member.objects.bulk_update(first.values(), ["invited_by"], batch_size=500)
