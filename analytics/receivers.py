@@ -10,12 +10,12 @@ from analytics.health.services import health_walk
 from analytics.saved.services import report_pin, report_save
 from campaigns.demo.health import told
 
-# What the staff of the demo keep: the report, its question, its name, and with whom it is shared.
+# What the staff of the demo keep: the report, its question, and its name.
 KEPT = (
-    ("activity", "metric=unique&preset=30d", "最近 30 天活跃成员", "branch"),
-    ("funnel", "preset=90d", "入群到下单", "owner"),
-    ("retention", "period=week&intervals=8", "每周新成员留存", "owner"),
-    ("lifecycle", "preset=90d", "每周来去", "owner"),
+    ("activity", "metric=unique&preset=30d", "最近 30 天活跃成员"),
+    ("funnel", "preset=90d", "入群到下单"),
+    ("retention", "period=week&intervals=8", "每周新成员留存"),
+    ("lifecycle", "preset=90d", "每周来去"),
 )
 
 
@@ -36,6 +36,8 @@ def _keep_demo_reports(*, now: datetime, **_more: Any) -> None:
         for role, whole in ((Role.ADMIN, True), (Role.MANAGER, True), (Role.OPERATOR, False))
     ]
     for person in filter(None, people):
-        for kind, question, name, sharing in KEPT:
+        for kind, question, name in KEPT:
+            # Headquarters sees what branches share: one of a name is enough for it.
+            sharing = "owner" if person.is_headquarters else "branch"
             report = report_save(by=person, now=now, kind=kind, question=question, name=name, sharing=sharing)
             report_pin(user=person, report=report)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
@@ -14,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import StaffRequest, staff_required
 from analytics.digest.forms import DigestForm
-from analytics.digest.letter import digest_of_token, language_of_reader
+from analytics.digest.letter import digest_of_token
 from analytics.digest.models import Digest, DigestMail, MailState
 from analytics.digest.services import digest_get, digest_set, digest_stop, mail_again, mail_is_set_up
 from analytics.health.days import zone
@@ -75,10 +74,10 @@ def digest_stop_page(request: HttpRequest, token: str) -> HttpResponse:
     found = digest_of_token(token)
     if found is None:
         raise Http404
-    with translation.override(language_of_reader(found.user)):
+    # In the language of the letter's reader; where they chose none, in that of the browser.
+    with translation.override(found.user.language or translation.get_language()):
         if request.method == "POST":
             digest_stop(digest=found)
         context = {"digest": found, "stopped": request.method == "POST" or not found.is_on}
         response = render(request, "console/analytics/digest/stop.html", context)
-    response.headers["Content-Language"] = language_of_reader(found.user) or settings.LANGUAGE_CODE
     return unlisted(response)

@@ -57,7 +57,9 @@ def _kind_label(kind: str) -> str:
 def _columns() -> list[Column[SavedReport]]:
     return [
         Column("name", gettext_lazy("Name"), order="name", value=lambda row: row.name),
-        Column("kind", gettext_lazy("Report"), order="kind", value=lambda row: _kind_label(row.kind), wide="sm"),
+        Column(
+            "kind", pgettext_lazy("saved", "Report"), order="kind", value=lambda row: _kind_label(row.kind), wide="sm"
+        ),
         Column("owner", gettext_lazy("Owner"), order="owner__username", value=lambda row: str(row.owner), wide="md"),
         Column(
             "sharing",
@@ -91,7 +93,7 @@ def saved(request: StaffRequest) -> HttpResponseBase:
             ),
             Filter(
                 "report",
-                gettext_lazy("Report"),
+                pgettext_lazy("saved", "Report"),
                 [(kind.slug, kind.label) for kind in KINDS.values()],
                 lambda rows, value: rows.filter(kind=value),
             ),

@@ -173,15 +173,25 @@ const inLight = (act) => {
     root.dataset.bsTheme = theme;
   }
 };
+const painted = (option, width, height) => {
+  const chart = window.echarts.init(document.createElement("div"), null, { renderer: "canvas", width, height });
+  chart.setOption({ ...option, animation: false });
+  chart.getZr().flush();
+  const canvas = chart.renderToCanvas({ pixelRatio: 2, backgroundColor: "#fff" });
+  chart.dispose();
+  return canvas;
+};
 let themeBefore = "";
 window.addEventListener("beforeprint", () => {
   const root = document.documentElement;
+  const width = document.querySelector(".is-wide") && !document.querySelector(".dash") ? ACROSS : UPRIGHT;
   inLight(() => {
-    const width = document.querySelector(".is-wide") ? ACROSS : UPRIGHT;
-    for (const [place, { chart, data }] of shown) {
-      chart.resize({ width, height: place.offsetHeight > 400 ? 480 : 260 });
-      chart.setOption(drawn(data), true);
-      chart.getZr().flush();
+    for (const [place, { data }] of shown) {
+      // One canvas of its own: layers that lie on one another do not all get onto paper.
+      const canvas = painted(drawn(data), width, 260);
+      canvas.className = "plot-paper";
+      canvas.style.width = `${width}px`;
+      place.after(canvas);
     }
   });
   themeBefore = root.dataset.bsTheme;
@@ -189,10 +199,7 @@ window.addEventListener("beforeprint", () => {
 });
 window.addEventListener("afterprint", () => {
   if (themeBefore) document.documentElement.dataset.bsTheme = themeBefore;
-  for (const { chart, data } of shown.values()) {
-    chart.resize({ width: "auto", height: "auto" });
-    chart.setOption(drawn(data), true);
-  }
+  for (const canvas of document.querySelectorAll(".plot-paper")) canvas.remove();
 });
 
 // As a picture: with its title, what was asked and the legend, twice as fine as the screen.
@@ -213,19 +220,13 @@ const picture = (data, title, asked) => inLight(() => {
   pen.font = `12px ${font}`;
   const lines = wrapped(asked, pen, WIDTH - 32);
   const head = 44 + lines.length * LINE;
-  const place = document.createElement("div");
-  const chart = window.echarts.init(place, null, { renderer: "canvas", width: WIDTH, height: head + 420 });
-  const look = drawn(data);
-  chart.setOption({
-    ...look,
+  const drawing = drawn(data);
+  return painted({
+    ...drawing,
     title: { text: title, subtext: lines.join("\n"), left: 12, top: 12, itemGap: 8, textStyle: { color: css("--ink"), fontSize: 16 }, subtextStyle: { color: css("--ink-2"), fontSize: 12, lineHeight: LINE } },
-    grid: { ...look.grid, left: 16, right: 24, top: head + look.grid.top, bottom: look.visualMap ? look.grid.bottom : 16 },
-    legend: look.legend && { ...look.legend, top: head, left: 12 },
-  });
-  chart.getZr().flush();
-  const canvas = chart.renderToCanvas({ pixelRatio: 2, backgroundColor: "#fff" });
-  chart.dispose();
-  return canvas;
+    grid: { ...drawing.grid, left: 16, right: 24, top: head + drawing.grid.top, bottom: drawing.grid.bottom + 8 },
+    legend: drawing.legend && { ...drawing.legend, top: head, left: 12 },
+  }, WIDTH, head + 420);
 });
 const fileName = (text) => `${text.replace(/[\\/:*?"<>|\s]+/g, "-").slice(0, 80)}.png`;
 

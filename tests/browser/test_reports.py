@@ -49,7 +49,7 @@ def test_a_chart_is_saved_as_a_picture_by_keyboard_and_the_page_goes_onto_paper(
     assert page.locator(".report-table").first.evaluate("(box) => getComputedStyle(box).maxHeight") == "none"
     page.evaluate(
         """() => addEventListener("beforeprint", () => {
-            const width = document.querySelector("canvas").style.width;
+            const width = document.querySelector(".plot-paper").style.width;
             document.body.dataset.onPaper = [document.documentElement.dataset.bsTheme, width];
         })"""
     )
