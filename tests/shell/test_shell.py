@@ -156,7 +156,7 @@ def test_search_finds_groups_and_pages_within_reach(client, cast):
     found = client.get("/search/?q=reading").context["found"]
     assert [group.name for group in found.groups] == ["Reading of Hangzhou"]
     found = client.get("/search/?q=GROUPS").context["found"]
-    assert [str(link.label) for link in found.places] == ["Groups"]
+    assert [str(link.label) for link in found.places] == ["Groups", "Rising and falling groups"]
     assert client.get("/search/?q=zzz").context["found"].nothing
 
 
