@@ -114,6 +114,7 @@ def community(cast):
             member = make_member(f"M{n}")
             for i, kind in enumerate(["joined", "message", "ordered"][: 1 + n % 3]):
                 did(member, kind, 9 - 3 * i - n / 24, groups[n % 2])
+        did(member, "left", 1, groups[1])
         client = Client()
         client.force_login(cast.lin)
         yield client
