@@ -92,8 +92,7 @@ class Parts:
 
     def __init__(self, folder: Path) -> None:
         from analytics.columns import NONE
-        from analytics.index.files import part_open
-        from analytics.index.source import PartOnDisk
+        from analytics.index.files import PartOnDisk, part_open
 
         folders = sorted(folder.iterdir())
         self.parts = [PartOnDisk(part, NONE, NONE, NONE, part_open(part)) for part in folders]

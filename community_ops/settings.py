@@ -313,6 +313,10 @@ EMAIL_TIMEOUT = 15
 EMAIL_USE_LOCALTIME = True
 
 # Who may read /metrics from another machine; nobody while it is empty.
+# Where a Dask scheduler listens (tcp://host:8786): its workers count reports of the index, which lies on storage that
+# they share with this process.
+DASK_SCHEDULER = env("DASK_SCHEDULER", default="")
+
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 
 # Outgoing calls may not reach private or loopback addresses unless the host is named here.

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 
-from analytics.columns import Columns, Flags
+from analytics.columns import Columns, Flags, Shard
 
 FORMAT = 2
 MANIFEST = "current.json"
@@ -162,6 +162,24 @@ def part_open(folder: Path) -> Columns:
     if lengths != {int(columns.offsets[-1])} or len(columns.offsets) != len(columns.members) + 1:
         raise ValueError("columns of different lengths")
     return columns
+
+
+@dataclass(frozen=True, slots=True)
+class PartOnDisk:
+    """A part of the index and what of it may be looked at. It travels as a path, and is opened where it arrives."""
+
+    folder: Path
+    skip: Flags
+    own: Flags
+    allow: Flags
+    opened: Columns | None = None
+
+    def open(self) -> Shard:
+        columns = self.opened or part_open(self.folder)
+        return columns.shard(skip=self.skip, own=self.own, allow=self.allow)
+
+    def __reduce__(self) -> tuple[type[PartOnDisk], tuple[Path, Flags, Flags, Flags]]:
+        return PartOnDisk, (self.folder, self.skip, self.own, self.allow)
 
 
 def generation_open(manifest: Manifest) -> Generation:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from activity.models import EventMove
-from analytics.columns import NONE, Columns, Flags, Ints, Shard, marked
+from analytics.columns import NONE, Columns, Flags, Ints, marked
 from analytics.index.building import is_of_this_database
 from analytics.index.files import (
     Generation,
+    PartOnDisk,
     generation_open,
     index_folder,
     manifest_read,
     part_folders,
-    part_open,
 )
 from analytics.queries.base import Source, Stored
 from analytics.sources import Selection, SqlSource
@@ -64,24 +63,6 @@ def generation_in_force() -> Generation | None:
                 continue
         return _opened.generation if is_of_this_database(manifest) else None
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class PartOnDisk:
-    """A part of the index and what of it may be looked at. It travels as a path, and is opened where it arrives."""
-
-    folder: Path
-    skip: Flags
-    own: Flags
-    allow: Flags
-    opened: Columns | None = None
-
-    def open(self) -> Shard:
-        columns = self.opened or part_open(self.folder)
-        return columns.shard(skip=self.skip, own=self.own, allow=self.allow)
-
-    def __reduce__(self) -> tuple[type[PartOnDisk], tuple[Path, Flags, Flags, Flags]]:
-        return PartOnDisk, (self.folder, self.skip, self.own, self.allow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,36 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import structlog
+from django.conf import settings
 
 from analytics import kernels
 from analytics.columns import Columns, Ints, Shard
 from analytics.kernels import Lens
 from analytics.queries.base import EventSpec, Names, Source, Stored, Where, kinds_of, lens_of
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 Work = Callable[[Shard], T]
 
 
 def run(shards: Sequence[Stored], work: Work[T]) -> list[T]:
-    """The result of `work` for each shard, in their order. Kernels let go of the interpreter, so threads suffice."""
+    """The result of `work` for each shard, in their order.
+
+    Threads suffice here, since kernels let go of the interpreter. With DASK_SCHEDULER shards that lie on storage are
+    worked on by its workers; when they cannot be reached, here.
+    """
+    if settings.DASK_SCHEDULER:
+        from analytics.queries import cluster
+
+        try:
+            return cluster.run(settings.DASK_SCHEDULER, shards, work)
+        except cluster.Unreachable:
+            log.warning("no answer from the Dask cluster, counting here", scheduler=settings.DASK_SCHEDULER)
+    return run_here(shards, work)
+
+
+def run_here(shards: Sequence[Stored], work: Work[T]) -> list[T]:
     threads = min(len(shards), os.cpu_count() or 1)
     if threads < 2:
         return [work(shard.open()) for shard in shards]
