@@ -91,6 +91,7 @@ def test_a_branch_neither_keeps_nor_sees_members_of_another(community):
     ids = [community.ann.pk, community.dee.pk]
     own = segment_of_members(by=community.mei, now=NOW, name="Mine", members=ids)
     assert names(own, community.lin) == ["Ann"]
+    assert [row.member for row in ListedMember.objects.all()] == [community.ann]
     shared = segment_of_members(by=community.lin, now=NOW, name="All", members=ids)
     assert (names(shared, community.mei), names(shared, community.out)) == (["Ann"], ["Dee"])
     assert MemberList.objects.visible_to(community.out).get().name == "All"
