@@ -1,0 +1,54 @@
+"""The funnel is built by mouse, by keys and by buttons; the hours are drawn."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_work import open_page
+
+pytestmark = pytest.mark.browser
+PATIENT = 30_000  # milliseconds: the first funnel after a start compiles its kernels
+
+
+def test_steps_are_dragged_moved_by_keys_and_kept_in_the_address(as_staff):
+    context = as_staff("ana")
+    context.set_default_navigation_timeout(4 * PATIENT)
+    page = open_page(context, "/reports/funnel/?step=joined&step=message&step=ordered&exclude=left&after=1")
+    kinds = page.locator("[data-list] select[name=step]")
+
+    def order():
+        return kinds.evaluate_all("(selects) => selects.map((select) => select.value)")
+
+    # By the grip, onto the place below the last one.
+    page.locator("[data-grip]").first.drag_to(
+        page.locator("[data-step]").nth(2), target_position={"x": 40, "y": 30}, steps=8
+    )
+    assert order() == ["message", "ordered", "joined"]
+    expect(page).to_have_url(re.compile("step=message&.*step=ordered&.*step=joined"), timeout=PATIENT)
+    kinds.nth(2).focus()
+    page.keyboard.press("Alt+ArrowUp")
+    assert order() == ["message", "joined", "ordered"]
+    expect(page.locator("[data-said]")).to_have_text("Step moved to place 2")
+    assert page.evaluate("document.activeElement.dataset.act") == "up"
+
+    # The numbers in the exclusion follow the steps; the last one stays the last.
+    page.get_by_role("button", name="Add a step").click()
+    assert page.locator("select[name=before_step]").input_value() == "4"
+    page.get_by_role("button", name="Remove the step").last.click()
+    assert page.locator("select[name=before_step]").input_value() == "3"
+    page.get_by_role("button", name="Leave out who meanwhile").click()
+    expect(page.locator("li[data-excluded]")).to_have_count(2)
+    page.get_by_role("button", name="Remove the exclusion").last.click()
+    expect(page.locator("li[data-excluded]")).to_have_count(1)
+    expect(page).to_have_url(re.compile("before_step=3"), timeout=PATIENT)
+    expect(page.locator("#report canvas").first).to_be_visible(timeout=PATIENT)
+
+
+def test_the_hours_are_drawn_and_the_table_beside_them_opens_the_readers(as_staff):
+    page = open_page(as_staff("ana", width=390), "/reports/best-hour/?measure=activity&preset=30d")
+    expect(page.locator(".plot-heat canvas").first).to_be_visible(timeout=PATIENT)
+    page.locator(".heat-hours td a").first.click()
+    expect(page.locator("h1")).to_have_text("Members behind a number", timeout=PATIENT)
