@@ -12,7 +12,7 @@ from tests.analytics import oracle
 pytestmark = pytest.mark.once
 
 MODES = {"ordered": kernels.ORDERED, "strict": kernels.STRICT, "unordered": kernels.UNORDERED}
-many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
