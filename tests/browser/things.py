@@ -59,6 +59,7 @@ from tests.campaigns.checkins.things import check_in_things
 from tests.campaigns.prizes.things import prize_things
 from tests.campaigns.talk import talk_things
 from tests.members.questions.things import question_things
+from tests.members.spend_things import spent
 
 
 def tell() -> None:
@@ -109,6 +110,9 @@ def tell() -> None:
     things |= _entry_things(group)
     things |= _people_things(mei)
     things |= digest_things(by=mei, now=timezone.now())
+    # A channel that the other branch has never heard of.
+    spend = spent(mei, "hangzhou-shop", 900, now=timezone.now())
+    things |= {"spend": spend.pk, "channel": spend.channel_id}
     things["saved_report"] = SavedReport.objects.filter(owner=mei).earliest("pk").pk
     things["benchmark"] = Benchmark.objects.filter(group__branch=mei.branch).latest("nominated_at").pk
     things |= _playbook_things(mei)
