@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +14,10 @@ from tests.analytics import oracle
 pytestmark = pytest.mark.once
 
 MODES = {"ordered": kernels.ORDERED, "strict": kernels.STRICT, "unordered": kernels.UNORDERED}
-many = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Through a night: EXAMPLES=100000 python3 run.py test tests/analytics/test_kernels_against_oracle.py
+many = settings(
+    max_examples=int(os.environ.get("EXAMPLES", "120")), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @st.composite
