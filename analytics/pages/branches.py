@@ -23,7 +23,7 @@ from analytics.health.policy import HealthPolicy
 from analytics.health.selectors import judged_day
 from analytics.index.source import source_of
 from analytics.pages.parts import Cell, Head, Table, percent, share_of
-from analytics.queries.activity import ActivityQuery
+from analytics.queries.activity import ActivityQuery, ActivityResult
 from analytics.sources import Selection, SqlNames
 from campaigns.orders.models import Order
 from groups.models import Group, GroupState, HealthStage
@@ -189,16 +189,25 @@ def _by(rows: QuerySet[Any], branch: str, **figures: Any) -> dict[int | None, di
 
 
 def _active(user: User, days: Days, zone: ZoneInfo, now: datetime) -> dict[str, int]:
-    """Members with any event in groups of a branch, by its code."""
-    question = {
+    """Members with any event in groups of a branch, by its code; those of headquarters under ""."""
+    question: dict[str, Any] = {
         "timezone": zone.key,
         "metric": "unique",
         "interval": "month",
         "range": {"from": days.first.isoformat(), "to": days.last.isoformat()},
-        "breakdown": {"by": "branch"},
     }
-    result = ActivityQuery.read(question, zone=zone, now=now).compute(source_of(Selection(user)), SqlNames(), now=now)
-    return {code: figures["overall"] for code, figures in (result.breakdown or {}).items()}
+
+    def asked(selection: Selection, **more: Any) -> ActivityResult:
+        query = ActivityQuery.read({**question, **more}, zone=zone, now=now)
+        return query.compute(source_of(selection), SqlNames(), now=now)
+
+    result = asked(Selection(user), breakdown={"by": "branch"})
+    found = {code: figures["overall"] for code, figures in (result.breakdown or {}).items()}
+    if user.is_headquarters:
+        # What happened outside of any group has no branch either, and is nobody's.
+        own = frozenset(Group.objects.open().filter(branch=None).values_list("pk", flat=True))
+        found[""] = asked(Selection(user, group_ids=own)).all["overall"]
+    return found
 
 
 def _joined(places: QuerySet[Membership], days: Days) -> QuerySet[Any]:

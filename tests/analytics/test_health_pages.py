@@ -254,6 +254,18 @@ def test_every_number_of_a_branch_leads_to_as_many_members(community):
     assert ask(community.out, rows["members"].url)[0].status_code == 404
 
 
+def test_what_happens_outside_of_groups_is_nobodys(community):
+    circle = make_group("总部的群")
+    live(circle, 10)
+    buyer = make_member("买家", groups=[community.well])
+    at = NOW - 2 * DAY
+    event = IncomingEvent(event_key("t", "x"), buyer.external_id, "", "ordered", at, value=None)
+    ingest(events=[event], source="t", by=None, create_missing=False, now=NOW)
+    rows = numbers(community.lin)["Headquarters"]
+    assert rows["active"].value == rows["members"].value
+    assert f"of {rows['active'].value}" in page(community.lin, rows["active"].url)
+
+
 def test_the_comparison_can_be_taken_along(community):
     csv = page(community.lin, BRANCHES + "?export=csv")
     assert "杭州" in csv
