@@ -18,6 +18,7 @@ from analytics.overview.page import days_words, overview_page
 from analytics.overview.scope import Scope
 from analytics.pages.explain import facts_of
 from analytics.pages.parts import SMALL_SAMPLE
+from analytics.sources import Selection
 from community_ops.lib.lists import csv_response, xlsx_response
 
 
@@ -40,5 +41,6 @@ def overview(request: StaffRequest) -> HttpResponseBase:
             "scope": scope,
             "facts": facts_of(form, now=now, zone=zone, range=days_words(form)),
             "definitions": OVERVIEW["stages"],
+            "ever": not page.is_empty or Selection(form.viewer).events().exists(),
         }
     return render(request, "console/analytics/overview.html", context)
