@@ -186,7 +186,7 @@ def test_the_page_says_who_pays_and_leads_to_the_members(client, cast, story):
         reverse("analytics:channels"), {"from": TEN.first, "to": TEN.last, "export": "csv", "sort": "-spend"}
     )
     lines = b"".join(file.streaming_content).decode().splitlines()
-    assert [line.split(",")[0] for line in lines[1:]] == ["poster", "ad", ""]
+    assert [line.split(",")[0] for line in lines[1:]] == ["poster", "ad", "No channel known"]
     one = client.get(reverse("analytics:channels"), {"q": "post"}).content.decode()
     assert one.count('<th scope="row">') == 1
 
