@@ -229,24 +229,18 @@ def whole_row(rows: Sequence[ChannelRow], form: SpanForm) -> ChannelRow:
     return ChannelRow(whole, together(past), "", form.span(), whole.spend.main, form.address(), is_whole=True)
 
 
-def headline(rows: Sequence[ChannelRow]) -> str:
-    """The answer in a sentence."""
+def headline(rows: Sequence[ChannelRow]) -> tuple[str, ChannelRow | None]:
+    """The answer in a sentence, and the channel that earned back what it cost most quickly."""
     paid = [row for row in rows if row.spend]
     back = [row for row in paid if row.payback and all(day is not None for day in row.payback.values())]
     if not paid:
-        return _("Nothing was spent on a channel in this range, so no channel can be said to pay.")
+        return _("Nothing was spent on a channel in this range, so no channel can be said to pay."), None
     told = ngettext(
         "%(back)d of %(paid)d channel with spend has earned back what it cost.",
         "%(back)d of %(paid)d channels with spend have earned back what they cost.",
         len(paid),
     ) % {"back": len(back), "paid": len(paid)}
-    if back:
-        best = min(back, key=lambda row: (max(day or 0 for day in row.payback.values()), row.code))
-        told += " " + _("The quickest: %(channel)s, after %(days)s.") % {
-            "channel": best.code,
-            "days": best.payback_texts[0],
-        }
-    return told
+    return told, min(back, key=lambda row: (max(day or 0 for day in row.payback.values()), row.code), default=None)
 
 
 @dataclass(frozen=True)
@@ -276,8 +270,7 @@ def _course(row: ChannelRow, currency: str, days: Sequence[date]) -> Course:
         lines.append((day, more, cost, revenue, spend))
     chart = Chart(
         "line",
-        _("Revenue and spend of %(channel)s, added up by day, in %(currency)s")
-        % {"channel": row.code, "currency": currency},
+        _("Revenue and spend, added up by day, in %(currency)s") % {"currency": currency},
         [f"{line[0]:%m-%d}" if days[0].year == days[-1].year else f"{line[0]:%Y-%m-%d}" for line in lines],
     )
     chart.add(_("Revenue, added up"), [float(line[3]) for line in lines], style="area", colour=0)

@@ -133,11 +133,13 @@ def channels(request: StaffRequest) -> HttpResponseBase:
         )
         if listing.export:
             return listing.export_response("channels")
+        told, quickest = headline(rows)
         context |= {
             "listing": listing,
             "kept": _kept(request, form),
             "whole": whole_row(rows, form),
-            "headline": headline(rows),
+            "headline": told,
+            "quickest": quickest,
             "texts": CHANNELS,
         }
     return render(request, "console/analytics/channels/list.html", context)
