@@ -64,4 +64,4 @@ def channels_answer(form: SpanForm) -> Answer:
     joins = sum(row.figures.joins for row in rows)
     past = sum(row.past.joins for row in rows if row.past)
     first = Headline(_("Joined"), f"{joins:,}", joins, past if any(row.past for row in rows) else None)
-    return Answer(first, chart, Table(headline(rows), heads, cells), not rows)
+    return Answer(first, chart, Table(headline(rows)[0], heads, cells), not rows)
