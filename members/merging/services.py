@@ -16,8 +16,8 @@ from activity.services import events_move, events_move_back
 from groups.classes.models import Tier
 from members.identities import lock_identities
 from members.ingestion.figures import group_figures_recount, lock_groups
-from members.merging.uniting import Record, change_row, part, unite
-from members.models import Member, Membership, MergeRun, NotDuplicates
+from members.merging.uniting import Record, change_row, part, take_out, unite
+from members.models import Member, Membership, MergeRun, NotDuplicates, Transfer
 
 UNDO_DAYS = 30
 # What people choose between; the rest follows by itself.
@@ -85,6 +85,9 @@ def members_merge(
         record = Record()
         before = {"name": winner.name, "merged": loser.name, "id": loser.external_id}
         change_row(winner, _blended(winner, loser, chosen), record)
+        for transfer in Transfer.objects.between(winner, loser):
+            # One person's points that they moved to themselves moved nothing; it comes back when the two are parted.
+            take_out(transfer, record)
         unite(loser, winner, record=record, blends={"members.membership": _membership}, leave=LEFT_ALONE)
         change_row(loser, {"merged_into_id": winner.pk}, record)
         events = events_move(member_id=loser.pk, to=winner.pk)

@@ -100,7 +100,7 @@ def _move(
         blend = blends.get(table._meta.label_lower)
         if blend:
             change_row(like, blend(rest, like), record)
-        _take_out(rest, record)
+        take_out(rest, record)
 
 
 def _moved_one(table: type[models.Model], column: str, number: Any, to: Any) -> bool:
@@ -136,7 +136,8 @@ def change_row(row: models.Model, values: dict[str, Any], record: Record) -> Non
     record.changed.append([row._meta.label_lower, row.pk, before, values])
 
 
-def _take_out(row: models.Model, record: Record) -> None:
+def take_out(row: models.Model, record: Record) -> None:
+    """Deletes a row, with what hangs on it, and keeps it in the record."""
     collector = Collector(using="default")
     collector.can_fast_delete = lambda *_args, **_kwargs: False  # type: ignore[method-assign]  # every row is wanted
     try:

@@ -7,6 +7,7 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 if TYPE_CHECKING:
+    from members.models import Member
     from members.points.models import Account, Transfer  # noqa: F401  named in the bases below
 
 
@@ -26,6 +27,10 @@ class TransferQuerySet(models.QuerySet["Transfer"]):
     def of(self, account: Account) -> Self:
         """What an account got and gave."""
         return self.filter(Q(credit=account) | Q(debit=account))
+
+    def between(self, one: Member, other: Member) -> Self:
+        """What each of the two gave the other."""
+        return self.filter(debit__member__in=[one, other], credit__member__in=[one, other]).order_by("pk")
 
     def signed(self, account: Account) -> Self:
         """`change`: the points as this account saw them, below zero where it gave."""

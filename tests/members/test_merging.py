@@ -21,7 +21,9 @@ from members.fields.services import field_define
 from members.ingestion import IncomingEvent, ingest
 from members.merging.candidates import duplicate_candidates
 from members.merging.services import MergeRefused, duplicates_deny, members_merge, merge_undo
-from members.models import Member, MemberRole, Membership, MemberTag, MergeRun, Note, StaffTask
+from members.models import Account, Member, MemberRole, Membership, MemberTag, MergeRun, Note, StaffTask, Transfer
+from members.points.selectors import ledger_check
+from members.points.services import account_of, issuer, points_of, points_transfer
 from members.roles.services import member_role_grant
 from members.seeds.models import SeedProfile
 from members.services import member_update
@@ -115,6 +117,31 @@ class TestMerge:
         for table in before:
             # The notes of whose events were moved stay: whoever keeps copies reads of both moves.
             assert table == "activity.eventmove" or after[table] == before[table], table
+
+    def test_points_that_the_two_gave_each_other_are_one_persons_until_they_are_parted(self, cast: Cast, pair):
+        winner, loser = pair
+        mine, theirs = account_of(winner), account_of(loser)
+        friend = account_of(make_member("朋友二"))
+        moves = [
+            (issuer(), mine, 50), (issuer(), theirs, 30),
+            (mine, theirs, 20), (theirs, mine, 5), (theirs, friend, 10), (friend, theirs, 1),
+        ]  # fmt: skip
+        for number, (debit, credit, amount) in enumerate(moves):
+            points_transfer(
+                key=f"gift:{number}", debit=debit, credit=credit, amount=amount, reason="", by=None, now=NOW
+            )
+        before = dump()
+        run = members_merge(by=cast.lin, now=NOW, winner=winner, loser=loser)
+        assert (points_of(winner), points_of(loser)) == (71, 0), "what they hold together"
+        assert ledger_check().is_right
+        assert not Account.objects.filter(member=loser).exists()
+        keys = Transfer.objects.order_by("key").values_list("key", flat=True)
+        assert list(keys) == ["gift:0", "gift:1", "gift:4", "gift:5"], "nobody gives themselves points"
+        merge_undo(by=cast.lin, now=NOW + DAY, run=run)
+        assert (points_of(winner), points_of(loser)) == (35, 36)
+        after = dump()
+        for table in ("members.transfer", "members.account"):
+            assert after[table] == before[table]
 
     def test_what_comes_for_the_old_id_goes_to_the_winner(self, cast: Cast, pair):
         winner, loser = pair
