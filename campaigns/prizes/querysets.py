@@ -49,3 +49,7 @@ class AwardQuerySet(models.QuerySet["Award"]):
 
     def standing(self) -> Self:
         return self.exclude(state="cancelled")
+
+    def to_send(self) -> Self:
+        """Those that can go out: where one is needed, the member has entered an address."""
+        return self.filter(state="to_send")

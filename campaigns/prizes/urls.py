@@ -11,6 +11,8 @@ urlpatterns = [
     path("rituals/prizes/awards/sent/", awards.awards_sent, name="awards_sent"),
     path("rituals/prizes/awards/addresses/", awards.addresses, name="awards_addresses"),
     path("rituals/prizes/awards/<int:pk>/", awards.award, name="award"),
+    path("rituals/prizes/awards/<int:pk>/sent/", awards.award_sent, name="award_sent"),
+    path("rituals/prizes/awards/<int:pk>/unsend/", awards.award_not_sent, name="award_unsend"),
     path("rituals/prizes/<int:pk>/", prizes.prize, name="prize"),
     path("rituals/prizes/<int:pk>/stock/", prizes.prize_stock, name="prize_stock"),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,8 @@ from campaigns.checkins.models import CheckIn
 from campaigns.deliveries.causes import Cause, causes, urgent
 from campaigns.deliveries.selectors import dress
 from campaigns.posts.selectors import deliveries_visible_to
+from campaigns.today.bundle import SHOWN, Bundle
+from campaigns.today.prizes import awards_to_send
 from community_ops.lib.lists import Text
 from delivery.models import Delivery
 from delivery.querysets import DeliveryQuerySet
@@ -43,38 +45,7 @@ WITHIN = timedelta(hours=24)
 # An answer wants its like within the hour; one that waits for a week is left to the page of brainstorms.
 LIKED_WITHIN, LIKES_STAY = timedelta(hours=1), timedelta(days=7)
 FAILURES_STAY = timedelta(days=3)
-SHOWN = 6
 MINE, ALL = "mine", "all"
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """Like things of one sort: the first few as `rows`, and how many there are in how many groups.
-
-    `sort` says which template draws the rows. `due_at` is the earliest deadline; without one it comes last. `why` says
-    why they are here, `advice` what to do about all of them.
-    """
-
-    key: str
-    sort: str
-    icon: str
-    label: Text
-    count: int
-    rows: list[Any] = field(hash=False)
-    due_at: datetime | None = None
-    groups: int = 0
-    late: int = 0
-    why: Text = ""
-    advice: Text = ""
-    all_url: str = ""
-
-    @property
-    def is_single(self) -> bool:
-        return self.count == 1 and self.sort not in ("group",)
-
-    @property
-    def more(self) -> int:
-        return self.count - len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -181,6 +152,7 @@ def todo(*, user: User, now: datetime, whose: str = MINE) -> Todo:
         *_waiting(applications, application_rows, "created_at", "application", now),
         *_answers(answers, answer_rows, now),
         *_waiting(proofs, proof_rows, "at", "proof", now),
+        *awards_to_send(user=user, groups=groups, now=now),
         *_channels(off, off_rows),
         *(_imports(user, now) if user.may_write else []),
         *_groups_in_need(groups, now),

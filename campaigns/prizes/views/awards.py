@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -81,7 +82,7 @@ def awards_sent(request: StaffRequest) -> HttpResponse:
     """Marks those that were ticked as sent."""
     target = next_address(request, reverse("campaigns:awards"))
     chosen = _chosen(request, request.POST.getlist("ids"))
-    tracking = request.POST.get("tracking", "").replace("\x00", "").strip()[:200]
+    tracking = _tracking(request)
     count = awards_mark_sent(by=request.user, now=timezone.now(), awards=chosen, tracking=tracking)
     if count:
         text = ngettext("%(shown)d prize is marked as sent.", "%(shown)d prizes are marked as sent.", count)
@@ -114,15 +115,13 @@ def addresses(request: StaffRequest) -> HttpResponseBase:
 @staff_required
 def award(request: StaffRequest, pk: int) -> HttpResponse:
     """One award: where it stands, where it goes, and what can be done. Only who may change it reads the address."""
-    rows = Award.objects.visible_to(request.user).select_related("prize", "member", "group")
-    row = get_object_or_404(rows, pk=pk)
+    row = _visible(request, pk)
     form = CancelForm(request.POST if "cancel" in request.POST else None)
     if request.method == "POST":
         now, act = timezone.now(), request.POST.get("act", "")
         done = True
         if act == "sent":
-            tracking = request.POST.get("tracking", "").replace("\x00", "").strip()[:200]
-            done = bool(awards_mark_sent(by=request.user, now=now, awards=[row], tracking=tracking))
+            done = bool(awards_mark_sent(by=request.user, now=now, awards=[row], tracking=_tracking(request)))
         elif act == "unsent":
             done = award_unsend(by=request.user, award=row)
         elif act == "received":
@@ -137,6 +136,41 @@ def award(request: StaffRequest, pk: int) -> HttpResponse:
             return redirect("campaigns:award", row.pk)
     context = {"row": row, "form": form, "may_act": request.user.may_write}
     return render(request, "console/campaigns/prizes/award.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@writer_required
+def award_sent(request: StaffRequest, pk: int) -> HttpResponse:
+    """Marks one as sent where it is listed; Undo takes it back."""
+    row = _visible(request, pk)
+    back = next_address(request, reverse("campaigns:award", args=[row.pk]))
+    if awards_mark_sent(by=request.user, now=timezone.now(), awards=[row], tracking=_tracking(request)):
+        undo = f"{reverse('campaigns:award_unsend', args=[row.pk])}?{urlencode({'next': back})}"
+        said = _("“%(prize)s” for %(name)s is marked as sent.") % {"prize": row.prize, "name": row.member}
+        toast(request, said, undo_url=undo)
+    else:
+        warn(request, _("It is in another state by now. Look again."))
+    return redirect(back)
+
+
+@require_POST
+@writer_required
+def award_not_sent(request: StaffRequest, pk: int) -> HttpResponse:
+    row = _visible(request, pk)
+    if award_unsend(by=request.user, award=row):
+        toast(request, _("“%(prize)s” for %(name)s waits to be sent again.") % {"prize": row.prize, "name": row.member})
+    else:
+        warn(request, _("It is in another state by now. Look again."))
+    return redirect(next_address(request, reverse("campaigns:award", args=[row.pk])))
+
+
+def _visible(request: StaffRequest, pk: int) -> Award:
+    rows = Award.objects.visible_to(request.user).select_related("prize", "member", "group")
+    return get_object_or_404(rows, pk=pk)
+
+
+def _tracking(request: StaffRequest) -> str:
+    return request.POST.get("tracking", "").replace("\x00", "").strip()[:200]
 
 
 def _chosen(request: StaffRequest, asked: list[str]) -> QuerySet[Award]:
