@@ -25,6 +25,7 @@ app_name = "campaigns"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", today.home, name="home"),
     path("today/", today.today, name="today"),
+    path("today/check-ins/", today.check_ins, name="today_check_ins"),
     path("search/", search.search, name="search"),
     path("posts/", posts.post_list, name="posts"),
     path("posts/new/", posts.post_new, name="post_new"),

@@ -5,20 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
-from django.utils import translation
-from django.utils.translation import gettext as _
 
 from campaigns.checkins.counting import day_counts, programme_hold, standings_write
 from campaigns.checkins.models import CheckInDay, CheckInProgramme, CheckInStanding, ProgrammeState
+from campaigns.checkins.reminding import reminder_plan
 from campaigns.checkins.rewarding import prizes_catch_up
 from campaigns.checkins.rules import Hours, instant_of
-from community_ops.lib.languages import language_of
-from delivery.models import Missed
-from delivery.services import Content, NewDelivery, deliveries_plan, message_create
-from groups.channel import channel_kind
 
 # Days that passed while nothing ran are closed later; older ones stay without a rate.
 BACK = timedelta(days=7)
@@ -112,37 +105,9 @@ def _remind(number: int, now: datetime) -> bool:
         group, programme = row.group, row.programme
         if programme.state != ProgrammeState.RUNNING or not group.may_be_posted_to or counted >= present:
             return False
-        delivery = NewDelivery(
-            dedupe_key=f"check-in:{programme.pk}:{group.pk}:{row.day:%Y%m%d}",
-            kind=channel_kind(group),
-            destination_id=group.destination_id,
-            group_id=group.pk,
-            group_ref=group.external_id,
-            due_at=now,
-            missed=Missed.LATE,
-            late_until=min(row.closes_at, now + timedelta(minutes=30)),
-        )
-        deliveries_plan(message=message_create(content=_reminder(row, present, counted)), rows=[delivery])
+        key = f"check-in:{programme.pk}:{group.pk}:{row.day:%Y%m%d}"
+        reminder_plan(row=row, present=present, counted=counted, key=key, now=now)
     return True
-
-
-def _reminder(row: CheckInDay, present: int, counted: int) -> Content:
-    programme = row.programme
-    closes = row.closes_at.astimezone(programme.calendar.zone)
-    with translation.override(language_of(f"{programme.name} {programme.text}")):
-        title = _("%(name)s: %(counted)d of %(present)d have checked in") % {
-            "name": programme.name,
-            "counted": counted,
-            "present": present,
-        }
-        text = _("Today is open until %(clock)s.") % {"clock": f"{closes:%H:%M}"}
-        if programme.keyword:
-            how = _("Write “%(keyword)s” here to check in.") % {"keyword": programme.keyword}
-            text = f"{text}\n{how}"
-        words = _("Check in")
-    path = reverse("member:check_in", args=[row.group.page_token, programme.pk])
-    link = f"{settings.PUBLIC_URL}{path}" if programme.by_page and settings.PUBLIC_URL else ""
-    return Content(title=title[:200], text=text, link=link, link_title=words if link else "")
 
 
 def days_close(*, now: datetime) -> int:

@@ -16,6 +16,7 @@ urlpatterns = [
     path("rituals/check-ins/<int:pk>/pause/", console.programme_rest, {"stops": False}, name="check_ins_pause"),
     path("rituals/check-ins/<int:pk>/stop/", console.programme_rest, {"stops": True}, name="check_ins_stop"),
     path("rituals/check-ins/<int:pk>/resume/", console.programme_go_on, name="check_ins_resume"),
+    path("rituals/check-ins/<int:pk>/remind/", console.programme_remind, name="check_ins_remind"),
     path("rituals/check-ins/<int:pk>/for/", console.check_in_for, name="check_in_for"),
     path("rituals/check-ins/<int:pk>/all/", proofs.check_ins, name="check_in_list"),
     path("rituals/check-ins/<int:pk>/rewards/", console.rewards, name="check_in_rewards"),

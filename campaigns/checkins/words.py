@@ -31,6 +31,7 @@ def register() -> None:
             "checkins.paused": _("Check-in programme paused"),
             "checkins.stopped": _("Check-in programme stopped"),
             "checkins.running": _("Check-in programme runs again"),
+            "checkins.reminded": _("Groups reminded to check in"),
             "checkin.approved": _("Check-in approved"),
             "checkin.rejected": _("Check-in rejected"),
             "checkin.reopened": _("Decision about a check-in taken back"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, IntegerField, OuterRef, Q, Subquery
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import StaffRequest, next_address, staff_required, writer_required
@@ -40,13 +40,14 @@ from campaigns.checkins.programmes import (
     programme_save,
     programme_stop,
 )
+from campaigns.checkins.reminding import candidates_of, groups_remind
 from campaigns.checkins.rules import ranks
 from campaigns.checkins.selectors import about_to_break, board_rows, group_rates, stands
 from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
 from groups.choices import group_choices
-from groups.models import Group
+from groups.models import Group, Permission
 from members.models import Member
 
 LENGTH = timedelta(days=20)
@@ -146,6 +147,7 @@ def programme(request: StaffRequest, pk: int) -> HttpResponse:
             people=Count("member_id", filter=Q(state="counted"), distinct=True),
         ),
         "may_change": found.may_be_changed_by(request.user),
+        "may_remind": state.day is not None and _mine(request, found).exists(),
         "here": request.get_full_path(),
         "Reach": Reach,
     }
@@ -267,6 +269,39 @@ def programme_go_on(request: StaffRequest, pk: int) -> HttpResponse:
     return redirect("campaigns:check_ins_of", found.pk)
 
 
+@require_http_methods(["GET", "POST"])
+@writer_required
+def programme_remind(request: StaffRequest, pk: int) -> HttpResponse:
+    """Reminds the groups at once, after a look at which and at what they read."""
+    now, found = timezone.now(), _visible(request, pk)
+    back = next_address(request, reverse("campaigns:check_ins_of", args=[found.pk]))
+    if not _mine(request, found).exists():
+        raise PermissionDenied
+    try:
+        if request.method == "POST":
+            count = groups_remind(by=request.user, now=now, programme=found)
+            if count:
+                text = ngettext("%(shown)s group is reminded.", "%(shown)s groups are reminded.", count)
+                toast(request, text % {"shown": f"{count:,}"})
+            else:
+                warn(request, _("No group is left to remind."))
+            return redirect(back)
+        candidates = candidates_of(programme=found, user=request.user, now=now)
+    except CheckInRefused as error:
+        warn(request, " ".join(error.messages))
+        return redirect(back)
+    told = [candidate for candidate in candidates if not candidate.why_not]
+    left_out = [candidate for candidate in candidates if candidate.why_not]
+    context = {
+        "programme": found,
+        "told": told,
+        "left_out": left_out,
+        "words": told[0].words if told else None,
+        "back": back,
+    }
+    return render(request, "console/campaigns/checkins/remind.html", context)
+
+
 @require_POST
 @writer_required
 def check_in_for(request: StaffRequest, pk: int) -> HttpResponse:
@@ -336,3 +371,10 @@ def _changeable(request: StaffRequest, pk: int) -> CheckInProgramme:
     if not found.may_be_changed_by(request.user):
         raise PermissionDenied
     return found
+
+
+def _mine(request: StaffRequest, programme: CheckInProgramme) -> QuerySet[Group]:
+    """The groups of a programme that the person may post to."""
+    seen = Group.objects.visible_to(request.user)
+    mine = seen.permitted(request.user, Permission.POST) if request.user.may_write else seen.none()
+    return mine.filter(check_in_places__programme=programme, check_in_places__until_day=None)
