@@ -262,3 +262,13 @@ class CancelForm(MarkedForm):
         widget=forms.TextInput(attrs={"translate": "no"}),
         help_text=gettext_lazy("Members read it on their pages and in the groups."),
     )
+
+
+class TakeOffForm(MarkedForm):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"translate": "no"}),
+        help_text=gettext_lazy("Only the team reads it, in the audit."),
+    )

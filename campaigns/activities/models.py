@@ -200,6 +200,11 @@ class SignUp(models.Model):
     def has_place(self) -> bool:
         return self.state in HAS_PLACE
 
+    @property
+    def is_standing(self) -> bool:
+        """As in SignUpQuerySet.standing()."""
+        return self.state in (SignUpState.GOING, SignUpState.WAITING)
+
 
 class ReminderKind(models.TextChoices):
     DAY = "day", pgettext_lazy("reminder", "The day before")
@@ -231,6 +236,7 @@ class NoticeKind(models.TextChoices):
     MOVED_UP = "moved_up", pgettext_lazy("notice", "A place became free: you are in")
     MOVED = "moved", pgettext_lazy("notice", "The time has changed")
     CANCELLED = "cancelled", pgettext_lazy("notice", "It does not take place")
+    TAKEN_OFF = "taken_off", pgettext_lazy("notice", "The team took you off the list")
 
 
 class ActivityNotice(models.Model):

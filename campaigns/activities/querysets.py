@@ -75,6 +75,10 @@ class SignUpQuerySet(models.QuerySet["SignUp"]):
     def with_place(self) -> Self:
         return self.filter(state__in=PLACES)
 
+    def standing(self) -> Self:
+        """Who has a place that is still to come, or waits for one."""
+        return self.filter(state__in=["going", "waiting"])
+
     def waiting(self) -> Self:
         """The waiting list, in its order."""
         return self.filter(state="waiting").order_by("signed_at", "pk")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Avg, Count, Q
+from django.db.models import Avg, Count, F, Q
 
 from accounts.models import User
 from campaigns.activities.models import (
@@ -16,6 +16,7 @@ from campaigns.activities.models import (
     ActivityReview,
     ActivityState,
     Decided,
+    NoticeKind,
     SignUp,
     SignUpState,
 )
@@ -85,7 +86,10 @@ def notices_of(
         notices = notices.filter(signup__activity__groups=group_id)
     if activity is not None:
         notices = notices.filter(signup__activity=activity)
-    standing = notices.exclude(signup__state=SignUpState.CANCELLED).select_related("signup__activity")
+    gone, taken_off = Q(signup__state=SignUpState.CANCELLED), Q(kind=NoticeKind.TAKEN_OFF)
+    # Who gave a place back is told nothing more; who was taken off is told so, unless they came back since.
+    told = notices.filter(~gone & ~taken_off | gone & taken_off & Q(at__gte=F("signup__signed_at")))
+    standing = told.select_related("signup__activity")
     latest: dict[int, ActivityNotice] = {}
     for notice in standing.order_by("-at", "-pk")[:100]:
         latest.setdefault(notice.signup.activity_id, notice)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.activities.views import console, door, edit, member
+from campaigns.activities.views import console, door, edit, member, people
 
 urlpatterns = [
     path("rituals/activities/", console.activity_list, name="activities"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("rituals/activities/<int:pk>/door/code/", door.door_code, name="activity_code"),
     path("rituals/activities/<int:pk>/tick/", door.attendance_tick, name="activity_tick"),
     path("rituals/activities/<int:pk>/untick/", door.attendance_untick, name="activity_untick"),
+    path("rituals/activities/<int:pk>/people/<int:signup>/off/", people.take_off, name="activity_take_off"),
     path("rituals/activities/<int:pk>/missed/", door.attendance_missed, name="activity_missed"),
 ]
 # Pages of members, in their namespace.

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.history import Subject, actions, labels, subjects
-from campaigns.activities.models import Activity, SignUpState
+from campaigns.activities.models import Activity, SignUp, SignUpState
 from members.points.reasons import register_reason
 from members.privacy.treatments import Fate, Treatment, treat
 
@@ -25,6 +25,7 @@ def register() -> None:
         "campaigns.activity",
         Subject(pgettext_lazy("campaign", "Activity"), Activity.objects.visible_to, "campaigns:activity"),
     )
+    subjects("campaigns.signup", Subject(_("Sign-up"), SignUp.objects.visible_to))
     register_reason("activity", _("Came to an activity"))
     actions(
         {
@@ -33,13 +34,13 @@ def register() -> None:
             "activity.opened": _("Activity opened for sign-up"),
             "activity.cancelled": _("Activity cancelled"),
             "activity.repeated": _("Activity repeated"),
-            "activity.signup_cancelled": _("Place in an activity given back"),
+            "activity.signup_taken_off": _("Taken off the list of an activity"),
             "activity.attended": _("Attendance marked"),
             "activity.attended_back": _("Attendance taken back"),
             "activity.attendance_closed": _("Attendance closed"),
         }
     )
-    labels({"missed": _("who missed it")})
+    labels({"missed": _("who missed it"), "activity": pgettext_lazy("history", "activity")})
     signup = Treatment(_("sign-ups for activities"), Fate.EMPTIED, blank={"answers": []}, before=_places_back)
     treat("campaigns.signup", signup)
     treat("campaigns.activityreview", Treatment(_("reviews of activities"), Fate.EMPTIED, blank={"text": ""}))

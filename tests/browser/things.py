@@ -27,6 +27,7 @@ from campaigns.models import (
     Post,
     Proposal,
     Series,
+    SignUp,
 )
 from delivery.models import Delivery, State
 from groups.models import BulkRun, Duty, Group, RuleSet
@@ -123,7 +124,10 @@ def tell() -> None:
     things |= {"violation": violation.pk, "membership": reader.pk, "personal_link": membership_token(reader)}
     things["rules_version_pk"] = draft.pk
     things["dry_run"] = DryRun.objects.filter(started_by=mei).latest("pk").pk
-    things["activity"] = Activity.objects.filter(groups__branch=mei.branch, decided="open").latest("starts_at").pk
+    crowded = Activity.objects.filter(groups__branch=mei.branch, decided="open", signups__state="waiting")
+    workshop = crowded.latest("starts_at")
+    place = SignUp.objects.filter(activity=workshop, state="going").earliest("pk")
+    things |= {"activity": workshop.pk, "activity_signup": place.pk}
     # Last: members open the things of this very group.
     things |= _visitor_things(mei, group, buyer)
     json.dump(things, sys.stdout)

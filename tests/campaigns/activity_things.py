@@ -51,5 +51,5 @@ def activity_things(*, by: User, group: Group, member: Member, now: datetime) ->
         "capacity": 2,
     }
     activity = make_activity(by, [group], now=now, **fields)
-    signup_make(now=now, activity=activity, member=member, group=group, answers=["两位"])
-    return {"activity": activity.pk}
+    signup = signup_make(now=now, activity=activity, member=member, group=group, answers=["两位"])
+    return {"activity": activity.pk, "activity_signup": signup.pk}

@@ -10,7 +10,13 @@ from django.db import connection
 
 from activity.models import Event
 from campaigns.activities.models import ActivityNotice, SignUp
-from campaigns.activities.services import activities_tick, activity_repeat, attended_mark, signup_cancel
+from campaigns.activities.services import (
+    activities_tick,
+    activity_repeat,
+    attended_mark,
+    signup_cancel,
+    signup_take_off,
+)
 from delivery.models import Delivery
 from members.points.services import points_of
 from tests.base import make_cast
@@ -57,6 +63,23 @@ def test_a_place_given_back_lets_exactly_one_move_up_while_others_arrive(mei):
     assert sorted(answers[:3]) in ([False, True, True],)
     assert activity.signups.filter(state="going").count() == 3
     assert set(ActivityNotice.objects.values_list("signup", flat=True)) == {rows[3].pk, rows[4].pk}
+
+
+def test_taken_off_while_others_sign_up_the_place_goes_to_who_waited_longest(mei):
+    group = make_group(branch=mei.branch)
+    activity = make_activity(mei, [group], capacity=3)
+    rows = crowd(activity, group, 5)
+    newcomers = [make_member(groups=[group]) for _number in range(5)]
+    # Two of the staff take the same one off, and the member gives the place back meanwhile.
+    deeds: list[Any] = [lambda: signup_take_off(by=mei, now=NOW + HOUR, signup=rows[0])] * 2
+    deeds += [lambda: signup_cancel(now=NOW + HOUR, signup=rows[0])]
+    deeds += [lambda member=member: sign_up(activity, member, NOW + HOUR) for member in newcomers]
+    answers = at_once(*deeds)
+    assert not [answer for answer in answers if isinstance(answer, Exception)], answers
+    assert sum(answer is not None for answer in answers[:2]) + answers[2] == 1
+    assert activity.signups.filter(state="going").count() == 3
+    assert set(activity.signups.filter(state="going")) == set(rows[1:4])
+    assert ActivityNotice.objects.filter(kind="moved_up").count() == 1
 
 
 def test_reminders_swept_by_several_at_once_reach_each_once(mei):

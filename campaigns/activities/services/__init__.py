@@ -10,7 +10,13 @@ from campaigns.activities.services.attending import (
 )
 from campaigns.activities.services.reviewing import review_write
 from campaigns.activities.services.running import activities_tick
-from campaigns.activities.services.signing import places_fill, signup_cancel, signup_make
+from campaigns.activities.services.signing import (
+    next_to_move_up,
+    places_fill,
+    signup_cancel,
+    signup_make,
+    signup_take_off,
+)
 from campaigns.activities.services.writing import (
     ActivityContent,
     StaleActivity,
@@ -34,8 +40,10 @@ __all__ = [
     "attendance_close",
     "attendance_take_back",
     "attended_mark",
+    "next_to_move_up",
     "places_fill",
     "review_write",
     "signup_cancel",
     "signup_make",
+    "signup_take_off",
 ]

@@ -86,9 +86,9 @@ def _answers(activity: Activity, answers: Sequence[str]) -> list[str]:
     return given
 
 
-def signup_cancel(*, now: datetime, signup: SignUp, by: User | None = None) -> bool:
+def signup_cancel(*, now: datetime, signup: SignUp) -> bool:
     """Gives a place, or one on the waiting list, back; the next who waits moves up. False when there was none to give
-    back. `by` is somebody of the staff who does it for the member.
+    back.
 
     Raises ValidationError with the code `begun`: what has begun is not called off, it is missed.
     """
@@ -96,14 +96,38 @@ def signup_cancel(*, now: datetime, signup: SignUp, by: User | None = None) -> b
         activity = activity_locked(pk=signup.activity_id)
         if activity.starts_at is None or now >= activity.starts_at:
             raise ValidationError(_("It has begun already."), code="begun")
-        standing = SignUp.objects.filter(pk=signup.pk, state__in=[SignUpState.GOING, SignUpState.WAITING])
+        standing = SignUp.objects.filter(pk=signup.pk).standing()
         if not standing.update(state=SignUpState.CANCELLED, moved_up_at=None):
             return False
         places_fill(activity=activity, now=now)
-        if by is not None:
-            audit_record(by=by, action="activity.signup_cancelled", subject=activity, after={"member": signup.member})
     signup.state = SignUpState.CANCELLED
     return True
+
+
+def signup_take_off(*, by: User, now: datetime, signup: SignUp, reason: str = "") -> list[SignUp] | None:
+    """Staff take somebody off the list, and their page tells them; returns who moved up for it, and None when they are
+    not on it (any more). They may sign up again, behind the others. Raises ValidationError as signup_cancel does."""
+    with transaction.atomic():
+        # Held before the look at who waits, so that whoever moves up from here on does so because of this.
+        activity = activity_locked(pk=signup.activity_id)
+        waited = set(SignUp.objects.filter(activity=activity).waiting().values_list("pk", flat=True))
+        if not signup_cancel(now=now, signup=signup):
+            return None
+        notices_give(signups=[signup], kind=NoticeKind.TAKEN_OFF, about=f"{now:%Y-%m-%dT%H:%M:%S}", now=now)
+        after = {"activity": activity, "member": signup.member, **({"reason": reason} if reason else {})}
+        audit_record(by=by, action="activity.signup_taken_off", subject=signup, after=after)
+        moved = SignUp.objects.filter(pk__in=waited, state=SignUpState.GOING).select_related("member")
+        return list(moved.order_by("signed_at", "pk"))
+
+
+def next_to_move_up(*, signup: SignUp, now: datetime) -> SignUp | None:
+    """Who would have the place of a sign-up if it were given back now."""
+    activity = signup.activity
+    coming = activity.decided == Decided.OPEN and activity.starts_at is not None and now < activity.starts_at
+    if not coming or signup.state != SignUpState.GOING:
+        return None
+    waiting = SignUp.objects.filter(activity=activity).waiting().still_there()
+    return waiting.select_related("member").first()
 
 
 def places_fill(*, activity: Activity, now: datetime) -> int:

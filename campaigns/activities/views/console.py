@@ -128,6 +128,7 @@ def activity_detail(request: StaffRequest, pk: int) -> HttpResponseBase:
         "reminders": list(activity.reminders.order_by("due_at")),
         "may_change": activity.may_be_changed_by(user),
         "is_door_open": activity.decided == Decided.OPEN and activity.starts_at and now >= activity.starts_at - EARLY,
+        "is_ahead": activity.starts_at is not None and now < activity.starts_at,
         "next_week": Activity.objects.visible_to(user).filter(follows=activity).first(),
         "here": request.get_full_path(),
         "now": now,
