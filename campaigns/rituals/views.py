@@ -6,17 +6,23 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
 from accounts.models import Branch
+from campaigns.checkins.today import running_programmes
 from campaigns.rituals.parts import Asked, Part, Row, Stage, all_parts
 from community_ops.lib.lists import Column, Filter, Listing
 from groups.choices import group_choices
 from groups.models import Group
+from members.models import Question
+
+# So many of a group's rituals stand on its page; the page of all rituals, narrowed to it, has them all.
+SHOWN_OF_GROUP = 6
 
 
 @require_GET
@@ -41,6 +47,37 @@ def rituals(request: StaffRequest) -> HttpResponse:
         "parts": [part for part in all_parts() if part.begin_name],
     }
     return render(request, "console/campaigns/rituals/page.html", context)
+
+
+@require_GET
+@staff_required
+def of_group(request: StaffRequest, pk: int) -> HttpResponse:
+    """What a group does together, now and soon: a part of its page."""
+    user, now = request.user, timezone.now()
+    seen = Group.objects.visible_to(user).filter(pk=pk)
+    group = get_object_or_404(seen)
+    asked = Asked(user, now, seen.order_by())
+    running = running_programmes(user=user, groups=seen, now=now)
+    # With their rate of today these stand in the place of the rows of their part.
+    told = {reverse("campaigns:check_ins_of", args=[row.programme.pk]) for row in running}
+    found: list[tuple[Part, Row]] = [
+        (part, row)
+        for part in all_parts()
+        if part.rows is not None
+        for row in part.rows(asked)
+        if row.stage != Stage.OVER and row.address not in told
+    ]
+    rows = [*_staged(found, Stage.RUNNING, now), *_staged(found, Stage.COMING, now)]
+    context = {
+        "group": group,
+        "running": running,
+        "rows": rows[:SHOWN_OF_GROUP],
+        "more": len(rows) - SHOWN_OF_GROUP,
+        "parts": [part for part in all_parts() if part.rows],
+        "questions": Question.objects.visible_to(user).open().filter(group=group).count(),
+        "back": reverse("groups:detail", args=[pk]),
+    }
+    return render(request, "console/campaigns/rituals/of_group.html", context)
 
 
 def _staged(found: list[tuple[Part, Row]], stage: Stage, now: datetime) -> list[tuple[Part, Row]]:

@@ -8,7 +8,10 @@ import pytest
 
 from campaigns.rituals import parts
 from campaigns.rituals.parts import Asked, Part, Row, Stage, register_part
-from tests.builders import NOW, make_group
+from tests.builders import NOW, make_group, make_member
+from tests.campaigns.activity_things import make_activity
+from tests.campaigns.checkins.things import make_programme, press
+from tests.members.questions.things import ask
 
 pytestmark = pytest.mark.django_db
 PAGE = "/rituals/"
@@ -67,3 +70,30 @@ def test_an_empty_page_says_what_to_begin_to_those_who_may(cast, client, lone_pa
 def test_the_lists_of_the_parts_are_reached_by_tabs(cast, client, lone_part):
     client.force_login(cast.ana)
     assert 'href="/stories/">Walks</a>' in client.get(PAGE).content.decode()
+
+
+def test_the_page_of_a_group_shows_its_own_with_the_rate_of_today_and_the_ways_on(cast, client, time_machine):
+    time_machine.move_to(NOW, tick=False)
+    group, other = make_group("晨读", branch=cast.hangzhou), make_group("夜读", branch=cast.hangzhou)
+    programme = make_programme(group, other, name="阅读打卡")
+    press(programme, make_member(groups=[group]), group, NOW)
+    make_member(groups=[group])
+    activity = make_activity(cast.mei, [group])
+    make_activity(cast.mei, [other], title="别的群")
+    ask(make_member(groups=[group]), group, NOW)
+    client.force_login(cast.mei)
+    assert f"/groups/{group.pk}/rituals/" in client.get(f"/groups/{group.pk}/").content.decode()
+    page = client.get(f"/groups/{group.pk}/rituals/")
+    [row] = page.context["running"]
+    assert (row.programme, row.counted, row.present) == (programme, 1, 3)
+    assert [row.title for _part, row in page.context["rows"]] == [activity.title]
+    text = page.content.decode()
+    for address in (
+        f"/rituals/check-ins/{programme.pk}/remind/?next=%2Fgroups%2F{group.pk}%2F",
+        f"/rituals/?group={group.pk}&amp;kind=brainstorms",
+        f"/questions/?group={group.pk}",
+    ):
+        assert address in text
+    assert page.context["questions"] == 1
+    client.force_login(cast.out)
+    assert client.get(f"/groups/{group.pk}/rituals/").status_code == 404
