@@ -97,21 +97,35 @@ def agenda_of(window: Window, entries: Iterable[Entry]) -> list[Cell]:
 
 
 def row_of(
-    window: Window, label: str, entries: Mapping[int, Entry], counts: Mapping[int, dict[str, int]], pk: int | None
+    window: Window,
+    label: str,
+    entries: Mapping[int, Entry],
+    counts: Mapping[int, dict[str, int]],
+    pk: int | None,
+    activities: Iterable[Entry] = (),
 ) -> Row:
-    """What goes out to one group or one branch: each entry with the state that it has there."""
+    """What goes out to one group or one branch: each entry with the state that it has there; and its activities."""
     found: dict[date, list[Entry]] = defaultdict(list)
+    for activity in activities:
+        found[activity.day].append(activity)
     for occurrence, counted in counts.items():
         if entry := entries.get(occurrence):
             look = entry.look if entry.look in (Look.CALLED_OFF, Look.PAUSED) else look_from(counted) or entry.look
             own = replace(entry, look=look, groups=counted["total"], sent=counted["sent"], failed=counted["failed"])
             found[entry.day].append(own)
     for rows in found.values():
-        rows.sort(key=lambda entry: (entry.at, entry.pk))
+        rows.sort(key=lambda entry: (entry.at, entry.pk or 0))
     return Row(label, [cell(day, found[day], IN_A_ROW) for day in window.days], pk=pk)
 
 
 def cell(day: date, entries: Sequence[Entry], most: int | None) -> Cell:
+    """The first entries, and the rest as hidden. Activities are few and asked for: posts make room for them."""
     if most is None or len(entries) <= most:
         return Cell(day, entries)
-    return Cell(day, entries[: most - 1], entries[most - 1 :])
+    wanted = sorted(range(len(entries)), key=lambda place: (entries[place].activity_id is None, place))
+    shown = set(wanted[: most - 1])
+    return Cell(
+        day,
+        [entry for place, entry in enumerate(entries) if place in shown],
+        [entry for place, entry in enumerate(entries) if place not in shown],
+    )

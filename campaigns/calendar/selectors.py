@@ -44,6 +44,7 @@ class Look(models.TextChoices):
     PAUSED = "paused", _("Paused")
     CALLED_OFF = "called_off", pgettext_lazy("occurrence", "Called off")
     STOPPED = "stopped", _("Stopped")
+    ACTIVITY = "activity", pgettext_lazy("campaign", "Activity")
 
     @property
     def icon(self) -> str:
@@ -61,6 +62,7 @@ ICONS = {
     Look.PAUSED: "player-pause",
     Look.CALLED_OFF: "x",
     Look.STOPPED: "minus",
+    Look.ACTIVITY: "ticket",
 }
 FINAL_FAILURE = Q(state=State.FAILED, retry_at=None) | Q(state=State.UNKNOWN)
 AT_WORK = Q(state__in=[State.QUEUED, State.SENDING]) | Q(state=State.FAILED, retry_at__isnull=False)
@@ -81,7 +83,8 @@ NOTHING = dict.fromkeys(COUNTS, 0)
 class Entry:
     """An occurrence as the calendar shows it. `at` is local time of the installation; `zone` is that of its post.
 
-    Without `pk` it is what a post that repeats will do by its rule, and is not planned yet.
+    Without `pk` it is what a post that repeats will do by its rule, and is not planned yet; or, with `activity_id`, an
+    activity, which is moved on its own page.
     """
 
     pk: int | None
@@ -97,6 +100,7 @@ class Entry:
     reworded: bool
     may_move: bool
     conflicts: tuple[str, ...] = ()
+    activity_id: int | None = None
 
     @property
     def day(self) -> date:

@@ -132,7 +132,7 @@ def test_the_number_of_queries_is_the_same_for_few_and_for_many(cast: Cast, djan
     counted = []
     for count in (20, 600):
         fill(post, group, count)
-        with django_assert_max_num_queries(27) as captured:
+        with django_assert_max_num_queries(28) as captured:
             assert client.get(f"/calendar/?day=2026-03-02&{query}").status_code == 200
         counted.append(len(captured))
     assert counted[0] == counted[1]

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
 from accounts.models import Branch, User
+from campaigns.calendar.activities import activity_entries, entries_by
 from campaigns.calendar.coming import DAYS, coming_days
 from campaigns.calendar.days import ONE_DAY, By, View, Window, day_from, window_from
 from campaigns.calendar.expecting import entries_expected
@@ -61,6 +62,8 @@ def calendar(request: StaffRequest) -> HttpResponse:
         for entry in calendar_entries(user=request.user, window=window, groups=groups, series=series)
     ]
     entries += entries_expected(user=request.user, window=window, now=now, groups=groups, series=series)
+    if series is None:
+        entries += activity_entries(user=request.user, window=window, groups=groups)
     entries = [entry for entry in entries if _matches(entry, chosen)]
     entries.sort(key=lambda entry: (entry.at, entry.post_id))
     days = days_of(window, entries, notes_by_day(request.user, window), today)
@@ -79,7 +82,12 @@ def calendar(request: StaffRequest) -> HttpResponse:
     elif window.by == By.GROUP:
         counts = counts_by_group([group.pk for group in listing.rows], window)
         known = {entry.pk: entry for entry in entries if entry.pk}
-        context["rows"] = [row_of(window, group.name, known, counts[group.pk], group.pk) for group in listing.rows]
+        shown = Group.objects.filter(pk__in=[group.pk for group in listing.rows])
+        activities = entries_by("pk", entries=entries, groups=shown)
+        context["rows"] = [
+            row_of(window, group.name, known, counts[group.pk], group.pk, activities.get(group.pk, ()))
+            for group in listing.rows
+        ]
     elif window.by == By.BRANCH:
         context["rows"] = _branch_rows(listing.queryset, window, entries)
     else:
@@ -158,13 +166,14 @@ def _matches(entry: Entry, chosen: Mapping[str, str]) -> bool:
 def _branch_rows(groups: QuerySet[Group], window: Window, entries: list[Entry]) -> list[Row]:
     counts = counts_by_branch(groups, window)
     known = {entry.pk: entry for entry in entries if entry.pk}
+    activities = entries_by("branch", entries=entries, groups=groups)
     rows = [
-        row_of(window, name, known, counts[pk], pk)
+        row_of(window, name, known, counts.get(pk, {}), pk, activities.get(pk, ()))
         for pk, name in Branch.objects.order_by("name", "pk").values_list("pk", "name")
-        if pk in counts
+        if pk in counts or pk in activities
     ]
-    if None in counts:
-        rows.insert(0, row_of(window, _("Headquarters"), known, counts[None], None))
+    if None in counts or None in activities:
+        rows.insert(0, row_of(window, _("Headquarters"), known, counts.get(None, {}), None, activities.get(None, ())))
     return rows
 
 
