@@ -190,6 +190,13 @@ SETTINGS = (
                 True,
             ),
             Setting(
+                "members:points_by_hand",
+                _("Points by hand"),
+                "coin",
+                _("How many points one person may give or take"),
+                True,
+            ),
+            Setting(
                 "members:participation", _("Points for taking part"), "gift", _("What members get for joining in"), True
             ),
             Setting("members:need_categories", _("Feedback"), "inbox", _("What needs of members are sorted by"), True),

@@ -7,8 +7,10 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from accounts.history import Subject, Text, actions, labels, subjects
+from accounts.history import Subject, Text, actions, labels, policies, subjects
 from members.models import ImportRun, Member
+from members.participation.policy import ParticipationPolicy
+from members.points.policy import PointsPolicy
 from members.work.kinds import all_kinds
 
 
@@ -25,6 +27,8 @@ def register() -> None:
     subjects("members.member", Subject(_("Member"), Member.objects.visible_to, "members:detail"))
     subjects("members.stafftask", Subject(_("Task")))
     subjects("members.importrun", Subject(_("Import"), ImportRun.objects.visible_to, "members:import_detail"))
+    policies({PointsPolicy.KEY: _("Points by hand"), ParticipationPolicy.KEY: _("Points for taking part")})
+    labels({"most_at_once": _("at once"), "most_a_day": _("on one day")})
     actions(
         {
             "member.updated": _("Member changed"),

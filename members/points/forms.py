@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from community_ops.lib.forms import MarkedForm
+from members.points.policy import PointsPolicy
 
 MOST = 100_000
 
@@ -32,3 +33,28 @@ class BookForm(MarkedForm):
         if not points:
             raise ValidationError(_("At least one point."))
         return points
+
+
+class CeilingForm(MarkedForm):
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    most_at_once = forms.IntegerField(
+        label=gettext_lazy("At once"),
+        min_value=0,
+        max_value=MOST,
+        help_text=gettext_lazy("The most points that one booking may give or take."),
+    )
+    most_a_day = forms.IntegerField(
+        label=gettext_lazy("On one day"),
+        min_value=0,
+        max_value=MOST,
+        help_text=gettext_lazy("What one person may give and take in a day, added up."),
+    )
+
+    def clean(self) -> None:
+        super().clean()
+        at_once, a_day = self.cleaned_data.get("most_at_once"), self.cleaned_data.get("most_a_day")
+        if at_once and a_day and at_once > a_day:
+            self.add_error("most_at_once", _("This is more than on one day."))
+
+    def values(self) -> PointsPolicy:
+        return PointsPolicy(most_at_once=self.cleaned_data["most_at_once"], most_a_day=self.cleaned_data["most_a_day"])

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from accounts.audit import audit_record
 from accounts.models import User
 from members.models import Member
+from members.points.ceilings import BY_HAND, ceiling_of, has_ceiling
 from members.points.models import ISSUER, Account, Transfer
 
 
@@ -18,6 +19,14 @@ class NotEnoughPoints(Exception):
     def __init__(self, balance: int) -> None:
         super().__init__(balance)
         self.balance = balance
+
+
+class BeyondCeiling(Exception):
+    """More points than this person may book by hand; `left` is how many they still may, now."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__(left)
+        self.left = left
 
 
 def issuer() -> Account:
@@ -42,11 +51,19 @@ def points_of(member: Member) -> int:
 
 
 def points_book(*, by: User, now: datetime, member: Member, points: int, reason: str, key: str) -> Transfer:
-    """Gives points by hand, or takes them where `points` is below zero. Raises NotEnoughPoints."""
-    ends = (issuer(), account_of(member)) if points > 0 else (account_of(member), issuer())
-    return points_transfer(
-        key=f"hand:{key}", debit=ends[0], credit=ends[1], amount=abs(points), reason=reason, by=by, now=now
-    )
+    """Gives points by hand, or takes them where `points` is below zero. Raises NotEnoughPoints, and BeyondCeiling (see
+    PointsPolicy)."""
+    key, amount = f"{BY_HAND}{key}", abs(points)
+    with transaction.atomic():
+        if has_ceiling(by):
+            # Held, so that of two bookings at once the second counts the first.
+            User.objects.select_for_update(no_key=True).get(pk=by.pk)
+            left = ceiling_of(user=by, now=now).left
+            # What was booked before under this key is asked for again, not booked again.
+            if left is not None and amount > left and not Transfer.objects.filter(key=key).exists():
+                raise BeyondCeiling(left)
+        ends = (issuer(), account_of(member)) if points > 0 else (account_of(member), issuer())
+        return points_transfer(key=key, debit=ends[0], credit=ends[1], amount=amount, reason=reason, by=by, now=now)
 
 
 def points_transfer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -17,14 +18,17 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import StaffRequest, role_required, staff_required
 from accounts.models import Role
+from accounts.policies import StalePolicy, policy_get, policy_save, policy_version
 from community_ops.lib.lists import Column, Listing
 from community_ops.lib.toasts import toast
 from members.models import Member
-from members.points.forms import BookForm
+from members.points.ceilings import ceiling_of, has_ceiling
+from members.points.forms import BookForm, CeilingForm
 from members.points.models import Account, Transfer
+from members.points.policy import PointsPolicy
 from members.points.reasons import words_for
 from members.points.selectors import held_by_purpose, ledger_check, may_book, moved_since
-from members.points.services import NotEnoughPoints, points_book, points_of
+from members.points.services import BeyondCeiling, NotEnoughPoints, points_book, points_of
 
 MONTH = timedelta(days=30)
 
@@ -53,6 +57,8 @@ def member_points(request: StaffRequest, pk: int) -> HttpResponseBase:
             form.add_error(
                 "points", _("%(name)s holds %(points)s only.") % {"name": member, "points": f"{error.balance:,}"}
             )
+        except BeyondCeiling as error:
+            form.add_error("points", _beyond(error.left))
         except ValueError:
             form.add_error(None, _("This form was sent before with other points. Open the page again."))
         else:
@@ -69,9 +75,21 @@ def member_points(request: StaffRequest, pk: int) -> HttpResponseBase:
         "balance": points_of(member),
         "form": form,
         "may_act": may_act,
+        "ceiling": ceiling_of(user=request.user, now=timezone.now()) if has_ceiling(request.user) else None,
     }
     status = 422 if form.is_bound else 200
     return render(request, "console/members/points.html", context, status=status)
+
+
+def _beyond(left: int) -> str:
+    if not left:
+        return _("You have booked all that you may by hand today. Ask an administrator of headquarters for more.")
+    text = ngettext(
+        "You may book %(shown)s point now. Ask an administrator of headquarters for more.",
+        "You may book %(shown)s points now. Ask an administrator of headquarters for more.",
+        left,
+    )
+    return text % {"shown": f"{left:,}"}
 
 
 def _listing(request: StaffRequest, member: Member) -> Listing[Any]:
@@ -92,6 +110,26 @@ def points_part(request: StaffRequest, pk: int) -> HttpResponse:
     """What a member holds: a card on the member's page."""
     member = get_object_or_404(Member.objects.visible_to(request.user), pk=pk)
     return render(request, "console/members/points_of_member.html", {"member": member, "balance": points_of(member)})
+
+
+@require_http_methods(["GET", "POST"])
+@role_required(Role.ADMIN)
+def ceilings(request: StaffRequest) -> HttpResponse:
+    """How much may be booked by hand. It holds for every branch, so headquarters decides it."""
+    if not request.user.is_headquarters:
+        raise PermissionDenied
+    initial = {**asdict(policy_get(PointsPolicy)), "version": policy_version(PointsPolicy)}
+    form = CeilingForm(request.POST or None, initial=initial)
+    if form.is_valid():
+        try:
+            policy_save(by=request.user, now=timezone.now(), values=form.values(), version=form.cleaned_data["version"])
+        except StalePolicy:
+            form.add_error(None, _("Somebody else has changed it meanwhile. Copy what you wrote, and open it again."))
+        else:
+            toast(request, _("The ceilings are saved. They hold from now on."))
+            return redirect("members:points_by_hand")
+    status = 422 if form.is_bound else 200
+    return render(request, "console/members/points_by_hand.html", {"form": form}, status=status)
 
 
 @require_GET
