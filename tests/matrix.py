@@ -105,6 +105,7 @@ ROUTES: dict[str, Route] = {
     # Today and search
     "campaigns:home": part((302, 302, 302, 302, 302)),
     "campaigns:today": page(SEEN_BY_ALL),
+    "campaigns:today_check_ins": part(SEEN_BY_ALL),
     "campaigns:search": page(SEEN_BY_ALL, query="?q=阅读"),
     # Groups
     "groups:list": page(SEEN_BY_ALL),
@@ -370,6 +371,7 @@ ROUTES: dict[str, Route] = {
     "campaigns:playbook_step_skip": act(done(302, elsewhere=404), pk="playbook_step"),
     "campaigns:playbook_step_plan": act(done(302, elsewhere=404), pk="playbook_step"),
     "campaigns:group_playbooks": part(SEEN_IN_BRANCH, pk="group"),
+    "campaigns:group_rituals": part(SEEN_IN_BRANCH, pk="group"),
     "campaigns:group_plan_run": act(done(404), pk="group"),
     "campaigns:group_playbook_switch": act(done(302, elsewhere=404), pk="group", playbook_pk="playbook"),
     "campaigns:member_playbooks": part(SEEN_IN_BRANCH, pk="member"),
@@ -399,6 +401,9 @@ ROUTES: dict[str, Route] = {
     "campaigns:activity_code": part(WRITERS_IN_BRANCH, pk="activity"),
     "campaigns:activity_tick": act(done(404), pk="activity"),
     "campaigns:activity_untick": act(done(404), pk="activity"),
+    "campaigns:activity_take_off": page(
+        WRITERS_IN_BRANCH, done(302, elsewhere=404), pk="activity", signup="activity_signup"
+    ),
     "campaigns:activity_missed": act(done(302, elsewhere=404), pk="activity"),
     # Benchmarks
     "campaigns:check_ins": page(SEEN_BY_ALL),
@@ -409,6 +414,7 @@ ROUTES: dict[str, Route] = {
     "campaigns:check_ins_stop": page(WRITERS_IN_BRANCH, done(302, elsewhere=404), pk="check_ins"),
     "campaigns:check_ins_resume": act(done(302, elsewhere=404), pk="check_ins"),
     "campaigns:check_in_for": act(done(404), pk="check_ins"),
+    "campaigns:check_ins_remind": page(WRITERS_IN_BRANCH, done(302, elsewhere=404), pk="check_ins"),
     "campaigns:check_in_list": page(SEEN_IN_BRANCH, pk="check_ins"),
     "campaigns:check_in_rewards": page(SEEN_IN_BRANCH, pk="check_ins"),
     "campaigns:check_in_proofs": page(SEEN_BY_ALL),
@@ -598,6 +604,8 @@ ROUTES: dict[str, Route] = {
     "campaigns:awards": page(SEEN_BY_ALL),
     "campaigns:awards_sent": act(done(302)),
     "campaigns:awards_addresses": act((200, 200, 403, 302, 302)),
+    "campaigns:award_sent": act(done(302, elsewhere=404), pk="award"),
+    "campaigns:award_unsend": act(done(302, elsewhere=404), pk="award"),
     "campaigns:award": page(SEEN_IN_BRANCH, done(302, elsewhere=404), data={"act": "sent"}, pk="award"),
     "campaigns:envelopes": page(SEEN_BY_ALL),
     "campaigns:envelope_new": page(WRITERS, done(200)),
@@ -610,6 +618,7 @@ ROUTES: dict[str, Route] = {
     "members:member_points": page(SEEN_IN_BRANCH, done(200, elsewhere=404), pk="member"),
     "members:member_points_part": part(SEEN_IN_BRANCH, pk="member"),
     "members:points": page(ADMINS),
+    "members:points_by_hand": page(ADMINS, (200, 403, 403, 403, 302)),
     "member:data": phone(post=200),
     "member:data_marketing": phone(405, 302),
     "member:data_devices": phone(405, 302),
