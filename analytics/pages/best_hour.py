@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +26,11 @@ from analytics.queries.base import Names, Source
 # many of them who would do it at the average.
 LEAST_TRIALS, LEAST_PEOPLE, LEAST_DOING = 4, 30, 5
 MOST_SAID = 6
+# Below this a share would be written as 0.0% or 0.1% and look like none, or like more than it is.
+LEAST_SAID = 0.1
+SHADES = 5
+# Of a share in files: enough to compute with.
+DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,9 @@ def best_hour_page(form: BestHourForm, source: Source, names: Names, *, zone: Zo
     overall = shares.overall
     is_activity = measure == "activity"
     hours, rows = [], []
+    steps = steps_of([_exact(shares.share(cell)) for cell in known])
     chart = Chart("heat", str(dict(MEASURES)[measure]), [f"{hour:02}" for hour in range(24)], percent=True)
+    chart.steps = [(step, step_words(step)) for step in steps]
     grid = []
     for cell in range(CELLS):
         share, strict = shares.share(cell), shares.between(cell, len(known))
@@ -94,7 +103,7 @@ def best_hour_page(form: BestHourForm, source: Source, names: Names, *, zone: Zo
             Hour(
                 cell,
                 hour_name(cell),
-                percent(100 * share) if enough[cell] else DASH,
+                share_text(100 * share) if enough[cell] else DASH,
                 _range(shares.between(cell)),
                 people_url(form, "best_hour", cell=cell) if count else "",
                 _trials(int(shares.clusters[cell]), is_activity=is_activity),
@@ -105,18 +114,17 @@ def best_hour_page(form: BestHourForm, source: Source, names: Names, *, zone: Zo
             rows.append(_row(hours[-1], shares.clusters[cell], count, whole, shares.between(cell), bool(enough[cell])))
     for weekday in range(7):
         here = hours[weekday * 24 : weekday * 24 + 24]
-        data = [round(100 * shares.share(hour.cell), 1) if enough[hour.cell] else None for hour in here]
+        data = [_exact(shares.share(hour.cell)) if enough[hour.cell] else None for hour in here]
         chart.add(WEEKDAYS_ABBR[weekday], data, [hour.url for hour in here])
-    most = max((100 * shares.share(cell) for cell in known), default=0.0)
     for of_day in range(24):
         if not any(shares.clusters[day * 24 + of_day] for day in range(7)):
             continue
         line = [Cell(of_day, f"{of_day:02}:00", css="")]
-        line += [_grid_cell(hours[day * 24 + of_day], shares.share(day * 24 + of_day), most) for day in range(7)]
+        line += [_grid_cell(hours[day * 24 + of_day], shares.share(day * 24 + of_day), steps) for day in range(7)]
         grid.append(line)
     chosen = sorted(known, key=lambda cell: -shares.share(cell))
     return BestHourPage(
-        overall=percent(100 * overall) if shares.whole.sum() else DASH,
+        overall=share_text(100 * overall) if shares.whole.sum() else DASH,
         trials=int(shares.clusters.sum()) if shares.part.sum() or not is_activity else 0,
         known=len(known),
         better=[hours[cell] for cell in chosen if hours[cell].verdict > 0][:MOST_SAID],
@@ -130,8 +138,30 @@ def best_hour_page(form: BestHourForm, source: Source, names: Names, *, zone: Zo
     )
 
 
+def share_text(value: float) -> str:
+    """In percent to a tenth; below that in words that neither hide a share nor enlarge it."""
+    return f"<{LEAST_SAID}%" if 0 < value < LEAST_SAID else percent(value)
+
+
+def _exact(share: float) -> float:
+    return round(100 * share, DIGITS)
+
+
 def _range(between: Between) -> str:
-    return f"{100 * between.low:.1f}–{100 * between.high:.1f}%"
+    least, most = share_text(100 * between.low), share_text(100 * between.high)
+    return most if least == most else f"{least.removesuffix('%')}–{most}"
+
+
+def steps_of(shares: Sequence[float]) -> list[float]:
+    """From which share on each shade begins: as many hours in each. Between the least and the largest share in equal
+    parts one busy hour would make all others look alike. Hours without any have no shade."""
+    some = sorted(share for share in shares if share > 0)
+    return sorted({some[len(some) * number // SHADES] for number in range(SHADES)}) if some else []
+
+
+def step_words(least: float) -> str:
+    """Here the small ones are told apart, too."""
+    return f"≥ {least:.2g}%" if least < LEAST_SAID else f"≥ {percent(least)}"
 
 
 def _trials(number: int, *, is_activity: bool) -> str:
@@ -140,9 +170,9 @@ def _trials(number: int, *, is_activity: bool) -> str:
     return ngettext("%(number)d post", "%(number)d posts", number) % {"number": number}
 
 
-def _grid_cell(hour: Hour, share: float, most: float) -> Cell:
+def _grid_cell(hour: Hour, share: float, steps: Sequence[float]) -> Cell:
     known = hour.text != DASH
-    shade = max(1, round(10 * 100 * share / most)) if known and share and most else 0
+    shade = 10 * bisect_right(steps, _exact(share)) // len(steps) if known and steps else 0
     mark = {1: "▲ ", -1: "▼ "}.get(hour.verdict, "")
     words = {1: _("better than the average"), -1: _("worse than the average")}.get(hour.verdict, "")
     title = " · ".join(part for part in (hour.between if known else _("not enough data"), hour.trials, words) if part)
@@ -158,9 +188,9 @@ def _row(hour: Hour, trials: int, count: int, whole: int, between: Between, enou
         Cell(int(trials), f"{trials:,}"),
         Cell(whole, f"{whole:,}"),
         Cell(count, f"{count:,}", hour.url),
-        Cell(round(100 * count / whole, 2) if whole else None, percent(100 * count / whole if whole else None)),
-        Cell(round(100 * between.low, 2), f"{100 * between.low:.1f}%"),
-        Cell(round(100 * between.high, 2), f"{100 * between.high:.1f}%"),
+        Cell(_exact(count / whole), share_text(100 * count / whole)) if whole else Cell(None, DASH),
+        Cell(_exact(between.low), share_text(100 * between.low)),
+        Cell(_exact(between.high), share_text(100 * between.high)),
         Cell(says, says, css=""),
     ]
 

@@ -87,13 +87,17 @@ class Figure:
 
 @dataclass
 class Chart:
-    """What static/js/charts.js draws. `kind`: line, bar, stack (bars on one another, below zero too) or steps."""
+    """What static/js/charts.js draws. `kind`: line, bar, stack (bars on one another, below zero too), steps or heat.
+
+    `steps` are the shades of a heat map: from which value on, and what its key says.
+    """
 
     kind: str
     label: str
     labels: list[str]
     series: list[dict[str, Any]] = field(default_factory=list)
     percent: bool = False
+    steps: list[tuple[float, str]] = field(default_factory=list)
 
     def add(
         self, name: Text, data: Sequence[float | None], links: Sequence[str] = (), *, style: str = "", colour: int = -1
@@ -109,6 +113,7 @@ class Chart:
             "labels": self.labels,
             "series": self.series,
             "percent": self.percent,
+            "steps": self.steps,
         }
 
 

@@ -11,6 +11,8 @@ const SYMBOLS = ["circle", "rect", "triangle", "diamond", "emptyCircle", "emptyR
 const LINES = ["solid", "dashed", "dotted"];
 const DASHES = ["solid", [8, 4], [2, 3], [10, 3, 2, 3], [4, 4], [14, 4], [6, 2, 1, 2], [1, 4], [12, 2, 2, 2, 2, 2], [5, 1]];
 const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
+// A share to a tenth, as the tables say it: one below that is neither none nor a tenth.
+const tenth = (value) => (value > 0 && value < 0.1 ? "<0.1" : String(Math.round(value * 10) / 10));
 const escaped = (text) => String(text).replace(/[{}|]/g, " ");
 
 const options = (data) => {
@@ -89,11 +91,11 @@ const options = (data) => {
   };
 };
 
-// Hours by weekdays as a field of colours, from light to dark in one hue, with the numbers in it. On a phone the hours
-// run down. A place without a value is left empty: there is too little to say.
+// Hours by weekdays as a field of colours, from light to dark in one hue, with the numbers in it. As many hours have
+// each shade, so that one busy hour does not make all others look alike. On a phone the hours run down. A place without
+// a value is left empty: there is too little to say.
 const heat = (data) => {
   const narrow = !paper && window.innerWidth < 600;
-  const values = data.series.flatMap((series) => series.data).filter((value) => value !== null);
   const points = data.series.flatMap((series, day) => series.data.map((value, hour) => [...(narrow ? [day, hour] : [hour, day]), value ?? "-"]));
   const days = data.series.map((series) => series.name);
   const axis = (labels, inverse) => ({
@@ -107,18 +109,21 @@ const heat = (data) => {
     grid: { left: 8, right: 8, top: 8, bottom: 44, containLabel: true },
     tooltip: {
       renderMode: "richText", confine: true, backgroundColor: css("--surface"), borderColor: css("--line-strong"), textStyle: { color: css("--ink") },
-      formatter: (point) => `${escaped(days[point.value[narrow ? 0 : 1]])} ${data.labels[point.value[narrow ? 1 : 0]]}:00  ${point.value[2] === "-" ? "–" : `${number(point.value[2])}%`}`,
+      formatter: (point) => `${escaped(days[point.value[narrow ? 0 : 1]])} ${data.labels[point.value[narrow ? 1 : 0]]}:00  ${point.value[2] === "-" ? "–" : `${tenth(point.value[2])}%`}`,
     },
     xAxis: axis(narrow ? days : data.labels, false),
     yAxis: axis(narrow ? data.labels : days, true),
     visualMap: {
-      min: 0, max: Math.max(...values, 0.1), orient: "horizontal", left: "center", bottom: 0, itemHeight: 160, itemWidth: 12, calculable: false,
-      text: [`${number(Math.max(...values, 0))}%`, "0%"], textStyle: { color: css("--ink-2") },
-      inRange: { color: [`rgba(${hue},0.04)`, `rgba(${hue},0.65)`] },
+      type: "piecewise", orient: "horizontal", left: "center", bottom: 0, itemWidth: 16, itemHeight: 12, itemGap: 12,
+      selectedMode: false, textStyle: { color: css("--ink-2") },
+      pieces: data.steps.map(([least, label], i) => ({
+        gte: least, lt: data.steps[i + 1]?.[0], label, color: `rgba(${hue},${(0.65 * (i + 1)) / data.steps.length})`,
+      })),
+      outOfRange: { color: "transparent" },
     },
     series: [{
       type: "heatmap", data: points, itemStyle: { borderColor: css("--surface"), borderWidth: 2 },
-      label: { show: true, color: css("--ink"), fontSize: 10, formatter: (point) => (point.value[2] === "-" ? "" : String(Math.round(point.value[2] * 10) / 10)) },
+      label: { show: true, color: css("--ink"), fontSize: 10, formatter: (point) => (point.value[2] === "-" ? "" : tenth(point.value[2])) },
       emphasis: { itemStyle: { borderColor: css("--ink") } },
     }],
   };

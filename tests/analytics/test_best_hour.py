@@ -15,13 +15,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from activity.services import event_key
+from analytics.health.models import DailyGroupStat
 from analytics.hour_form import BestHourForm
 from analytics.index.source import source_of
-from analytics.pages.best_hour import best_hour_page
+from analytics.pages.best_hour import best_hour_page, share_text, step_words, steps_of
 from analytics.sources import SqlNames
 from campaigns.posts.services import Schedule, post_create
 from delivery.models import Delivery, State
+from groups.models import Group
 from members.ingestion.batch import IncomingEvent, ingest
+from members.models import Membership
 from tests.analytics.test_pages import page, people_of
 from tests.builders import NOW, make_group, make_member
 
@@ -187,3 +190,30 @@ def test_the_number_of_queries_does_not_grow_with_groups(cast, reading):
     for number in range(10):
         posted(cast, make_group(f"Group {number}", now=NOW - timedelta(days=9)), [clock(3, MORNING)])
     assert asks() == before <= 17
+
+
+@pytest.mark.once
+def test_a_share_below_a_tenth_of_a_percent_is_neither_none_nor_a_tenth():
+    assert [share_text(value) for value in (0, 0.03, 0.0999, 0.1, 12.34)] == ["0.0%", "<0.1%", "<0.1%", "0.1%", "12.3%"]
+
+
+@pytest.mark.once
+def test_as_many_hours_have_each_shade_however_high_one_of_them_stands():
+    shares = [0.04, 0.06, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 60.0, 0, 0]
+    steps = steps_of(shares)
+    assert steps == [0.04, 1.1, 1.3, 1.5, 1.7]
+    assert [step_words(step) for step in steps[:2]] == ["≥ 0.04%", "≥ 1.1%"]
+    assert steps_of([2.0, 2.0, 0]) == [2.0]
+    assert steps_of([0, 0]) == []
+
+
+def test_what_few_did_is_exact_in_the_file(cast, reading):
+    """Of 6,000 members three read the posts of a Friday morning."""
+    Membership.objects.filter(group=reading).update(joined_at=NOW - timedelta(days=80))
+    DailyGroupStat.objects.filter(group=reading).delete()
+    Group.objects.filter(pk=reading.pk).update(member_count=6000)
+    row = cell_of(asked(cast.lin), "Friday 09:00")
+    assert row[4].text == "<0.1%"
+    assert row[4].value == pytest.approx(100 * 9 / 18_000, abs=1e-6)
+    file = page(cast.lin, f"{ADDRESS}?export=csv")
+    assert re.search(r"Friday 09:00,3,18000,9,0\.05,", file)
