@@ -114,18 +114,29 @@ HEALTH = (
         "liked. The floor is %(floor)d a day."
     ),
 )
+HEALTH_ACTIVE = _("Active: old and large enough to be judged, and neither growing nor declining nor dead.")
+HEALTH_WHY = _("What the judgement rests on; the first reason weighs most, the page of the group lists all.")
+HEALTH_MEMBERS = _("Members who are in the group now.")
+HEALTH_ACTIVE_7 = _("Members with any event in the group within the last seven days, of 24 hours each.")
 MISTAKES = _("Six mistakes: counted over four weeks. Where there is too little to say anything, it says “No data”.")
-BRANCHES = (
-    _("Members: present in an open group of the branch. Who is in groups of two branches counts in both."),
-    _("Active: members with any event in a group of the branch in 7 days; the share is that of all its members."),
-    _(
+BRANCHES = {
+    "groups": _("Groups: open groups of the branch."),
+    "members": _("Members: present in an open group of the branch. Who is in groups of two branches counts in both."),
+    "active": _(
+        "Active: members with any event in a group of the branch in 7 days; the share is that of all its members."
+    ),
+    "stayed": _(
         "Back in week 4: of those who came into a group in the 28 days that ended five weeks ago, how many did "
         "something there 28 to 34 days later."
     ),
-    _("Orders: of members who are in a group of the branch. Buyers: members with an order in 28 days, of all members."),
-    _("Floor kept: days on which staff interacted often enough, of all days of all active groups in 28 days."),
-    _("The small numbers: more or fewer than in as many days before; for shares in percentage points."),
-)
+    "orders": _(
+        "Orders: of members who are in a group of the branch. Buyers: members with an order in 28 days, of all members."
+    ),
+    "floor": _("Floor kept: days on which staff interacted often enough, of all days of all active groups in 28 days."),
+    "answers": _("Answers: to questions, in groups of the branch."),
+    "stages": _("Groups by stage: open groups, as judged for the last day that is over."),
+}
+BRANCHES_CHANGE = _("The small numbers: more or fewer than in as many days before; for shares in percentage points.")
 # The overview: what each figure is, and how it is computed.
 OVERVIEW = {
     "members": (

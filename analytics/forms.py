@@ -15,12 +15,12 @@ from dateutil.relativedelta import relativedelta
 from django import forms
 from django.db.models import Min
 from django.http import QueryDict
-from django.utils.functional import Promise
+from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Branch, User
-from activity.models import BuiltInKind, Channel, EventKind
+from activity.models import BuiltInKind, Channel, Event, EventKind
 from analytics.queries.funnel import MOST_EXCLUSIONS, MOST_STEPS
 from analytics.sources import Selection
 from groups.models import CommunityType, Group, Motivation
@@ -37,7 +37,10 @@ PRESETS: Choices = [
     ("last_month", _("Last month")),
     ("12m", _("Last 12 months")),
     ("all", _("All time")),
+    ("latest", _("Last days with events")),
 ]
+# As many days as a report shows by itself, up to the community's last event.
+LATEST = "latest"
 INTERVALS: Choices = [
     ("hour", pgettext_lazy("interval", "Hour")),
     ("day", pgettext_lazy("interval", "Day")),
@@ -76,6 +79,8 @@ class ReportForm(forms.Form):
     )
 
     defaults: dict[str, Any] = {}
+    # The day of the last event, where a range that nobody chose was moved to it.
+    moved_to: date | None = None
 
     def __init__(self, asked: QueryDict, *, user: User, now: datetime, zone: ZoneInfo) -> None:
         self.user, self.now, self.zone = user, now, zone
@@ -94,6 +99,18 @@ class ReportForm(forms.Form):
     @property
     def today(self) -> date:
         return self.now.astimezone(self.zone).date()
+
+    @cached_property
+    def last_event_day(self) -> date | None:
+        """Of the whole community: one look at the end of an index, whoever asks."""
+        at = Event.objects.order_by("-at").values_list("at", flat=True).first()
+        return min(at.astimezone(self.zone).date(), self.today) if at else None
+
+    def end_of_data(self, first: date) -> date:
+        """Today; but the day of the last event where a range that begins on `first` would be empty."""
+        last = self.last_event_day
+        self.moved_to = last if last and last < first else None
+        return self.moved_to or self.today
 
     @property
     def groups(self) -> list[Group]:
@@ -147,6 +164,7 @@ class RangeForm(ReportForm):
 
     def __init__(self, asked: QueryDict, *, user: User, now: datetime, zone: ZoneInfo) -> None:
         super().__init__(asked, user=user, now=now, zone=zone)
+        self.is_range_chosen = any(asked.get(name) for name in ("preset", "from", "to"))
         for name, label in (("from", _("First day")), ("to", _("Last day"))):
             self.fields[name] = forms.DateField(
                 required=False, label=label, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -165,8 +183,22 @@ class RangeForm(ReportForm):
         elif "from" in cleaned and "to" in cleaned:
             cleaned["preset"] = cleaned.get("preset") or "30d"
             first, last = preset_days(cleaned["preset"], self.today, self)
+            if not self.is_range_chosen and self.end_of_data(first) < first:
+                cleaned["preset"] = LATEST
+                first, last = preset_days(LATEST, self.today, self)
         cleaned["from"], cleaned["to"] = first, last
         return cleaned
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the days that this report shows by itself hold no event of the community, and others do."""
+        last = self.last_event_day
+        return last is not None and last < preset_days(self.usual, self.today, self)[0]
+
+    @property
+    def usual(self) -> str:
+        """The preset of a report of which nobody chose the range."""
+        return str(self.defaults.get("preset", "30d"))
 
     @property
     def days(self) -> tuple[date, date]:
@@ -190,8 +222,10 @@ class RangeForm(ReportForm):
         }
 
 
-def preset_days(preset: str, today: date, form: ReportForm) -> tuple[date, date]:
+def preset_days(preset: str, today: date, form: RangeForm) -> tuple[date, date]:
     """The first and the last day of a named range."""
+    if preset == LATEST:
+        return preset_days(form.usual, form.last_event_day or today, form)
     if preset == "month":
         return today.replace(day=1), today
     if preset == "last_month":
@@ -294,7 +328,8 @@ class RetentionForm(ReportForm):
         if "since" in cleaned and not cleaned["since"] and "intervals" in cleaned and "period" in cleaned:
             back = cleaned["intervals"] - 1
             step = {"day": relativedelta(days=back), "week": relativedelta(weeks=back)}
-            cleaned["since"] = self.today - step.get(cleaned["period"], relativedelta(months=back))
+            span = step.get(cleaned["period"], relativedelta(months=back))
+            cleaned["since"] = self.end_of_data(self.today - span) - span
         return cleaned
 
     @property

@@ -1,21 +1,27 @@
-"""What the page of carriers means, in sentences that stand beside it."""
+"""What the page of carriers means, in sentences that stand beside its figures."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-CARRIERS = (
-    _("Messages, answers and check-ins of the range, in the groups chosen. Who received likes is not told by WeChat."),
-    _(
-        "Invited: members who came into a group in the range and whose inviter this is. Brought: orders of the range "
-        "by members whom they invited."
-    ),
-    _(
+CARRIERS = {
+    "most": _(
         "Interactions: messages, questions, answers, likes and check-ins. The most active are those of all who were "
         "members in the range, the silent ones among them; compare the rule 90-9-1 (J. Nielsen, 2006)."
     ),
-    _("Gini coefficient (C. Gini, 1912): 0 when everybody does the same, near 1 when one does everything."),
-    _("Opinion leaders: members who now hold the role of opinion leader, initiator or seed user in one of the groups."),
+    "leaders": _(
+        "Opinion leaders: members who now hold the role of opinion leader, initiator or seed user in one of the groups."
+    ),
+    "gini": _("Gini coefficient (C. Gini, 1912): 0 when everybody does the same, near 1 when one does everything."),
+    "part": _("Took part: of all who were members in the range, those who did at least one of these things."),
+    "board": _(
+        "Messages, answers and check-ins of the range, in the groups chosen. Invited: members who came into a group in "
+        "the range and whose inviter this is. Brought: orders of the range by members whom they invited."
+    ),
+}
+LIKES = _(
+    "There is no board of likes received: a like is told with the member who gave it, and not with whose message it "
+    "was."
 )
 REFERRALS = (
     _(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,26 +42,25 @@ ROOTS, BRANCHES = 10, 8
 
 @dataclass(frozen=True)
 class Span:
-    """Whom and when a page is about: a scope, of it one group or all, and days."""
+    """Whom and when a page is about: a scope, of it some groups or all, and days."""
 
     scope: Scope
     days: Days
-    group: Group | None = None
+    groups: Sequence[Group] = ()
 
     def places(self) -> QuerySet[Membership]:
         places = self.scope.places()
-        return places.filter(group=self.group) if self.group else places
+        return places.filter(group__in=self.groups) if self.groups else places
 
     def events(self) -> QuerySet[Event]:
         """What was done in the groups."""
         events = Event.objects.filter(at__gte=self.days.start, at__lt=self.days.end).order_by()
-        if self.group:
-            return events.filter(group_id=self.group.pk)
-        return (
-            events.filter(group_id__isnull=False)
-            if self.scope.is_whole
-            else events.filter(group_id__in=self.scope.groups().values("pk"))
-        )
+        if self.scope.is_whole and not self.groups:
+            return events.filter(group_id__isnull=False)
+        groups = self.scope.groups()
+        if self.groups:
+            groups = groups.filter(pk__in=[group.pk for group in self.groups])
+        return events.filter(group_id__in=groups.values("pk"))
 
     def newcomers(self) -> QuerySet[Membership]:
         """Memberships that began in these days, of people whom somebody invited."""
@@ -80,6 +80,9 @@ class Span:
 
 @dataclass
 class Carrier:
+    """`place` is that among all; those who did equally much share one."""
+
+    place: int
     member: Member
     figures: dict[str, int]
     roles: list[str] = field(default_factory=list)
@@ -89,11 +92,15 @@ class Carrier:
         return [self.figures[name] for name in FIGURES]
 
 
-def carriers_of(span: Span, *, figure: str, most: int = LISTED) -> list[Carrier]:
-    """Those who did most of one thing, with everything else they did. Seven queries."""
+def carriers_of(span: Span, *, figure: str, text: str = "", most: int = LISTED) -> list[Carrier]:
+    """Those who did most of one thing, with everything else they did; with `text` of those whom it matches. Eight
+    queries."""
     counts = {name: _counts(span, name) for name in FIGURES}
     by, rows = counts[figure]
-    top = list(rows.order_by("-n", by).values_list(by, flat=True)[:most])
+    told = rows.filter(**{f"{by}__in": Member.objects.matching(text).values("pk")}) if text else rows
+    ranked = list(told.order_by("-n", by).values_list(by, "n")[:most])
+    top = [number for number, _n in ranked]
+    places = _places([n for _number, n in ranked], _histogram(rows.values_list("n")) if text else None)
     figures: dict[int, dict[str, int]] = {number: dict.fromkeys(FIGURES, 0) for number in top}
     for name, (column, found) in counts.items():
         for number, n in found.filter(**{f"{column}__in": top}).values_list(column, "n"):
@@ -103,7 +110,20 @@ def carriers_of(span: Span, *, figure: str, most: int = LISTED) -> list[Carrier]
     held = MemberRole.objects.filter(ended_at=None, membership__in=span.places(), membership__member__in=top)
     for number, role in held.order_by("role").values_list("membership__member_id", "role").distinct():
         roles.setdefault(number, []).append(str(GroupRole(role).label))
-    return [Carrier(members[number], figures[number], roles.get(number, [])) for number in top if number in members]
+    return [
+        Carrier(place, members[number], figures[number], roles.get(number, []))
+        for number, place in zip(top, places, strict=True)
+        if number in members
+    ]
+
+
+def _places(amounts: Sequence[int], histogram: Sequence[tuple[int, int]] | None) -> list[int]:
+    """One more than how many did more. Without a histogram of all, these amounts are the largest of all."""
+    before, more = {}, 0
+    for n, number in histogram if histogram is not None else Counter(amounts).items():
+        before[n] = more
+        more += number
+    return [before[n] + 1 for n in amounts]
 
 
 def _counts(span: Span, figure: str) -> tuple[str, QuerySet[Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -10,81 +9,41 @@ from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
-from analytics.carriers.definitions import CARRIERS, REFERRALS
-from analytics.carriers.selectors import FIGURES, FILED, ROOTS, Span, carriers_of, concentration_of, roots_of, tree_of
+from analytics.carriers.definitions import CARRIERS, LIKES, REFERRALS
+from analytics.carriers.forms import BOARDS, CarriersForm
+from analytics.carriers.page import board_of, board_table, carriers_page
+from analytics.carriers.selectors import FILED, ROOTS, roots_of, tree_of
 from analytics.channels.scope import Scope
-from analytics.channels.views import span_context, span_form
-from analytics.pages.parts import share_of, zone_words
+from analytics.health.days import local_day
+from analytics.pages.frame import address_with, files_of, frame_of
+from analytics.pages.parts import zone_words
 from community_ops.lib.lists import csv_response, xlsx_response
-from groups.models import Group
-
-LABELS = {
-    "messages": gettext_lazy("Messages"),
-    "answers": gettext_lazy("Answers"),
-    "check_ins": gettext_lazy("Check-ins"),
-    "invited": gettext_lazy("Invited"),
-    "brought": gettext_lazy("Orders brought"),
-}
 
 
 @require_GET
 @staff_required
 def carriers(request: StaffRequest) -> HttpResponseBase:
     """Who carries the community?"""
-    now = timezone.now()
-    form = span_form(request, now)
-    group = _group(request)
-    figure = request.GET.get("figure", "")
-    figure = figure if figure in FIGURES else "messages"
-    context: dict[str, Any] = {
-        **span_context(request, form, now),
-        "group": group,
-        "figure": figure,
-        "kept_here": [("figure", figure), *([("group", str(group.pk))] if group else [])],
-    }
+    now, zone = timezone.now(), ZoneInfo(settings.TIME_ZONE)
+    form = CarriersForm(request.GET, user=request.user, now=now, zone=zone)
+    context = frame_of(request, form, now=now, zone=zone) | {"files": files_of(request)}
     if form.is_valid():
-        span = Span(form.scope(), form.span(), group)
-        export = request.GET.get("export", "")
+        figure, export = form.cleaned_data["figure"], request.GET.get("export", "")
         if export in ("csv", "xlsx"):
             write = csv_response if export == "csv" else xlsx_response
-            heads = [gettext_lazy("Name"), gettext_lazy("Id in other systems"), *(LABELS[name] for name in FIGURES)]
-            rows = carriers_of(span, figure=figure, most=FILED)
-            lines = ([row.member.name, row.member.external_id, *row.cells] for row in rows)
-            return write(f"carriers-{figure}.{export}", heads, lines)
-        found = concentration_of(span)
+            table = board_table(board_of(form, FILED))
+            return write(f"carriers-{figure}-{local_day(now)}.{export}", table.file_heads(), table.values())
         context |= {
-            "rows": carriers_of(span, figure=figure),
-            "heads": [(name, LABELS[name], _address(request, figure=name)) for name in FIGURES],
-            "found": found,
-            "leader_share": share_of(found.leaders, found.members),
-            "led_share": share_of(found.by_leaders, found.interactions),
-            "texts": CARRIERS,
-            "csv_url": _address(request, export="csv"),
-            "xlsx_url": _address(request, export="xlsx"),
-            "whole_url": _address(request, group=""),
+            "page": carriers_page(form),
+            "heads": [(name, label, address_with(request, figure=name)) for name, label in BOARDS],
+            "figure": figure,
+            "definitions": CARRIERS,
+            "likes": LIKES,
         }
     return render(request, "console/analytics/carriers.html", context)
-
-
-def _group(request: StaffRequest) -> Group | None:
-    asked = request.GET.get("group", "")
-    if not asked:
-        return None
-    known = asked.isascii() and asked.isdigit() and len(asked) < 19
-    return get_object_or_404(Group.objects.visible_to(request.user), pk=int(asked) if known else 0)
-
-
-def _address(request: StaffRequest, **changes: str) -> str:
-    query = request.GET.copy()
-    for name, value in changes.items():
-        query.pop(name, None)
-        if value:
-            query[name] = value
-    return f"{request.path}?{query.urlencode()}"
 
 
 @require_GET

@@ -15,10 +15,12 @@ class SpanForm(RangeForm):
     """A range of days, for headquarters also of one branch: what a page asks that is counted in the database."""
 
     defaults = {"preset": "90d"}
+    left_out: tuple[str, ...] = ("group", "segment")
 
     def __init__(self, asked: QueryDict, *, user: User, now: datetime, zone: ZoneInfo) -> None:
         super().__init__(asked, user=user, now=now, zone=zone)
-        del self.fields["group"], self.fields["segment"]
+        for name in self.left_out:
+            del self.fields[name]
 
     def span(self) -> Days:
         return Days(*self.days)

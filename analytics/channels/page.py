@@ -148,6 +148,10 @@ class ChannelRow:
             for currency, day in sorted(self.payback.items())
         ]
 
+    @property
+    def payback_words(self) -> str:
+        return " · ".join(self.payback_texts)
+
     def _payback_text(self, currency: str, day: int | None) -> str:
         if day is not None:
             return ngettext("%(day)d day", "%(day)d days", day) % {"day": day}
@@ -250,6 +254,19 @@ class Course:
     currency: str
     chart: Chart
     table: Table
+
+
+@dataclass(frozen=True)
+class ChannelPage:
+    """`row` is None where nothing came through the channel in the range."""
+
+    row: ChannelRow | None
+    courses: list[Course]
+
+
+def channel_page(form: SpanForm, channel: int) -> ChannelPage:
+    row = next((row for row in channel_rows(form, now=form.now) if row.figures.channel == channel), None)
+    return ChannelPage(row, courses(row, now=form.now) if row else [])
 
 
 def courses(row: ChannelRow, *, now: datetime) -> list[Course]:

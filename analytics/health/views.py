@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +22,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import StaffRequest, role_required, staff_required, writer_required
 from accounts.models import Branch, Role, User
 from accounts.policies import StalePolicy, policy_get, policy_save, policy_version
-from analytics.definitions import BRANCHES, HEALTH, MISTAKES
+from analytics.definitions import (
+    BRANCHES,
+    BRANCHES_CHANGE,
+    HEALTH,
+    HEALTH_ACTIVE,
+    HEALTH_ACTIVE_7,
+    HEALTH_MEMBERS,
+    HEALTH_WHY,
+    MISTAKES,
+)
 from analytics.health.days import ONE, local_day
 from analytics.health.days import zone as days_zone
 from analytics.health.forms import HealthForm, MergeForm
@@ -43,17 +52,17 @@ from analytics.health.selectors import (
 )
 from analytics.health.today import reached_today
 from analytics.health.warnings import CLOSED, warning_settle
-from analytics.pages.branches import FIGURES, LABELS, branch_rows, branch_table, members_behind
+from analytics.pages.branches import FIGURES, branch_heads, branch_rows, branch_table, members_behind
+from analytics.pages.explain import Facts
 from analytics.pages.parts import zone_words
 from analytics.pages.people import Behind
-from analytics.views.console import COLUMNS as PEOPLE_COLUMNS
+from analytics.views.console import people_listing
 from community_ops.lib.lists import Column, Filter, Listing, csv_response, xlsx_response
 from community_ops.lib.toasts import toast, warn
 from delivery.models import Delivery
 from delivery.services import NOT_BEGUN
 from groups.models import CommunityType, Group, HealthStage, Motivation, Permission
 from groups.services import group_archive
-from members.models import Member
 
 HEADQUARTERS = "none"
 RANKS = [HealthStage.DEAD, HealthStage.DECLINING, HealthStage.FORMING, HealthStage.ACTIVE, HealthStage.GROWING]
@@ -161,10 +170,19 @@ def health(request: StaffRequest) -> HttpResponseBase:
     if day is None:
         return render(request, "console/analytics/health/list.html", {"has_groups": _has_groups(request.user)})
     rank = Case(*(When(stage=stage, then=Value(number)) for number, stage in enumerate(RANKS)))
+    texts = _definitions(policy_get(HealthPolicy))
+    meant: dict[str, Any] = {
+        "stage": texts[4],
+        "why": HEALTH_WHY,
+        "members": HEALTH_MEMBERS,
+        "active": HEALTH_ACTIVE_7,
+        "noise": texts[5],
+    }
+    columns = [replace(column, definition=meant.get(column.key, "")) for column in COLUMNS]
     listing = Listing(
         request,
         health_visible_to(request.user, day).annotate(rank=rank),
-        columns=[column for column in COLUMNS if column.key != "branch" or request.user.is_headquarters],
+        columns=[column for column in columns if column.key != "branch" or request.user.is_headquarters],
         filters=_filters(request.user),
         search=lambda rows, text: rows.filter(group__in=Group.objects.matching(text)),
         sort="stage",
@@ -174,15 +192,18 @@ def health(request: StaffRequest) -> HttpResponseBase:
     for row in listing.rows:
         row.words = reason_words(row.reasons[0]) if row.reasons else ""  # type: ignore[attr-defined]
         row.more = len(row.reasons) - 1  # type: ignore[attr-defined]
-    context = {
+    of_stages = {"declining": texts[1], "dead": texts[2], "growing": texts[3], "forming": texts[3]}
+    chosen = [(state.label, str(dict(state.options)[state.value])) for state in listing.active_filters]
+    context = _as_of() | {
         "listing": listing,
         "day": day,
-        "counts": stage_counts(request.user, day),
-        "texts": _definitions(policy_get(HealthPolicy)),
+        "counts": [(count, of_stages.get(count.stage, HEALTH_ACTIVE)) for count in stage_counts(request.user, day)],
+        "texts": texts,
         "stages": dict(HealthStage.choices),
         "has_groups": True,
-        **_as_of(),
     }
+    upto = _("up to the end of %(day)s") % {"day": f"{day:%Y-%m-%d}"}
+    context["facts"] = Facts(upto, context["zone"], context["as_of"], chosen)
     return render(request, "console/analytics/health/list.html", context)
 
 
@@ -405,7 +426,8 @@ def branches(request: StaffRequest) -> HttpResponseBase:
         table = branch_table(rows)
         write = csv_response if export == "csv" else xlsx_response
         return write(f"branches-{local_day(now)}.{export}", table.file_heads(), table.values())
-    context = {"rows": rows, "labels": list(LABELS.values()), "texts": BRANCHES, **_as_of()}
+    context = {"rows": rows, "heads": branch_heads(now, zone), "change": BRANCHES_CHANGE, **_as_of()}
+    context["texts"] = [*BRANCHES.values(), BRANCHES_CHANGE]
     return render(request, "console/analytics/branches.html", context)
 
 
@@ -418,13 +440,7 @@ def branch_people(request: StaffRequest, pk: int) -> HttpResponseBase:
     if figure not in FIGURES or (branch is None and not request.user.is_headquarters):
         raise Http404(_("There is no such number."))
     members, words = members_behind(request.user, timezone.now(), branch=branch, figure=figure)
-    listing = Listing(
-        request,
-        members,
-        columns=PEOPLE_COLUMNS,
-        sort="name",
-        search=lambda rows, text: rows.filter(pk__in=Member.objects.matching(text).values("pk")),
-    )
+    listing = people_listing(request, members)
     if listing.export:
         return listing.export_response("members")
     context = {

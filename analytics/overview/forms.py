@@ -32,10 +32,15 @@ class OverviewForm(ReportForm):
         del self.fields["group"], self.fields["segment"]
 
     def clean_until(self) -> date:
-        until = self.cleaned_data["until"] or self.today - timedelta(days=1)
+        until = self.cleaned_data["until"] or self._last_day()
         if not FIRST_DAY < until <= self.today:
             raise forms.ValidationError(_("Choose a day that is not in the future."))
         return until
+
+    def _last_day(self) -> date:
+        yesterday = self.today - timedelta(days=1)
+        days = int(self.cleaned_data.get("days") or self.defaults["days"])
+        return min(self.end_of_data(yesterday - timedelta(days=days - 1)), yesterday)
 
     @property
     def range(self) -> Days:

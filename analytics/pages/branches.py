@@ -17,12 +17,14 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Branch, User
 from accounts.policies import policy_get
 from activity.models import Event
+from analytics.definitions import BRANCHES
 from analytics.health.days import Days, local_day
 from analytics.health.models import DailyGroupStat, GroupHealth
 from analytics.health.policy import HealthPolicy
 from analytics.health.selectors import judged_day
 from analytics.index.source import source_of
-from analytics.pages.parts import Cell, Head, Table, percent, share_of
+from analytics.pages.explain import Facts
+from analytics.pages.parts import Cell, Head, Table, Text, percent, share_of, zone_words
 from analytics.queries.activity import ActivityQuery, ActivityResult
 from analytics.sources import Selection, SqlNames
 from campaigns.orders.models import Order
@@ -169,6 +171,33 @@ def branch_rows(user: User, now: datetime, zone: ZoneInfo) -> list[Row]:
             )
         )
     return rows
+
+
+@dataclass(frozen=True)
+class BranchHead:
+    """The head of a column, and what stands behind its "?"."""
+
+    key: str
+    label: Text
+    definition: Text
+    facts: Facts
+    is_number: bool = True
+
+
+def branch_heads(now: datetime, zone: ZoneInfo) -> list[BranchHead]:
+    """Each figure with the days that it is about, where it is not about now."""
+    periods = Periods.up_to(local_day(now))
+    about = {"active": periods.short, "active_share": periods.short, "stayed": periods.newcomers}
+    about |= dict.fromkeys(("orders", "conversion", "floor", "answers"), periods.long)
+    texts = BRANCHES | {"active_share": BRANCHES["active"], "conversion": BRANCHES["orders"]}
+
+    def head(key: str, label: Text, *, is_number: bool = True) -> BranchHead:
+        days = about.get(key)
+        said = f"{days.first:%Y-%m-%d} – {days.last:%Y-%m-%d}" if days else ""
+        return BranchHead(key, label, texts[key], Facts(said, zone_words(zone, now), now), is_number)
+
+    figures = [head(key, label) for key, label in LABELS.items()]
+    return [*figures, head("stages", _("Groups by stage"), is_number=False)]
 
 
 class _Links:

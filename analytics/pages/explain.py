@@ -42,7 +42,7 @@ def _range(form: ReportForm) -> str:
 def _filters(form: ReportForm) -> list[tuple[Text, str]]:
     asked = form.cleaned_data
     found: list[tuple[Text, str]] = []
-    for name in ("branch", "kind"):
+    for name in ("branch", "kind", "stage", "community_type", "motivation"):
         shown = form.fields.get(name)
         if isinstance(shown, ChoiceField) and asked.get(name) not in (None, "", ANY):
             labels = {str(value): str(label) for value, label in shown.choices}  # type: ignore[misc, union-attr]

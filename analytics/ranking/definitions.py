@@ -9,3 +9,10 @@ RANKING = (
     _("Activity is counted by day: one member on three days counts three. Orders are those told of inside the group."),
     _("Stage: the one the group has now, and the one it had when the range began where that was another."),
 )
+FIGURES = {
+    "active": _("Members with any event in the group, counted by day: one member on three days counts three."),
+    "joined": _("Members who were seen in the group for the first time."),
+    "orders": _("Orders that were told of inside the group."),
+    "messages": _("Messages that members wrote in the group."),
+}
+CHANGE = _("Below it the change against as many days just before the range; the column sorts by that.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from analytics.carriers.forms import CarriersForm
+from analytics.carriers.page import board_chart, board_table, carriers_page
 from analytics.channels.forms import SpanForm
 from analytics.channels.page import channel_rows, headline
 from analytics.health.days import ONE
@@ -13,7 +15,7 @@ from analytics.overview.forms import OverviewForm
 from analytics.overview.page import overview_page
 from analytics.overview.scope import Scope
 from analytics.pages.best_hour import best_hour_page
-from analytics.pages.parts import MOST_SERIES, Cell, Chart, Head, Table, number_cell
+from analytics.pages.parts import MOST_SERIES, Cell, Chart, Head, Table, number_cell, percent
 from analytics.saved.answers import Answer, Headline
 from analytics.sources import SqlNames
 
@@ -65,3 +67,11 @@ def channels_answer(form: SpanForm) -> Answer:
     past = sum(row.past.joins for row in rows if row.past)
     first = Headline(_("Joined"), f"{joins:,}", joins, past if any(row.past for row in rows) else None)
     return Answer(first, chart, Table(headline(rows)[0], heads, cells), not rows)
+
+
+def carriers_answer(form: CarriersForm) -> Answer:
+    page = carriers_page(form)
+    most, _number, share = page.found.shares[-1]
+    headline = Headline(_("The most active %(percent)s%% make") % {"percent": most}, percent(share))
+    chart = board_chart(page.rows, form.cleaned_data["figure"])
+    return Answer(headline, chart, board_table(page.rows), not page.rows)

@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from analytics.carriers.forms import CarriersForm
 from analytics.channels.forms import SpanForm
 from analytics.forms import ActivityForm, FunnelForm, RetentionForm
 from analytics.habits.forms import LifecycleForm, StickinessForm
@@ -22,8 +23,10 @@ from analytics.pages.funnel import funnel_page
 from analytics.pages.leavers import LeaversForm, leavers_page
 from analytics.pages.parts import percent, share_of
 from analytics.pages.retention import retention_page
+from analytics.ranking.forms import RankingForm
+from analytics.ranking.page import ranking_answer
 from analytics.saved.answers import Answer, Headline, asked_of, headline_of
-from analytics.saved.more import best_hour_answer, channels_answer, overview_answer
+from analytics.saved.more import best_hour_answer, carriers_answer, channels_answer, overview_answer
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,10 @@ KINDS = {
         ReportKind("leavers", "analytics:leavers", gettext_lazy("Who left"), LeaversForm, _leavers),
         ReportKind("best_hour", "analytics:best_hour", gettext_lazy("Best hour"), BestHourForm, best_hour_answer),
         ReportKind("channels", "analytics:channels", gettext_lazy("Channels"), SpanForm, channels_answer),
+        ReportKind("carriers", "analytics:carriers", gettext_lazy("Carriers"), CarriersForm, carriers_answer),
+        ReportKind(
+            "ranking", "analytics:ranking", gettext_lazy("Rising and falling groups"), RankingForm, ranking_answer
+        ),
     )
 }
 

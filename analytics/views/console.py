@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
 from analytics.definitions import STICKINESS
-from analytics.forms import PRESETS, ActivityForm, FunnelForm, ReportForm, RetentionForm
+from analytics.forms import ActivityForm, FunnelForm, ReportForm, RetentionForm
 from analytics.habits.forms import LifecycleForm, StickinessForm
 from analytics.habits.lifecycle import lifecycle_page
 from analytics.habits.stickiness import stickiness_page
@@ -29,14 +29,14 @@ from analytics.index.source import source_of
 from analytics.overview.forms import OverviewForm
 from analytics.pages.activity import activity_page
 from analytics.pages.best_hour import best_hour_page
-from analytics.pages.explain import facts_of
+from analytics.pages.frame import GROUPS_OFFERED, files_of, frame_of
 from analytics.pages.funnel import FunnelPage, funnel_page
 from analytics.pages.leavers import LeaversForm, leavers_page
-from analytics.pages.parts import SMALL_SAMPLE, Table, zone_words
+from analytics.pages.parts import Table
 from analytics.pages.people import Behind, behind
 from analytics.pages.retention import RetentionPage, retention_page
 from analytics.queries.fields import BadQuery
-from analytics.sources import Selection, SqlNames
+from analytics.sources import SqlNames
 from analytics.steps import change_steps
 from community_ops.lib.lists import Column, Listing, csv_response, xlsx_response
 from groups.models import Group
@@ -53,7 +53,6 @@ REPORTS: dict[str, tuple[type[ReportForm], Any]] = {
     "best_hour": (BestHourForm, gettext_lazy("Best hour")),
 }
 HABITS = ("lifecycle", "stickiness")
-GROUPS_OFFERED = 20
 COLUMNS: list[Column[Member]] = [
     Column("name", gettext_lazy("Name"), order="name", value=lambda member: member.name),
     Column("external_id", gettext_lazy("Id in other systems"), value=lambda member: member.external_id, wide="md"),
@@ -137,18 +136,7 @@ def _report(
 ) -> HttpResponseBase:
     now, zone = timezone.now(), ZoneInfo(settings.TIME_ZONE)
     form = form_class(request.GET, user=request.user, now=now, zone=zone)
-    context: dict[str, Any] = {
-        "form": form,
-        "report": name,
-        "as_of": now,
-        "zone": zone_words(zone, now),
-        "small": SMALL_SAMPLE,
-        "texts": STICKINESS,
-        "presets": _presets(request),
-        "all_time": _address(request, preset="all", since=None, **{"from": None, "to": None}),
-        "ever": Selection(request.user).events().exists(),
-        "offered": Group.objects.visible_to(request.user)[:GROUPS_OFFERED],
-    }
+    context = frame_of(request, form, now=now, zone=zone) | {"texts": STICKINESS, "files": files_of(request)}
     if form.is_valid():
         try:
             page = compute(form, source_of(form.selection()), SqlNames(), zone=zone, now=now)
@@ -156,26 +144,10 @@ def _report(
             context["mistakes"] = [error.message for error in bad.errors]
         else:
             context["page"] = page
-            context["facts"] = facts_of(form, now=now, zone=zone)
             export = request.GET.get("export")
             if export in ("csv", "xlsx"):
                 return _file(exported(page), f"{name}-{now.astimezone(zone):%Y-%m-%d}", export)
-    context["files"] = {kind: _address(request, export=kind) for kind in ("csv", "xlsx")}
     return render(request, f"console/analytics/{name}.html", context)
-
-
-def _presets(request: HttpRequest) -> list[tuple[str, Any, str]]:
-    return [(key, label, _address(request, preset=key, **{"from": None, "to": None})) for key, label in PRESETS]
-
-
-def _address(request: HttpRequest, **changes: str | None) -> str:
-    query = request.GET.copy()
-    for name, value in changes.items():
-        if value is None:
-            query.pop(name, None)
-        else:
-            query[name] = value
-    return f"{request.path}?{query.urlencode()}"
 
 
 def _moved(request: HttpRequest) -> str:
@@ -212,13 +184,7 @@ def people(request: StaffRequest) -> HttpResponseBase:
         moved = request.GET["metric"]
         return redirect(f"{request.path}?report={moved}&{_moved(request)}")
     form, found, members = asked_people(request, now, zone)
-    listing = Listing(
-        request,
-        members,
-        columns=COLUMNS,
-        sort="name",
-        search=lambda rows, text: rows.filter(pk__in=Member.objects.matching(text).values("pk")),
-    )
+    listing = people_listing(request, members)
     if listing.export:
         return listing.export_response("members")
     kept = [(name, value) for name, values in request.GET.lists() if name not in NOT_ASKED for value in values]
@@ -232,6 +198,17 @@ def people(request: StaffRequest) -> HttpResponseBase:
         "asked": request.GET.urlencode(),
     }
     return render(request, "console/analytics/people.html", context)
+
+
+def people_listing(request: HttpRequest, members: QuerySet[Member]) -> Listing[Member]:
+    """The members behind a number, to search, sort and take along."""
+    return Listing(
+        request,
+        members,
+        columns=COLUMNS,
+        sort="name",
+        search=lambda rows, text: rows.filter(pk__in=Member.objects.matching(text).values("pk")),
+    )
 
 
 def asked_people(request: StaffRequest, now: datetime, zone: ZoneInfo) -> tuple[ReportForm, Behind, QuerySet[Member]]:

@@ -57,6 +57,7 @@ class Column(Generic[Row]):
 
     `wide` hides it below a width: "sm", "md", "lg" or "xl" (give its cells `{{ column.css }}`, or the same
     `d-none d-md-table-cell` by hand). `shown` False: it is in exports only. `nullable` sorts empty values last.
+    `definition` and `how`: what the column means and how it is counted, behind a "?" in its head.
     """
 
     key: str
@@ -67,6 +68,8 @@ class Column(Generic[Row]):
     nullable: bool = False
     wide: str = ""
     shown: bool = True
+    definition: Text = ""
+    how: Text = ""
 
     @property
     def css(self) -> str:

@@ -33,25 +33,28 @@ document.addEventListener("htmx:configRequest", (event) => {
   }
 });
 
-const picker = form.querySelector("[data-group-picker]");
-const chosen = picker.querySelector("[data-chosen]");
-const find = picker.querySelector("[data-find]");
-const picked = picker.querySelector("[data-picked]");
-// Looking for a group is no answer to the question yet.
-find.addEventListener("change", (event) => event.stopPropagation());
-find.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
-picker.addEventListener("change", (event) => {
-  const label = event.target.closest("label.pick");
-  if (!label) return;
-  if (event.target.checked) chosen.append(label);
-  else if (label.parentElement === chosen) label.remove();
-  const count = chosen.querySelectorAll("input:checked").length;
-  picked.textContent = count ? String(count) : picked.dataset.all;
-  find.focus();
-});
-picker.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || !picker.open) return;
-  picker.open = false;
-  picker.querySelector("summary").focus();
-});
-document.addEventListener("click", (event) => { if (!picker.contains(event.target)) picker.open = false; });
+const pick = (picker) => {
+  const chosen = picker.querySelector("[data-chosen]");
+  const find = picker.querySelector("[data-find]");
+  const picked = picker.querySelector("[data-picked]");
+  // Looking for a group is no answer to the question yet.
+  find.addEventListener("change", (event) => event.stopPropagation());
+  find.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+  picker.addEventListener("change", (event) => {
+    const label = event.target.closest("label.pick");
+    if (!label) return;
+    if (event.target.checked) chosen.append(label);
+    else if (label.parentElement === chosen) label.remove();
+    const count = chosen.querySelectorAll("input:checked").length;
+    picked.textContent = count ? String(count) : picked.dataset.all;
+    find.focus();
+  });
+  picker.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !picker.open) return;
+    picker.open = false;
+    picker.querySelector("summary").focus();
+  });
+  document.addEventListener("click", (event) => { if (!picker.contains(event.target)) picker.open = false; });
+};
+// Not every report is asked of groups.
+form.querySelectorAll("[data-group-picker]").forEach(pick);

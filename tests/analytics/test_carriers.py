@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,7 +18,9 @@ from analytics.carriers.selectors import BRANCHES, Span, carriers_of, concentrat
 from analytics.channels.scope import Scope
 from analytics.health.days import Days, local_day
 from analytics.health.services import stats_catch_up
+from analytics.models import SavedReport
 from analytics.ranking.selectors import groups_ranked
+from analytics.saved.services import report_change
 from campaigns.orders.services import NewOrder, orders_record
 from groups.models import Group
 from members.ingestion import IncomingEvent, ingest
@@ -92,8 +95,22 @@ def test_each_board_lists_who_did_most_of_it_with_everything_else_they_did(cast,
     mei = carriers_of(Span(Scope(cast.mei), TEN), figure="messages")
     assert names(mei) == ["ann"]
     assert mei[0].figures["invited"] == 2
-    there = Span(Scope(cast.ana), TEN, Group.objects.get(external_id="c"))
+    there = Span(Scope(cast.ana), TEN, [Group.objects.get(external_id="c")])
     assert names(carriers_of(there, figure="messages")) == ["eve"]
+    both = Span(Scope(cast.ana), TEN, list(Group.objects.filter(external_id__in="hc")))
+    assert names(carriers_of(both, figure="messages")) == ["ann", "eve"]
+
+
+def test_whoever_is_looked_for_keeps_the_place_that_they_have_among_all(cast, story):
+    tell([("gus", "c", "message", 1)])
+    whole = Span(Scope(cast.ana), TEN)
+    # Eve and Gus wrote equally much.
+    assert [row.place for row in carriers_of(whole, figure="messages")] == [1, 2, 2]
+    (row,) = carriers_of(whole, figure="messages", text="gus")
+    assert (row.member.external_id, row.place, row.figures["messages"]) == ("gus", 2, 1)
+    assert carriers_of(whole, figure="answers", text="gus") == []
+    (inviter,) = carriers_of(whole, figure="invited", text="ann")
+    assert (inviter.place, inviter.figures["invited"]) == (1, 3)
 
 
 def test_how_much_hangs_on_few_is_counted_of_all_members_the_silent_ones_too(cast, story):
@@ -158,8 +175,8 @@ def test_twenty_thousand_members_take_as_many_queries_as_a_few(cast, django_asse
             roots, number = roots_of(Scope(person))
         assert (number, len(roots), roots[0].brought, len(roots[0].children)) == (18, 10, 10, BRANCHES)
         assert sum(len(child.children) for root in roots for child in root.children) == 10 * BRANCHES * BRANCHES
-    with django_assert_max_num_queries(13):
-        carriers_of(Span(Scope(cast.ana), TEN), figure="invited")
+    with django_assert_max_num_queries(14):
+        carriers_of(Span(Scope(cast.ana), TEN), figure="invited", text="x1")
         concentration_of(Span(Scope(cast.ana), TEN))
 
 
@@ -193,7 +210,9 @@ def test_the_pages_show_it_and_give_files(client, cast, story):
     ranking = client.get(reverse("analytics:ranking"), {**asked, "sort": "-messages_change"})
     assert [row.external_id for row in ranking.context["listing"].rows] == ["h", "c"]
     client.force_login(cast.mei)
-    assert client.get(reverse("analytics:carriers"), {"group": group.pk}).status_code == 404
+    refused = client.get(reverse("analytics:carriers"), {"group": group.pk}).content.decode()
+    assert "not one of the available choices" in refused
+    assert group.name not in refused
     eve = Member.objects.get(external_id="eve")
     assert client.get(reverse("analytics:referrals"), {"member": eve.pk}).status_code == 404
 
@@ -207,3 +226,53 @@ def test_the_ranking_takes_as_many_queries_for_many_groups(client, cast, number,
     client.get(reverse("analytics:ranking"))
     with django_assert_max_num_queries(8):
         assert client.get(reverse("analytics:ranking")).context["listing"].total == number
+
+
+@time_machine.travel(NOW, tick=False)
+def test_a_leaderboard_is_narrowed_kept_and_pinned_with_all_that_it_was_asked(client, cast, story):
+    client.force_login(cast.mei)
+    group = Group.objects.get(external_id="h")
+    asked = {"preset": "30d", "figure": "messages", "group": group.pk, "q": "an"}
+    html = client.get(reverse("analytics:carriers"), asked).content.decode()
+    assert "There is no board of likes received" in html
+    assert html.count('class="row-link"') == 1
+    save = re.search(r'href="(/reports/saved/new/[^"]+)"', html)[1].replace("&amp;", "&")
+    client.post(save, {"name": "Who writes", "sharing": "branch", "pin": "on"})
+    report = SavedReport.objects.get()
+    assert report.question == f"group={group.pk}&figure=messages&q=an&preset=30d"
+    card = " ".join(
+        strip_tags(client.get(reverse("analytics:dashboard_card", args=[report.pk])).content.decode()).split()
+    )
+    assert "The most active 10% make77.8%" in card
+    for said in ("Who did most: Messages", "Member: an", "Groups: 杭州群", "Last 30 days"):
+        assert said in card
+    # Nobody sees a group elsewhere through what others share.
+    report_change(by=cast.mei, now=NOW, report=report, name="Who writes", sharing="all", version=report.version)
+    client.force_login(cast.out)
+    elsewhere = client.get(reverse("analytics:dashboard_card", args=[report.pk])).content.decode()
+    assert "not yours to see" in elsewhere
+    assert "ann" not in elsewhere
+
+
+@time_machine.travel(NOW, tick=False)
+def test_a_ranking_is_kept_with_its_order_and_filters(client, cast, story):
+    stats_catch_up(now=NOW)
+    Group.objects.filter(external_id="c").update(motivation="service")
+    client.force_login(cast.ana)
+    asked = {"from": TEN.first, "to": TEN.last, "sort": "-messages_change", "motivation": "growth"}
+    page = client.get(reverse("analytics:ranking"), asked)
+    html = page.content.decode()
+    assert [row.external_id for row in page.context["listing"].rows] == ["h"]
+    # The next search, and what a "?" says, keep to it.
+    assert '<input type="hidden" name="sort" value="-messages_change" form="report-bar">' in html
+    assert "<dt>Motivation</dt>" in html
+    save = re.search(r'href="(/reports/saved/new/[^"]+)"', html)[1].replace("&amp;", "&")
+    client.post(save, {"name": "Growth", "sharing": "owner", "pin": "on"})
+    report = SavedReport.objects.get()
+    card = client.get(reverse("analytics:dashboard_card", args=[report.pk])).content.decode()
+    text = " ".join(strip_tags(card).split())
+    assert "Groups that rose: Messages1 of 1" in text
+    assert "Sorted by: Messages, descending" in text
+    assert "杭州群" in text
+    opened = client.get(reverse("analytics:saved_report", args=[report.pk]), follow=True)
+    assert [row.external_id for row in opened.context["listing"].rows] == ["h"]

@@ -199,8 +199,8 @@ def test_a_channel_has_a_page_with_its_days_and_no_branch_hears_of_those_of_othe
     client.force_login(cast.ana)
     address = reverse("analytics:channel", args=[ad.pk])
     page = client.get(address, {"from": TEN.first, "to": TEN.last})
-    assert [course.currency for course in page.context["courses"]] == ["CNY", "USD"]
-    course = page.context["courses"][0]
+    assert [course.currency for course in page.context["page"].courses] == ["CNY", "USD"]
+    course = page.context["page"].courses[0]
     assert course.chart.series[0]["data"] == [0, 0, 0, 0, 200, 200, 200, 200, 200, 200]
     assert course.chart.series[1]["data"] == [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
     file = client.get(address, {"from": TEN.first, "to": TEN.last, "export": "csv", "currency": "USD"})

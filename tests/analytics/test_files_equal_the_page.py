@@ -39,8 +39,9 @@ QUESTIONS = {
     "retention": ["period=day&intervals=12"],
     "funnel": ["by=group&table=breakdown", "table=course&entry=day"],
 }
-# The best hour of posts wants posts, and the overview has no one table: a test of its own below.
-OTHERWISE = {("best_hour", ""), ("overview", "")}
+# The best hour of posts wants posts, the overview has no one table (a test of its own below), and the file of the
+# ranking says more than its page.
+OTHERWISE = {("best_hour", ""), ("overview", ""), ("ranking", "")}
 ASKED = [
     (slug, question)
     for slug in KINDS
@@ -92,6 +93,8 @@ def says(text, value):
         return text in {period_name(datetime(value.year, value.month, value.day), i) for i in Interval}
     if isinstance(value, (int, float)):
         text = text.replace("−", "-").removeprefix("+")
+        if 0 < value < 0.1 and text == "<0.1%":
+            return True
         return text in {f"{value:,}", f"{value:.1f}%", f"{value:,.1f}", f"{value:,.2f}", duration(value)}
     return text == value or safe_text(text) == value
 
