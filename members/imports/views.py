@@ -92,7 +92,7 @@ def _columns() -> list[Column[ImportRun]]:
 @require_GET
 @writer_required
 def imports(request: StaffRequest) -> HttpResponseBase:
-    return _imports(request, UploadForm())
+    return _imports(request, UploadForm(initial={"kind": request.GET.get("kind", "")}))
 
 
 @require_POST
