@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import StaffRequest, role_required, staff_required
 from accounts.models import Role
-from accounts.policies import StalePolicy, policy_get, policy_save, policy_version
+from accounts.views.policies import policy_page
 from community_ops.lib.lists import Column, Listing
 from community_ops.lib.toasts import toast
 from members.models import Member
@@ -115,21 +114,15 @@ def points_part(request: StaffRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @role_required(Role.ADMIN)
 def ceilings(request: StaffRequest) -> HttpResponse:
-    """How much may be booked by hand. It holds for every branch, so headquarters decides it."""
-    if not request.user.is_headquarters:
-        raise PermissionDenied
-    initial = {**asdict(policy_get(PointsPolicy)), "version": policy_version(PointsPolicy)}
-    form = CeilingForm(request.POST or None, initial=initial)
-    if form.is_valid():
-        try:
-            policy_save(by=request.user, now=timezone.now(), values=form.values(), version=form.cleaned_data["version"])
-        except StalePolicy:
-            form.add_error(None, _("Somebody else has changed it meanwhile. Copy what you wrote, and open it again."))
-        else:
-            toast(request, _("The ceilings are saved. They hold from now on."))
-            return redirect("members:points_by_hand")
-    status = 422 if form.is_bound else 200
-    return render(request, "console/members/points_by_hand.html", {"form": form}, status=status)
+    """How much may be booked by hand."""
+    return policy_page(
+        request,
+        policy=PointsPolicy,
+        form_type=CeilingForm,
+        template="console/members/points_by_hand.html",
+        saved=_("The ceilings are saved. They hold from now on."),
+        to="members:points_by_hand",
+    )
 
 
 @require_GET
