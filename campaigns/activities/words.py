@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.history import Subject, actions, labels, subjects
+from accounts.models import AuditEntry
 from campaigns.activities.models import Activity, SignUp, SignUpState
 from members.points.reasons import register_reason
 from members.privacy.treatments import Fate, Treatment, treat
@@ -20,12 +21,16 @@ def _places_back(rows: QuerySet[Any], _now: datetime) -> None:
     rows.filter(state__in=[SignUpState.GOING, SignUpState.WAITING]).update(state=SignUpState.CANCELLED)
 
 
+def _activity_of(entry: AuditEntry) -> str:
+    return str((entry.before | entry.after).get("activity", ""))
+
+
 def register() -> None:
     subjects(
         "campaigns.activity",
         Subject(pgettext_lazy("campaign", "Activity"), Activity.objects.visible_to, "campaigns:activity"),
     )
-    subjects("campaigns.signup", Subject(_("Sign-up"), SignUp.objects.visible_to))
+    subjects("campaigns.signup", Subject(_("Sign-up"), SignUp.objects.visible_to, name=_activity_of))
     register_reason("activity", _("Came to an activity"))
     actions(
         {

@@ -7,7 +7,7 @@ import pytest
 from accounts.models import AuditEntry
 from campaigns.activities.models import ActivityNotice
 from campaigns.activities.selectors import notices_of
-from campaigns.activities.services import signup_cancel, signup_take_off
+from campaigns.activities.services import attendance_take_back, attended_mark, signup_cancel, signup_take_off
 from members.privacy.services import member_erase
 from tests.builders import NOW, make_group
 from tests.campaigns.activity_things import HOUR, START, crowd, make_activity, sign_up, states
@@ -77,6 +77,17 @@ def test_who_comes_back_is_told_nothing_of_it_any_more(cast, group):
     assert told(signup, NOW + 2 * HOUR) == []
     signup_cancel(now=NOW + 3 * HOUR, signup=signup)
     assert told(signup, NOW + 3 * HOUR) == [], "this time they went by themselves"
+
+
+def test_who_was_ticked_is_named_in_no_entry_once_they_are_erased(cast, group):
+    activity = make_activity(cast.mei, [group])
+    [signup] = crowd(activity, group, 1)
+    attended_mark(now=START, activity=activity, member=signup.member, by=cast.mei)
+    attendance_take_back(by=cast.mei, now=START, signup=signup)
+    entries = AuditEntry.objects.filter(action__startswith="activity.attended")
+    assert [(entry.before | entry.after)["member"] for entry in entries] == [signup.member.name] * 2
+    member_erase(by=cast.lin, now=START, member=signup.member)
+    assert [(entry.before, entry.after) for entry in entries.all()] == [({}, {})] * 2
 
 
 def test_once_it_has_begun_nobody_is_taken_off(client, cast, group, clock):

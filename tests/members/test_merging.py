@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -131,7 +132,10 @@ class TestMerge:
                 key=f"gift:{number}", debit=debit, credit=credit, amount=amount, reason="", by=None, now=NOW
             )
         before = dump()
-        run = members_merge(by=cast.lin, now=NOW, winner=winner, loser=loser)
+        with CaptureQueriesContext(connection) as asked:
+            run = members_merge(by=cast.lin, now=NOW, winner=winner, loser=loser)
+        tries = [query["sql"] for query in asked if query["sql"].startswith('UPDATE "members_transfer"')]
+        assert len(tries) == 2, "all that was given and all that was got, without a try that the ledger refuses"
         assert (points_of(winner), points_of(loser)) == (71, 0), "what they hold together"
         assert ledger_check().is_right
         assert not Account.objects.filter(member=loser).exists()

@@ -56,7 +56,8 @@ def attended_mark(*, now: datetime, activity: Activity, member: Member, by: User
                 now=now,
             )
         if by is not None:
-            audit_record(by=by, action="activity.attended", subject=current, after={"member": member})
+            after = {"activity": current, "member": member}
+            audit_record(by=by, action="activity.attended", subject=signup, after=after)
     return signup
 
 
@@ -98,7 +99,8 @@ def attendance_take_back(*, by: User, now: datetime, signup: SignUp) -> bool:
             attended_at=None,
             taken_back=current.taken_back + 1,
         )
-        audit_record(by=by, action="activity.attended_back", subject=activity, before={"member": current.member})
+        before = {"activity": activity, "member": current.member}
+        audit_record(by=by, action="activity.attended_back", subject=current, before=before)
     return True
 
 
