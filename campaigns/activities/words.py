@@ -46,6 +46,7 @@ def register() -> None:
         }
     )
     labels({"missed": _("who missed it"), "activity": pgettext_lazy("history", "activity")})
+    labels({"member": pgettext_lazy("history", "member")})
     signup = Treatment(_("sign-ups for activities"), Fate.EMPTIED, blank={"answers": []}, before=_places_back)
     treat("campaigns.signup", signup)
     treat("campaigns.activityreview", Treatment(_("reviews of activities"), Fate.EMPTIED, blank={"text": ""}))
