@@ -58,7 +58,9 @@ def running_programmes(*, user: User, groups: QuerySet[Group], now: datetime) ->
     here = places.filter(programme__in=days)
     counts = dict(here.order_by().values_list("programme").annotate(n=Count("pk")))
     present = Membership.objects.present().filter(member__erased_at=None, group__in=among)
-    of_programme = present.filter(group__check_in_places__in=here.values("pk")).order_by()
+    of_programme = present.filter(
+        group__check_in_places__programme__in=days, group__check_in_places__until_day=None
+    ).order_by()
     expected = dict(
         of_programme.values_list("group__check_in_places__programme").annotate(n=Count("member_id", distinct=True))
     )
@@ -79,8 +81,7 @@ def running_programmes(*, user: User, groups: QuerySet[Group], now: datetime) ->
         .order_by()
     )
     risky = dict(at_risk.values_list("programme").annotate(n=Count("pk")))
-    postable = groups.order_by().filter(pk__in=_permitted(user).values("pk"))
-    remindable = set(here.filter(group__in=postable.values("pk")).values_list("programme", flat=True))
+    remindable = set(here.filter(group__in=_postable(user).values("pk")).values_list("programme", flat=True))
     rows = [
         Running(
             programme,
@@ -99,7 +100,7 @@ def running_programmes(*, user: User, groups: QuerySet[Group], now: datetime) ->
     return sorted(rows, key=lambda row: (row.hours.closes, row.programme.name, row.programme.pk))
 
 
-def _permitted(user: User) -> QuerySet[Group]:
+def _postable(user: User) -> QuerySet[Group]:
     groups = Group.objects.visible_to(user).postable()
     return groups.permitted(user, Permission.POST) if user.may_write else groups.none()
 
