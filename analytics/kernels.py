@@ -26,12 +26,13 @@ ORDERED, STRICT, UNORDERED = 0, 1, 2
 NEW, RETURNING, RESURRECTING, DORMANT = 1, 2, 3, 4
 NEVER = np.iinfo(np.int64).max
 ALWAYS = np.iinfo(np.int64).min
+LONG_AGO = ALWAYS // 2
 # Bits of a mask: the steps of a funnel (from bit 0), its exclusions, and that an event is one to be looked at.
 EXCLUSIONS = 20
 COUNTS = 1 << 40
 STEPS = (1 << EXCLUSIONS) - 1
 # So many events are looked at together: they fit into the processor's cache.
-BLOCK = 4096
+BLOCK = 2048
 NO_TOUCH, FIRST_TOUCH, LAST_TOUCH, AT_STEP = 0, 1, 2, 3
 
 Picks = npt.NDArray[np.int64]
@@ -112,25 +113,23 @@ def _gather(
                 if times[i] >= until:
                     break
                 what = kinds[kind[i]] if kind[i] < len(kinds) else other
-                if what != 0 and len(channels) > 0:
+                if len(channels) > 0:
                     what &= channels[channel[i] if channel[i] < len(channels) else 0]
-                if what != 0 and len(groups) > 0:
+                if len(groups) > 0:
                     what &= groups[group[i] if group[i] < len(groups) else 0]
-                if what != 0 and len(allow) > 0:
+                if len(allow) > 0:
                     if group[i] == 0 and len(own) > 0:
-                        if not own[m]:
-                            what = 0
-                    elif group[i] >= len(allow) or not allow[group[i]]:
-                        what = 0
-                if what == 0:
-                    continue
+                        what = what if own[m] else 0
+                    else:
+                        what = what if group[i] < len(allow) and allow[group[i]] else 0
+                # Written whether or not it counts: a jump that goes either way at random takes longer.
                 place[n] = i
                 at[n] = times[i]
                 bits[n] = what
                 if len(codes) > 0:
                     value = np.int64(channel[i]) if by_channel else np.int64(group[i])
                     code[n] = codes[value] if value < len(codes) else 0
-                n += 1
+                n += what != 0
         starts[m - first + 1] = n
 
 
@@ -423,8 +422,12 @@ def funnel(
     first = np.empty(free, np.int64)
     cursor = np.empty(free, np.int64)
     later = np.empty((len(exclusions), room), np.int64)
-    chain = np.empty((steps, steps), np.int64)
-    opening = np.int64(STEPS if mode == UNORDERED else 1)
+    began = np.empty(steps + 1, np.int64)
+    highest = np.zeros(1 << steps, np.int8)
+    for what in range(2, 1 << steps):
+        highest[what] = highest[what >> 1] + 1
+    opening = np.int64(0)
+    opening_bits = np.int64(STEPS if mode == UNORDERED else 1)
     is_plain = mode == ORDERED and len(exclusions) == 0 and periods == 0
 
     end = 0
@@ -434,46 +437,55 @@ def funnel(
         _gather(shard, lens, split, begin, end, starts, place, at, bits, code)
         for m in range(begin, end):
             lo, hi = starts[m - begin], starts[m - begin + 1]
-            opens = np.int64(0)
-            has_ties = False
-            for i in range(lo, hi):
-                opens |= bits[i]
-                mask[i] = bits[i] & STEPS
-                if i > lo and at[i] == at[i - 1]:
-                    has_ties = True
-            if opens & opening == 0:
-                continue
-            furthest, used = 0, lo
-            if is_plain and not has_ties:
-                # Where no two events are of one instant, of all attempts that stand at a step only the one that
-                # started last matters: row k of `chain` holds its times. Rows are gone through from behind, since an
-                # event serves one step only.
-                held = 0
+            furthest, used, is_done = 0, lo, False
+            if is_plain:
+                # Where no two events are of one instant, of all attempts that stand at a step only the one that started
+                # last matters: `began[k]` is when the one did that waits for step k. Taken without jumps, as nobody can
+                # foretell which step an event is.
+                is_done = True
+                began[1:] = LONG_AGO
                 for i in range(lo, hi):
-                    for k in range(min(held, steps - 1), -1, -1):
-                        if not (mask[i] >> k) & 1:
-                            continue
-                        if k == 0:
-                            if not start_from <= at[i] < start_until:
-                                continue
-                        elif at[i] - chain[k - 1, 0] > window or (k < held and chain[k - 1, 0] == chain[k, 0]):
-                            continue
-                        for j in range(k):
-                            chain[k, j] = chain[k - 1, j]
-                        chain[k, k] = at[i]
-                        if k == held:
-                            held += 1
-                            furthest = held
-                            times[m, :held] = chain[k, :held]
-                    if furthest == steps:
+                    now = at[i]
+                    if i > lo and now == at[i - 1]:
+                        is_done = False
                         break
+                    began[0] = now if start_from <= now < start_until else LONG_AGO
+                    what = bits[i] & (len(highest) - 1)
+                    while what:
+                        # The furthest step first, since an event serves one step only.
+                        k = highest[what]
+                        what ^= 1 << k
+                        since = began[k]
+                        fits = now - since <= window
+                        began[k + 1] = since if fits else began[k + 1]
+                        if fits and k >= furthest:
+                            furthest = k + 1
+                            opening = since
+                    if furthest == steps:
+                        is_done = i + 1 == hi or at[i + 1] != now
+                        break
+            if is_done:
                 if furthest == 0:
                     continue
+                # Each step as early as it can be from that start on.
+                i = lo
+                while at[i] != opening:
+                    i += 1
+                for k in range(furthest):
+                    while not (bits[i] >> k) & 1:
+                        i += 1
+                    times[m, k] = at[i]
+                    if k == touch_step - 1:
+                        used = i
+                    i += 1
                 reached[m] = furthest
-                if touch == AT_STEP and furthest >= touch_step:
-                    while at[used] != times[m, touch_step - 1]:
-                        used += 1
             else:
+                furthest, opens = 0, np.int64(0)
+                for i in range(lo, hi):
+                    opens |= bits[i]
+                    mask[i] = bits[i] & STEPS
+                if opens & opening_bits == 0:
+                    continue
                 for e in range(len(exclusions)):
                     ahead, upcoming = NEVER, NEVER
                     for i in range(hi - 1, lo - 1, -1):
@@ -568,7 +580,7 @@ def funnel(
                 rows[m] = 0
                 for i in range(lo, hi):
                     e = i if touch == FIRST_TOUCH else hi - 1 - (i - lo)
-                    if mask[e] != 0 and code[e] > 0:
+                    if bits[e] & STEPS and code[e] > 0:
                         rows[m] = code[e]
                         break
     return reached, times, rows, entered, converted
