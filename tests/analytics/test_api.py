@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +10,10 @@ from django.test import Client
 from accounts.services import token_issue
 from analytics import sources
 from analytics.index.building import index_refresh
+from tests.analytics.agreed import check_all, send_all
 from tests.builders import NOW, make_group
 
 pytestmark = pytest.mark.django_db
-FOLDER = Path(__file__).parents[1] / "data" / "conformance"
 WRITE = ("events:write", "members:write", "groups:write", "reports:read")
 MARCH = {"from": "2026-03-01", "to": "2026-03-02"}
 FUNNEL = {"timezone": "UTC", "range": MARCH, "steps": [{"kind": "message"}, {"kind": "ordered"}]}
@@ -51,29 +49,13 @@ def send(ask, *events):
 
 
 @pytest.mark.parametrize("way", ["database", "index"])
-@pytest.mark.parametrize("name", ["funnels", "retention", "activity"])
-def test_the_agreed_numbers_come_back_through_the_database_and_the_index(
-    ask, name, way, settings, tmp_path, monkeypatch
-):
+def test_all_agreed_numbers_come_back_through_the_database_and_the_index(ask, way, settings, tmp_path, monkeypatch):
     settings.DATA_DIR = tmp_path
     monkeypatch.setattr("analytics.index.source.FEW_MEMBERS", 0)
-    for case in json.loads((FOLDER / f"{name}.json").read_text())[::6]:
-        mine = f"{case['id']}-"
-        events = [
-            {"id": f"{mine}{i}", "member": mine + member, "kind": kind, "at": at}
-            | ({"channel": channel} if channel else {})
-            | ({"group": group} if group else {})
-            for i, (member, kind, at, channel, group) in enumerate(case["events"])
-        ]
-        if events:
-            ask("events", {"create_missing": True, "events": events})
-        if way == "index" and events:
-            index_refresh(now=NOW)
-        members = sorted({event["member"] for event in events}) or ["nobody"]
-        answer = ask(f"reports/{case['report']}", {**case["ask"], "members": members})
-        for field, want in case["expected"].items():
-            if field in ("counts", "matrix", "data", "new", "dormant", "overall", "at_end"):
-                assert answer[field] == want, (case["id"], field)
+    send_all(ask)
+    if way == "index":
+        assert index_refresh(now=NOW)
+    check_all(ask)
 
 
 def test_events_of_one_instant_count_in_any_order_and_times_are_kept_to_the_millisecond(ask):

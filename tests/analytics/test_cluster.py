@@ -23,6 +23,8 @@ from analytics.queries.retention import RetentionQuery
 from analytics.queries.running import run, run_here
 from analytics.sources import Selection, SqlNames, SqlSource
 from community_ops.embedded.valkey import free_port
+from tests.analytics.agreed import CASES, check_all, send_all
+from tests.analytics.test_api import WRITE, asker
 from tests.analytics.test_index import EVER, add
 from tests.analytics.works import Slowly, WhoWorks
 from tests.builders import NOW, make_group, make_member
@@ -87,6 +89,26 @@ def test_the_cluster_says_what_one_process_says(community, scheduler, settings):
     assert answers(source_of(community)) == want
 
 
+def test_all_agreed_numbers_come_back_through_the_cluster(cast, scheduler, settings, tmp_path, monkeypatch):
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(building, "PART", 400)
+    monkeypatch.setattr("analytics.index.source.FEW_MEMBERS", 0)
+    ask = asker(cast.lin, *WRITE)
+    send_all(ask)
+    assert index_build(now=NOW).parts > 2
+    settings.DASK_SCHEDULER = scheduler
+    asked: list[int] = []
+    through = cluster.run
+
+    def counted(address, shards, work):
+        asked.append(len(shards))
+        return through(address, shards, work)
+
+    monkeypatch.setattr(cluster, "run", counted)
+    check_all(ask)
+    assert len(asked) >= len(CASES)
+
+
 def test_a_lost_worker_does_not_lose_the_question(community, scheduler, settings):
     settings.DASK_SCHEDULER = scheduler
     shards = source_of(community).shards(since=None, until=EVER, kinds=None)
@@ -100,7 +122,8 @@ def test_a_lost_worker_does_not_lose_the_question(community, scheduler, settings
     assert found == [run_here(shards, Slowly())]
 
 
-def test_without_a_cluster_the_question_is_answered_here(community, settings):
+def test_without_a_cluster_the_question_is_answered_here(community, settings, monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5)
     want = answers(SqlSource(community))
     settings.DASK_SCHEDULER = f"tcp://127.0.0.1:{free_port()}"
     assert answers(source_of(community)) == want
