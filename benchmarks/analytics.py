@@ -108,6 +108,7 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=10_000)
     parser.add_argument("--peers", default="clickhouse,postgresql")
     parser.add_argument("--only", default="", help="names of questions, by comma")
+    parser.add_argument("--json", type=Path, help="a file that the best times are written to as well")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         os.environ["DATA_DIR"] = folder
@@ -149,6 +150,7 @@ def run(asked: argparse.Namespace, folder: Path) -> None:
     print(f"\n{'milliseconds, best / median':32}" + "".join(f"{side.name:>20}" for side in sides) + f"{'stream':>10}")
     watch = Memory()
     watch.begin()
+    best: dict[str, dict[str, float]] = {}
     for name in [name for name in QUESTIONS if not asked.only or name in asked.only.split(",")]:
         answers, times = [], []
         for side in sides:
@@ -161,11 +163,14 @@ def run(asked: argparse.Namespace, folder: Path) -> None:
                 took.append(1000 * (time.perf_counter() - begun))
             answers.append(answer)
             times.append(took[1:])
+        best[name] = {side.name: min(took) for side, took in zip(sides, times, strict=True)}
         equal = all(answer == answers[0] for answer in answers)
         cells = "".join(f"{f'{min(took):.0f} / {statistics.median(took):.0f}':>20}" for took in times)
         print(f"{QUESTIONS[name]:32}{cells}{ours.stream(name):>10.0f}{'' if equal else '   RESULTS DIFFER'}")
         if not equal:
             print(json.dumps(answers, default=str)[:2000])
+    if asked.json:
+        asked.json.write_text(json.dumps({"events": asked.events, "milliseconds": best}), "utf-8")
     print(f"\nmemory that ours took at the most, beside mapped files: {watch.private / 2**20:.0f} MB")
     build_speed(folder)
     refresh_speed(folder, asked)
