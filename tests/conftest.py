@@ -197,7 +197,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not {"db", "transactional_db", "django_db_setup"} & set(names) and not item.get_closest_marker("django_db"):
             item.add_marker("once")
         # On SQLite a browser opens every page (tests/browser/test_walk.py).
-        if "pages" in item.path.stem:
+        if any(word in item.path.stem for word in ("page", "console", "desk", "door", "phone", "shell")):
             item.add_marker("production")
     waiting = [item for item in items if item.get_closest_marker("browser")]
     if find_chromium() or not waiting:

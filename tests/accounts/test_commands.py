@@ -70,6 +70,7 @@ def test_issue_token_refuses_unknown_people_and_scopes(cast, username, scope):
     assert not ApiToken.objects.exists()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "arguments",
     [

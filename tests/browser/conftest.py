@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -60,6 +62,22 @@ def _passwords(data: Path) -> dict[str, str]:
     return {person["username"]: person["password"] for person in people}
 
 
+def _seed(data: Path) -> None:
+    """A demo community in a DATA_DIR. It is made once for all test processes: the others take a copy."""
+    seeded = DATA_DIR.parent / "seeded"
+    with (DATA_DIR.parent / "seeding").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not seeded.exists():
+            draft = DATA_DIR.parent / "draft"
+            draft.mkdir()
+            site = Site("", {}, _environment(draft, "http://127.0.0.1"))
+            migrated_copy(draft / "community.sqlite3")
+            site.manage("collectstatic", "--noinput", "-v", "0")
+            site.manage("seed_demo", "--members", MEMBERS)
+            draft.rename(seeded)
+    shutil.copytree(seeded, data)
+
+
 @pytest.fixture(scope="session")
 def demo() -> Iterator[Site]:
     """Everything `manage.py up` runs, on a database of its own that holds a small demo community.
@@ -71,15 +89,11 @@ def demo() -> Iterator[Site]:
         yield Site(running, _passwords(data), _environment(data, running))
         return
     data = DATA_DIR / "demo"
-    data.mkdir()
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = _environment(data, url)
-    site = Site(url, {}, environment)
-    migrated_copy(data / "community.sqlite3")
-    site.manage("collectstatic", "--noinput", "-v", "0")
-    site.manage("seed_demo", "--members", MEMBERS)
-    site.passwords.update(_passwords(data))
+    _seed(data)
+    site = Site(url, _passwords(data), environment)
     command = [sys.executable, "manage.py", "up", "--port", str(port), "--concurrency", "1"]
     with process(command, "up", environment):
         wait_until(lambda: "Ready:" in said_by("up"), seconds=60, because=lambda: said_by("up"))
