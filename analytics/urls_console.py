@@ -14,6 +14,7 @@ from analytics.views import console, saving
 app_name = "analytics"
 urlpatterns = [
     path("reports/", overview.overview, name="overview"),
+    path("reports/part/", overview.overview_part, name="overview_part"),
     path("reports/activity/", console.activity, name="activity"),
     path("reports/lifecycle/", console.lifecycle, name="lifecycle"),
     path("reports/stickiness/", console.stickiness, name="stickiness"),

@@ -493,6 +493,7 @@ ROUTES: dict[str, Route] = {
     "campaigns:group_page_code": part(SEEN_IN_BRANCH, pk="group"),
     # Reports
     "analytics:overview": page(SEEN_BY_ALL),
+    "analytics:overview_part": part(SEEN_BY_ALL, query="?part=figures-places"),
     "analytics:activity": page(SEEN_BY_ALL),
     "analytics:lifecycle": page(SEEN_BY_ALL),
     "analytics:stickiness": page(SEEN_BY_ALL),

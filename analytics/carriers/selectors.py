@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet, Sum, Window
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
-from activity.models import BuiltInKind, Event, EventKind
+from activity.models import BuiltInKind
+from analytics.carriers.deeds import INTERACTIONS, Deeds, deeds_of, histogram_of
 from analytics.channels.money import Money
 from analytics.channels.scope import Scope
 from analytics.health.days import Days
+from analytics.sources import Selection, numbers_of
 from campaigns.orders.models import Order
 from groups.models import Group, GroupRole
 from members.models import Member, MemberRole, Membership
@@ -26,13 +30,6 @@ DEEDS = {
     "check_ins": BuiltInKind.CHECK_IN,
 }
 FIGURES = (*DEEDS, "invited", "brought")
-INTERACTIONS = (
-    BuiltInKind.MESSAGE,
-    BuiltInKind.QUESTION,
-    BuiltInKind.ANSWER,
-    BuiltInKind.LIKE,
-    BuiltInKind.CHECK_IN,
-)
 LEADING = (GroupRole.LEADER, GroupRole.INITIATOR, GroupRole.SEED)
 LISTED = 50
 FILED = 1000
@@ -52,15 +49,17 @@ class Span:
         places = self.scope.places()
         return places.filter(group__in=self.groups) if self.groups else places
 
-    def events(self) -> QuerySet[Event]:
+    @cached_property
+    def deeds(self) -> Deeds:
         """What was done in the groups."""
-        events = Event.objects.filter(at__gte=self.days.start, at__lt=self.days.end).order_by()
-        if self.scope.is_whole and not self.groups:
-            return events.filter(group_id__isnull=False)
-        groups = self.scope.groups()
         if self.groups:
-            groups = groups.filter(pk__in=[group.pk for group in self.groups])
-        return events.filter(group_id__in=groups.values("pk"))
+            seen = self.scope.groups().filter(pk__in=[group.pk for group in self.groups])
+            chosen: frozenset[int] | None = frozenset(seen.values_list("pk", flat=True))
+        elif self.scope.branch_id == self.scope.user.branch_id:
+            chosen = None  # all that the person sees
+        else:
+            chosen = frozenset(self.scope.groups().values_list("pk", flat=True))
+        return deeds_of(Selection(self.scope.user, group_ids=chosen), self.days)
 
     def newcomers(self) -> QuerySet[Membership]:
         """Memberships that began in these days, of people whom somebody invited."""
@@ -71,10 +70,10 @@ class Span:
     def orders(self) -> QuerySet[Order]:
         """Orders of these days by members whom somebody invited."""
         return Order.objects.filter(
+            Exists(self.places().filter(member=OuterRef("member"))),
             ordered_at__gte=self.days.start,
             ordered_at__lt=self.days.end,
             member__invited_by__isnull=False,
-            member__in=self.places().values("member_id"),
         ).order_by()
 
 
@@ -93,15 +92,23 @@ class Carrier:
 
 
 def carriers_of(span: Span, *, figure: str, text: str = "", most: int = LISTED) -> list[Carrier]:
-    """Those who did most of one thing, with everything else they did; with `text` of those whom it matches. Eight
-    queries."""
-    counts = {name: _counts(span, name) for name in FIGURES}
-    by, rows = counts[figure]
-    told = rows.filter(**{f"{by}__in": Member.objects.matching(text).values("pk")}) if text else rows
-    ranked = list(told.order_by("-n", by).values_list(by, "n")[:most])
+    """Those who did most of one thing, with everything else they did; with `text` of those whom it matches."""
+    counts = {name: _counts(span, name) for name in FIGURES if name not in DEEDS}
+    told = Member.objects.matching(text).values("pk")
+    if figure in DEEDS:
+        among = numbers_of(told.values_list("pk")) if text else None
+        ranked = span.deeds.most(DEEDS[figure], most, among=among)
+        everybody = histogram_of(span.deeds.of(DEEDS[figure])) if text else None
+    else:
+        by, rows = counts[figure]
+        found_by = rows.filter(**{f"{by}__in": told}) if text else rows
+        ranked = list(found_by.order_by("-n", by).values_list(by, "n")[:most])
+        everybody = _histogram(rows.values_list("n")) if text else None
     top = [number for number, _n in ranked]
-    places = _places([n for _number, n in ranked], _histogram(rows.values_list("n")) if text else None)
+    places = _places([n for _number, n in ranked], everybody)
     figures: dict[int, dict[str, int]] = {number: dict.fromkeys(FIGURES, 0) for number in top}
+    for number, row in span.deeds.rows(top).items():
+        figures[number] |= {name: int(row[INTERACTIONS.index(kind)]) for name, kind in DEEDS.items()}
     for name, (column, found) in counts.items():
         for number, n in found.filter(**{f"{column}__in": top}).values_list(column, "n"):
             figures[number][name] = n
@@ -128,9 +135,6 @@ def _places(amounts: Sequence[int], histogram: Sequence[tuple[int, int]] | None)
 
 def _counts(span: Span, figure: str) -> tuple[str, QuerySet[Any]]:
     """How often each did it: the column of the member, and rows of it with `n`."""
-    if figure in DEEDS:
-        kind = EventKind.objects.filter(slug=DEEDS[figure])
-        return "member_id", span.events().filter(kind__in=kind).values("member_id").annotate(n=Count("pk"))
     column = "member__invited_by_id"
     if figure == "invited":
         return column, span.newcomers().order_by().values(column).annotate(n=Count("member", distinct=True))
@@ -154,10 +158,7 @@ class Concentration:
 
 
 def concentration_of(span: Span) -> Concentration:
-    """Four queries; the database sends how many did how much, not who."""
-    kinds = EventKind.objects.filter(slug__in=INTERACTIONS)
-    acted = span.events().filter(kind__in=kinds)
-    histogram = _histogram(acted.values("member_id").annotate(n=Count("pk")).values_list("n"))
+    histogram = histogram_of(span.deeds.totals)
     there = (
         span.places()
         .filter(joined_at__lt=span.days.end)
@@ -167,7 +168,7 @@ def concentration_of(span: Span) -> Concentration:
     whole = max(there.aggregate(n=Count("member", distinct=True))["n"], active)
     total = sum(n * number for n, number in histogram)
     held = MemberRole.objects.filter(role__in=LEADING, ended_at=None, membership__in=span.places())
-    leading = held.order_by().values("membership__member_id")
+    leading = np.unique(numbers_of(held.order_by().values_list("membership__member_id")))
     shares = []
     for percent in SHARES:
         most = -(-whole * percent // 100)
@@ -178,8 +179,8 @@ def concentration_of(span: Span) -> Concentration:
         interactions=total,
         shares=shares,
         gini=_gini(histogram, whole, total),
-        leaders=held.aggregate(n=Count("membership__member", distinct=True))["n"],
-        by_leaders=acted.filter(member_id__in=leading).count(),
+        leaders=len(leading),
+        by_leaders=span.deeds.together(leading),
     )
 
 

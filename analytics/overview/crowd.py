@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Self
 
 import numpy as np
@@ -15,12 +16,9 @@ from analytics.health.models import DailyGroupStat
 from analytics.overview.scope import Scope
 from analytics.sources import EpochMillis, numbers_of
 from campaigns.orders.models import Order
-from groups.models import GroupState
 from members.models import Membership
 
-OPEN = (GroupState.FORMING, GroupState.ACTIVE)
 NO_CHANNEL = ""
-NOTHING = (0, 0, 0)
 
 # Value now and value before, by what they belong to.
 Pairs = dict[int, tuple[int, int]]
@@ -30,16 +28,13 @@ ByChannel = dict[str, tuple[int, int]]
 @dataclass(frozen=True)
 class Places:
     """Places in open groups: `members` at the end of the days, and who came and went; places before + joined - left
-    are the places now. `joined_by` and `active_by` go by group, the latter in member-days and over closed groups too.
-    """
+    are the places now."""
 
     members: int
     joined: tuple[int, int]
     left: tuple[int, int]
     joined_days: list[int]
     left_days: list[int]
-    joined_by: Pairs
-    active_by: Pairs
 
     @property
     def members_before(self) -> int:
@@ -52,83 +47,92 @@ class Places:
 
 
 def places_of(scope: Scope) -> Places:
-    """A few queries over the figures of groups by day."""
-    days, before = scope.days, scope.before
-    stats = scope.within(DailyGroupStat.objects.order_by(), "group")
-    # Sums under a condition on the day would cost a database more than to go through each half by itself.
-    now, earlier = (_sums(stats.filter(day__range=(part.first, part.last))) for part in (days, before))
-    open_groups = set(scope.groups.open().values_list("pk", flat=True))
-    pairs = {group: (now.get(group, NOTHING), earlier.get(group, NOTHING)) for group in {*now, *earlier}}
-    joined = {group: (one[0], two[0]) for group, (one, two) in pairs.items() if group in open_groups}
-    left = {group: (one[1], two[1]) for group, (one, two) in pairs.items() if group in open_groups}
-    active = {group: (one[2], two[2]) for group, (one, two) in pairs.items()}
-    here = stats.filter(day__range=(days.first, days.last), group__state__in=OPEN)
-    by_day = {row["day"]: row for row in here.values("day").annotate(joined=Sum("joined"), left=Sum("left"))}
-    course = [by_day.get(days.first + ONE * number, {"joined": 0, "left": 0}) for number in range(len(days))]
-    newest = DailyGroupStat.objects.filter(group=OuterRef("pk"), day__lte=days.last).order_by("-day")
+    """Two queries over the figures of groups by day."""
+    both = scope.both
+    by_day: dict[date, tuple[int, int]] = {
+        day: (joined, left)
+        for day, joined, left in _open(scope, _stats(scope, both))
+        .values("day")
+        .annotate(a=Sum("joined"), b=Sum("left"))
+        .values_list("day", "a", "b")
+    }
+    course = [by_day.get(both.first + ONE * number, (0, 0)) for number in range(len(both))]
+    joined, left = ([day[figure] for day in course] for figure in (0, 1))
+    size = len(scope.days)
+    newest = DailyGroupStat.objects.filter(group=OuterRef("pk"), day__lte=scope.days.last).order_by("-day")
     at_end = scope.groups.open().order_by().annotate(places=Subquery(newest.values("members")[:1]))
     return Places(
         members=at_end.aggregate(n=Sum("places", default=0))["n"],
-        joined=_sum(joined),
-        left=_sum(left),
-        joined_days=[row["joined"] for row in course],
-        left_days=[row["left"] for row in course],
-        joined_by=joined,
-        active_by=active,
+        joined=(sum(joined[size:]), sum(joined[:size])),
+        left=(sum(left[size:]), sum(left[:size])),
+        joined_days=joined[size:],
+        left_days=left[size:],
     )
 
 
-def _sums(stats: QuerySet[DailyGroupStat]) -> dict[int, tuple[int, int, int]]:
-    """Joined, left and member-days of each group."""
-    rows = stats.values("group_id").annotate(a=Sum("joined"), b=Sum("left"), c=Sum("active"))
-    return {
-        group: (joined, left, active) for group, joined, left, active in rows.values_list("group_id", "a", "b", "c")
-    }
+def joined_by_group(scope: Scope) -> Pairs:
+    """Who joined, by open group."""
+    return _by_group(scope, "joined", only_open=True)
 
 
-def _sum(pairs: Pairs) -> tuple[int, int]:
-    return sum(now for now, _before in pairs.values()), sum(before for _now, before in pairs.values())
+def active_by_group(scope: Scope) -> Pairs:
+    """Member-days by group, over closed groups too."""
+    return _by_group(scope, "active", only_open=False)
+
+
+def _by_group(scope: Scope, figure: str, *, only_open: bool) -> Pairs:
+    now, before = (_sums(scope, days, figure, only_open=only_open) for days in (scope.days, scope.before))
+    return {group: (now.get(group, 0), before.get(group, 0)) for group in {*now, *before}}
+
+
+def _sums(scope: Scope, days: Days, figure: str, *, only_open: bool) -> dict[int, int]:
+    """Of each group. Sums under a condition on the day would cost a database more than each half by itself."""
+    stats = _stats(scope, days)
+    rows = (_open(scope, stats) if only_open else stats).values("group_id").annotate(n=Sum(figure))
+    return dict(rows.values_list("group_id", "n"))
+
+
+def _stats(scope: Scope, days: Days) -> QuerySet[DailyGroupStat]:
+    stats = DailyGroupStat.objects.filter(day__range=(days.first, days.last)).order_by()
+    return scope.within(stats, "group")
+
+
+def _open(scope: Scope, stats: QuerySet[DailyGroupStat]) -> QuerySet[DailyGroupStat]:
+    # Said as a negation: nearly all groups are open.
+    return stats.exclude(group__in=scope.groups.closed().values("pk"))
 
 
 @dataclass(frozen=True)
 class Active:
-    """Different members who did anything, day by day and in all; `by_channel` in member-days, by the channel through
-    which they did it."""
+    """Different members who did anything, in all and day by day."""
 
     members: tuple[int, int]
     days: list[int]
-    by_channel: ByChannel
 
 
 def active_of(scope: Scope) -> Active:
-    by = {"breakdown": {"by": "channel"}}
-    now, before = (
-        scope.activity(days, **by).compute(scope.source, scope.names, now=scope.now)
-        for days in (scope.days, scope.before)
-    )
-    counts = [
-        {channel: sum(figures["data"]) for channel, figures in (result.breakdown or {}).items()}
-        for result in (now, before)
-    ]
-    return Active((now.all["overall"], before.all["overall"]), now.all["data"], _paired(*counts))
+    source, names, now = scope.source, scope.names, scope.now
+    before, members = scope.halves().compute(source, names, now=now).all["data"]
+    days = scope.activity(scope.days).compute(source, names, now=now).all["data"]
+    return Active((members, before), days)
+
+
+def active_by_channel(scope: Scope) -> ByChannel:
+    """Member-days by the channel through which they did something."""
+    query = scope.activity(scope.both, breakdown={"by": "channel"})
+    found = query.compute(scope.source, scope.names, now=scope.now).breakdown or {}
+    size = len(scope.days)
+    return {channel: (sum(figures["data"][size:]), sum(figures["data"][:size])) for channel, figures in found.items()}
 
 
 def joined_by_channel(scope: Scope, joined: tuple[int, int]) -> ByChannel:
     """Who joined, by the channel that the event names. Whoever was first seen otherwise came without one, so that the
     channels add up to `joined`."""
-    counts = []
-    for days, whole in zip((scope.days, scope.before), joined, strict=True):
-        query = scope.activity(
-            days, metric="total", interval="month", event={"kind": "joined"}, breakdown={"by": "channel"}
-        )
-        found = query.compute(scope.source, scope.names, now=scope.now).breakdown or {}
-        named = {channel: figures["sum"] for channel, figures in found.items() if channel}
-        counts.append({**named, NO_CHANNEL: whole - sum(named.values())})
-    return _paired(*counts)
-
-
-def _paired(now: dict[str, int], before: dict[str, int]) -> ByChannel:
-    return {key: (now.get(key, 0), before.get(key, 0)) for key in {*now, *before}}
+    query = scope.halves(metric="total", event={"kind": "joined"}, breakdown={"by": "channel"})
+    found = query.compute(scope.source, scope.names, now=scope.now).breakdown or {}
+    named = {channel: (figures["data"][1], figures["data"][0]) for channel, figures in found.items() if channel}
+    rest = [whole - sum(pair[half] for pair in named.values()) for half, whole in enumerate(joined)]
+    return {**named, NO_CHANNEL: (rest[0], rest[1])}
 
 
 @dataclass(frozen=True)

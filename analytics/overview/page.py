@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,16 +22,19 @@ from analytics.health.models import GroupHealth
 from analytics.health.selectors import judged_day
 from analytics.overview.crowd import (
     Active,
-    Newcomers,
     Places,
+    active_by_channel,
+    active_by_group,
     active_of,
     joined_by_channel,
+    joined_by_group,
     newcomers_of,
     places_of,
 )
+from analytics.overview.earnings import Earnings, earnings_of
 from analytics.overview.forms import OverviewForm
 from analytics.overview.moves import Explained, explained
-from analytics.overview.sales import Revenue, Sales, money, sales_of
+from analytics.overview.sales import Revenue, Sales, money, orders_within, sales_of
 from analytics.overview.scope import Scope
 from analytics.pages.parts import SMALL_SAMPLE, Cell, Head, Table, Text, people_url, percent, share_of
 from groups.models import HealthStage
@@ -45,6 +49,7 @@ LABELS: dict[str, Text] = {
     "stayed": gettext_lazy("Newcomers who stayed"),
     "bought": gettext_lazy("Newcomers who ordered"),
     "orders": gettext_lazy("Orders"),
+    "revenue": gettext_lazy("Revenue"),
 }
 
 
@@ -160,25 +165,14 @@ class OverviewPage:
 
 
 def overview_page(form: OverviewForm, scope: Scope) -> OverviewPage:
-    """A constant number of queries, however many groups, channels and members there are."""
-    places, active, newcomers, sales = places_of(scope), active_of(scope), newcomers_of(scope), sales_of(scope)
-    shown = sales.revenues[:MOST_CURRENCIES]
-    figures = _figures(form, places, active, newcomers, sales)
-    by_key = {figure.key: figure for figure in figures}
-    writer = _Writer(form, scope)
-    joined = joined_by_channel(scope, places.joined)
-    moves = [
-        writer.move(by_key["active"], explained(places.active_by), explained(active.by_channel)),
-        writer.move(by_key["joined"], explained(places.joined_by), explained(joined)),
-    ]
-    if shown:
-        moves.append(writer.revenue(by_key[f"revenue-{shown[0].currency}"], shown[0]))
+    """All of it. A constant number of queries, however many groups, channels and members there are."""
+    answers = Answers(form, scope)
     return OverviewPage(
-        figures,
-        _stages(form, scope),
-        moves,
-        [revenue.currency for revenue in sales.revenues[MOST_CURRENCIES:]],
-        active.members[0],
+        [figure for of in FIGURES.values() for figure in of(answers)],
+        stages_of(form, scope),
+        [move for of in MOVED.values() if (move := of(answers))],
+        answers.currencies_left_out,
+        answers.active.members[0],
     )
 
 
@@ -186,20 +180,102 @@ def days_words(form: OverviewForm) -> str:
     return f"{form.range.first:%Y-%m-%d} – {form.range.last:%Y-%m-%d}"
 
 
+class Answers:
+    """What the parts of the page are made of, each counted once when the first part needs it."""
+
+    def __init__(self, form: OverviewForm, scope: Scope) -> None:
+        self.form, self.scope, self.write = form, scope, _Writer(form, scope)
+
+    @cached_property
+    def places(self) -> Places:
+        return places_of(self.scope)
+
+    @cached_property
+    def active(self) -> Active:
+        return active_of(self.scope)
+
+    @cached_property
+    def sales(self) -> Sales:
+        return sales_of(self.scope)
+
+    @property
+    def currencies_left_out(self) -> list[str]:
+        return [revenue.currency for revenue in self.sales.revenues[MOST_CURRENCIES:]]
+
+
 # Figures
 
 
-def _figures(form: OverviewForm, places: Places, active: Active, newcomers: Newcomers, sales: Sales) -> list[KeyFigure]:
-    figures = [
+def _of_places(answers: Answers) -> list[KeyFigure]:
+    form, places = answers.form, answers.places
+    return [
         _count(form, "members", places.members, places.members_before, places.members_days),
-        _count(form, "joined", *places.joined, places.joined_days),
+        _joined(answers),
         _count(form, "left", *places.left, places.left_days, more_is="bad"),
-        _count(form, "active", *active.members, active.days),
-        _share(form, "stayed", newcomers.stayed, newcomers.members),
-        _share(form, "bought", newcomers.bought, newcomers.members),
-        _count(form, "orders", *sales.orders, sales.days),
     ]
-    return figures + [_revenue(form, revenue) for revenue in sales.revenues[:MOST_CURRENCIES]]
+
+
+def _joined(answers: Answers) -> KeyFigure:
+    return _count(answers.form, "joined", *answers.places.joined, answers.places.joined_days)
+
+
+def _of_active(answers: Answers) -> list[KeyFigure]:
+    return [_count(answers.form, "active", *answers.active.members, answers.active.days)]
+
+
+def _of_newcomers(answers: Answers) -> list[KeyFigure]:
+    newcomers = newcomers_of(answers.scope)
+    return [
+        _share(answers.form, "stayed", newcomers.stayed, newcomers.members),
+        _share(answers.form, "bought", newcomers.bought, newcomers.members),
+    ]
+
+
+def _of_sales(answers: Answers) -> list[KeyFigure]:
+    sales = answers.sales
+    revenues = [_revenue(answers.form, revenue) for revenue in sales.revenues[:MOST_CURRENCIES]]
+    return [_count(answers.form, "orders", *sales.orders, sales.days), *revenues]
+
+
+def _moved_active(answers: Answers) -> Move | None:
+    by_group, by_channel = active_by_group(answers.scope), active_by_channel(answers.scope)
+    return answers.write.move(_of_active(answers)[0], explained(by_group), explained(by_channel))
+
+
+def _moved_joined(answers: Answers) -> Move | None:
+    by_channel = joined_by_channel(answers.scope, answers.places.joined)
+    return answers.write.move(_joined(answers), explained(joined_by_group(answers.scope)), explained(by_channel))
+
+
+def _moved_revenue(answers: Answers) -> Move | None:
+    """Of the first currency; nothing where nothing was ordered."""
+    if not answers.sales.revenues:
+        return None
+    revenue = answers.sales.revenues[0]
+    earnings = earnings_of(answers.scope, answers.sales, revenue.currency)
+    return answers.write.revenue(_revenue(answers.form, revenue), earnings)
+
+
+# The page is put together from these, and loads each by itself, in this order.
+FIGURES: dict[str, Callable[[Answers], list[KeyFigure]]] = {
+    "places": _of_places,
+    "active": _of_active,
+    "newcomers": _of_newcomers,
+    "sales": _of_sales,
+}
+MOVED: dict[str, Callable[[Answers], Move | None]] = {
+    "active": _moved_active,
+    "joined": _moved_joined,
+    "revenue": _moved_revenue,
+}
+
+
+def has_anything(form: OverviewForm, scope: Scope) -> bool:
+    """Whether there is anything to say about these days, without counting it: at most three short queries."""
+    both = scope.both
+    events = form.selection().events().filter(at__gte=both.start, at__lt=both.end)
+    places = scope.places.present().filter(joined_at__lt=both.end)
+    return events.exists() or places.exists() or orders_within(scope, scope.before, scope.days).exists()
 
 
 def _url(form: OverviewForm, key: str) -> str:
@@ -269,7 +345,7 @@ def points_words(value: float | None, before: float | None) -> Change | None:
 # Groups by stage
 
 
-def _stages(form: OverviewForm, scope: Scope) -> list[Stage]:
+def stages_of(form: OverviewForm, scope: Scope) -> list[Stage]:
     """Open groups by stage on the last judged day of the range, against as many days before. Two queries."""
     judged = judged_day()
     if judged is None:
@@ -315,11 +391,11 @@ class _Writer:
         ]
         return Move(figure.key, figure.label, figure, MOVES[figure.key], lists)
 
-    def revenue(self, figure: KeyFigure, revenue: Revenue) -> Move:
-        channels = explained(revenue.by_channel)
+    def revenue(self, figure: KeyFigure, earnings: Earnings) -> Move:
+        channels = explained(earnings.by_channel)
         codes = dict(Channel.objects.filter(pk__in=[part.key for part in channels.parts]).values_list("pk", "code"))
         lists = [
-            self._groups(_("Groups"), explained(revenue.by_group), money),
+            self._groups(_("Groups"), explained(earnings.by_group), money),
             self._list(_("Channels"), channels, lambda pk: self._channel(codes.get(pk, ""), "ordered"), money),
         ]
         return Move("revenue", figure.label, figure, MOVES["revenue"], lists)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from django.db.models import QuerySet
 
 from accounts.models import User
@@ -14,6 +15,7 @@ from analytics.health.days import ONE, Days, zone
 from analytics.index.source import source_of
 from analytics.queries.activity import ActivityQuery
 from analytics.queries.base import Names, Source
+from analytics.queries.periods import millis
 from analytics.sources import Selection, SqlNames
 from groups.models import Group
 from groups.querysets import GroupQuerySet
@@ -37,6 +39,10 @@ class Scope:
     @property
     def earlier(self) -> Days:
         return _before(self.before)
+
+    @property
+    def both(self) -> Days:
+        return Days(self.before.first, self.days.last)
 
     @property
     def source(self) -> Source:
@@ -70,6 +76,12 @@ class Scope:
             **question,
         }
         return ActivityQuery.read(asked, zone=zone(), now=self.now)
+
+    def halves(self, **question: Any) -> ActivityQuery:
+        """A question about both ranges with two periods, the range before and the range: one pass instead of two."""
+        query = self.activity(self.both, **question)
+        edges = np.array([millis(moment) for moment in (self.before.start, self.days.start, self.days.end)], np.int64)
+        return replace(query, periods=replace(query.periods, edges=edges))
 
     def active(self, days: Days, kind: str = "") -> Ints:
         """The numbers of the members who did anything, or one thing, within these days."""

@@ -18,7 +18,8 @@ from django.test.utils import CaptureQueriesContext
 from activity.models import Event
 from activity.services import event_key
 from analytics.health.services import stats_catch_up
-from analytics.overview.crowd import joined_by_channel, places_of
+from analytics.overview.crowd import joined_by_channel, joined_by_group, places_of
+from analytics.overview.earnings import earnings_of
 from analytics.overview.forms import OverviewForm
 from analytics.overview.moves import explained
 from analytics.overview.page import overview_page
@@ -30,7 +31,8 @@ from tests.builders import NOW, make_group, make_member
 
 pytestmark = pytest.mark.django_db
 
-OVERVIEW = "/reports/?days=7"
+FRAME = "/reports/?days=7"
+OVERVIEW = f"{FRAME}&whole=1"
 DAY = timedelta(days=1)
 
 
@@ -82,6 +84,19 @@ def page(user, address, status=200):
     response = client.get(address)
     assert response.status_code == status, address
     return b"".join(response).decode() if response.streaming else response.content.decode()
+
+
+def parts_of(user):
+    """The addresses of the parts that the page loads by itself."""
+    return [unescape(part) for part in re.findall(r'data-late hx-get="([^"]+)"', page(user, FRAME))]
+
+
+def pieces(html):
+    """The figures and lists of a page or a part, as text."""
+    found = re.findall(
+        r'<div class="figure-box">.*?\n</div>|<section class="card" aria-labelledby="move-.*?</section>', html, re.S
+    )
+    return [" ".join(piece.split()) for piece in found]
 
 
 def asked(user, query="days=7"):
@@ -154,6 +169,38 @@ def test_every_figure_opens_the_members_behind_it(community, who):
     assert found == expected
 
 
+@pytest.mark.parametrize("who", ["lin", "mei"])
+def test_the_parts_that_the_page_loads_are_those_of_the_whole_page(community, who):
+    user = getattr(community, who)
+    frame = page(user, FRAME)
+    assert pieces(frame) == []
+    assert any("whole=1" in told for told in re.findall(r"<noscript>.*?</noscript>", frame, re.S))
+    parts = [piece for part in parts_of(user) for piece in pieces(page(user, part))]
+    assert parts == pieces(page(user, OVERVIEW))
+    assert len(parts) == {"lin": 9, "mei": 8}[who] + 3
+
+
+def test_what_is_said_below_the_figures_comes_with_the_part_that_knows_it(community):
+    bought(make_member("Eve"), "9", 2, "EUR")
+    places, active, _newcomers, sales, *_moves = parts_of(community.lin)
+    assert 'id="overview-few" hx-swap-oob="innerHTML"' in page(community.lin, active)
+    assert "USD" in re.search(r'id="overview-currencies".*', page(community.lin, sales), re.S)[0]
+    assert "overview-few" not in page(community.lin, places)
+
+
+def test_a_part_holds_what_was_accepted_since_the_page_was_shown(community):
+    active = parts_of(community.lin)[1]
+    assert ">5</a>" in page(community.lin, active)
+    new = make_member("Fay")
+    did(new, "message", 1, make_group("Late", branch=community.hangzhou))
+    assert ">6</a>" in page(community.lin, active)
+
+
+@pytest.mark.parametrize("part", ["figures-nonsense", "nonsense", "", "moved-places", "figures-places&days=11"])
+def test_a_part_that_is_not_there_is_not_found(community, part):
+    page(community.lin, f"/reports/part/?part={part}", status=404)
+
+
 def test_the_link_of_a_figure_stays_what_it_is_on_the_next_day(community):
     link = unescape(re.search(r'href="(/reports/people/[^"]+figure=joined[^"]*)"', page(community.lin, OVERVIEW))[1])
     with time_machine.travel(NOW + 20 * DAY, tick=False):
@@ -167,12 +214,13 @@ def test_what_moved_adds_up_to_the_figures(community):
     def whole(pairs):
         return tuple(sum(column) for column in zip(*pairs.values(), strict=True))
 
-    assert whole(places.joined_by) == places.joined == (2, 2)
+    assert whole(joined_by_group(scope)) == places.joined == (2, 2)
     by_channel = joined_by_channel(scope, places.joined)
     assert whole(by_channel) == places.joined
     assert by_channel == {"poster": (0, 2), "advert": (1, 0), "": (1, 0)}
     for revenue in sales.revenues:
-        assert whole(revenue.by_group) == whole(revenue.by_channel) == revenue.total
+        earned = earnings_of(scope, sales, revenue.currency)
+        assert whole(earned.by_group) == whole(earned.by_channel) == revenue.total
     assert sum(sales.revenues[0].days) == sales.revenues[0].total[0]
     assert places.members_before + sum(places.joined_days) - sum(places.left_days) == places.members_days[-1]
 
@@ -207,9 +255,12 @@ def test_the_largest_changes_come_first_until_most_is_explained():
 
 def test_the_queries_do_not_grow_with_groups_channels_and_members(community):
     def queries(user):
-        with CaptureQueriesContext(connection) as captured:
-            page(user, OVERVIEW)
-        return len(captured)
+        counts = []
+        for address in (FRAME, OVERVIEW, *parts_of(user)):
+            with CaptureQueriesContext(connection) as captured:
+                page(user, address)
+            counts.append(len(captured))
+        return counts
 
     def add(numbers):
         for number in numbers:

@@ -29,3 +29,17 @@ def test_a_figure_explains_itself_by_keyboard_and_the_range_changes_without_a_pa
     assert page.evaluate("window.stillHere")
     page.locator(".figure-box a[href*='figure=joined']").click()
     expect(page.locator("h1")).to_have_text("Members behind a number")
+
+
+def test_a_part_that_fails_says_so_and_is_asked_again(demo, as_staff):
+    page = as_staff("ana").new_page()
+    page.route("**/reports/part/?part=figures-active*", lambda route: route.abort())
+    page.goto("/reports/")
+    part = page.locator(".late-figures", has_text="This part could not be loaded.")
+    expect(part).to_have_attribute("aria-busy", "false")
+    expect(page.get_by_role("button", name="Print")).to_be_disabled()
+    page.unroute_all()
+    part.get_by_role("button", name="Ask again").click()
+    expect(page.locator(".figure-box a[href*='figure=active']")).to_be_visible()
+    expect(page.locator("[data-late]")).to_have_count(0)
+    expect(page.get_by_role("button", name="Print")).to_be_enabled()
