@@ -7,7 +7,8 @@ a tenth of the size in FOLDER/tenth) and starts the embedded web server as a chi
 an operator of one of ten branches it asks in turn for every page and for the parts that a page loads by itself, once
 without counting and then as often as --rounds says. Prints the median and the 95th percentile of the time until an
 answer was read on loopback, so with the whole stack and the network; the number of SQL queries, here and at a tenth of
-the size, which are counted in processes of their own; and the most memory that the server had: of its own (RssAnon) and
+the size, which are counted in processes of their own; the processor time of the server, which waiting for other programs
+does not add to; and the most memory that the server had: of its own (RssAnon) and
 with the mapped files of the index (VmHWM).
 """
 
@@ -166,7 +167,7 @@ class Server:
         self.process.wait(timeout=30)
 
     def get(self, address: str, session: str, *, part: bool = False) -> tuple[int, str, float]:
-        """Status, text, and how long it took in milliseconds."""
+        """Status, text, and how long it took in milliseconds. A part is asked for as a page does."""
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         begun = time.perf_counter()
         headers = {"Cookie": f"sessionid={session}", **({"HX-Request": "true"} if part else {})}
@@ -176,6 +177,11 @@ class Server:
         took = 1000 * (time.perf_counter() - begun)
         line.close()
         return answer.status, text, took
+
+    def processor(self) -> float:
+        """The processor time of all its threads until now, in milliseconds."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self, name: str) -> int:
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
@@ -221,23 +227,26 @@ def measure(asked: argparse.Namespace) -> None:
                 parts = dict.fromkeys(html.unescape(part) for part in PART.findall(text))
                 rows += [(f"  {name}, part {n}", who, username, part) for n, part in enumerate(parts, 1)]
         took: list[list[float]] = [[] for _row in rows]
+        worked = [0.0] * len(rows)
         for round_number in range(asked.rounds + 1):
             for number, (name, _who, username, address) in enumerate(rows):
+                before = server.processor()
                 status, _text, milliseconds = server.get(address, keys[username], part=name.startswith(" "))
                 assert status == 200, (address, status)
                 if round_number:
                     took[number].append(milliseconds)
+                    worked[number] += (server.processor() - before) / asked.rounds
         own, whole = server.own, server.memory("VmHWM")
     questions = json.dumps([(username, address) for _name, _who, username, address in rows])
     here = json.loads(run_again(asked.data, "--count", questions))
     tenth = here if asked.no_tenth else json.loads(run_again(asked.data / "tenth", "--count", questions))
-    print(f"\n{'page':<32}{'who':<10}{'p50 ms':>8}{'p95 ms':>8}{'worst':>8}{'queries':>9}{'at a tenth':>12}")
-    for (name, who, *_rest), times, many, few in zip(rows, took, here, tenth, strict=True):
+    print(f"\n{'page':<32}{'who':<10}{'p50 ms':>8}{'p95 ms':>8}{'worst':>8}{'CPU ms':>8}{'queries':>9}{'a tenth':>9}")
+    for (name, who, *_rest), times, cpu, many, few in zip(rows, took, worked, here, tenth, strict=True):
         times.sort()
         p50, p95 = times[len(times) // 2], times[min(len(times) - 1, int(len(times) * 0.95))]
         differs = "" if many == few else "  DIFFERS"
         few_text = "-" if asked.no_tenth else str(few)
-        print(f"{name:<32}{who:<10}{p50:>8.0f}{p95:>8.0f}{times[-1]:>8.0f}{many:>9}{few_text:>12}{differs}")
+        print(f"{name:<32}{who:<10}{p50:>8.0f}{p95:>8.0f}{times[-1]:>8.0f}{cpu:>8.0f}{many:>9}{few_text:>9}{differs}")
     print(f"\nmost memory of the server: {own} MB of its own, {whole} MB with mapped files")
     print(f"load {os.getloadavg()[0]:.1f} at the end")
 
