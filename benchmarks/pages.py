@@ -6,10 +6,10 @@ Makes the community in FOLDER (see large.py: ten minutes or more and some 14 GB;
 a tenth of the size in FOLDER/tenth) and starts the embedded web server as a child. As a manager of headquarters and as
 an operator of one of ten branches it asks in turn for every page and for the parts that a page loads by itself, once
 without counting and then as often as --rounds says. Prints the median and the 95th percentile of the time until an
-answer was read on loopback, so with the whole stack and the network; the number of SQL queries, here and at a tenth of
-the size, which are counted in processes of their own; the processor time of the server, which waiting for other programs
-does not add to; and the most memory that the server had: of its own (RssAnon) and
-with the mapped files of the index (VmHWM).
+answer was read on loopback, so with the whole stack and the network; the processor time of the server, to which waiting
+for other programs does not add; the number of SQL queries, here and at a tenth of the size, which are counted in
+processes of their own; and the most memory that the server had: of its own (RssAnon) and with the mapped files of the
+index (VmHWM).
 """
 
 from __future__ import annotations
