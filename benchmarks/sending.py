@@ -1,11 +1,12 @@
 """How quickly deliveries leave: 10,000 due in the same second, by webhook, to a recorder on loopback.
 
-    python benchmarks/sending.py [--deliveries 10000]
+    python benchmarks/sending.py [--deliveries 10000] [--rounds 3]
     python -m tests.plugins.postgres python benchmarks/sending.py
 
 Starts a broker and one worker process of its own, on a database in a temporary folder or on the empty one that
 DATABASE_URL names. Prints the throughput beside that of a plain loop, which signs and posts the same bodies with as
-many threads and kept connections and writes nothing down; how late deliveries were; and the peak memory of the worker.
+many threads and kept connections and writes nothing down; how late deliveries were; the load of the machine; and the
+peak memory of the worker.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def peak_memory(pid: int) -> float:
     return max(peaks)
 
 
-def measure(count: int, folder: str) -> None:
+def measure(count: int, rounds: int, folder: str) -> None:
     from django.core.management import call_command
     from django.db import connection
 
@@ -188,21 +189,22 @@ def measure(count: int, folder: str) -> None:
         worker = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=before_exec())
         try:
             run(min(count, 200), plan(url, count))  # warms the worker up
-            pairs = []
-            for _round in range(2):
+            print(f"{connection.vendor}, {count:,} deliveries, {CALLS} calls at once")
+            for _round in range(rounds):
                 due_at = plan(url, count)
                 seen.send(True)
                 seen.recv()
+                load = os.getloadavg()[0]
                 took, late = run(count, due_at)
                 seen.send(True)
                 assert seen.recv() == count
                 plain = plain_loop(url, count, CALLS)
-                pairs.append((plain / took, took, plain, late))
-            ratio, took, plain, late = sorted(pairs, key=lambda pair: pair[0])[-1]
-            print(f"{connection.vendor}, {count:,} deliveries, {CALLS} calls at once, the better of two rounds")
-            print(f"sent and settled: {count / took:,.0f} a second; plain loop: {count / plain:,.0f} a second")
-            print(f"ratio: {ratio:.2f} (of all rounds: {', '.join(f'{pair[0]:.2f}' for pair in pairs)})")
-            print(f"late: p50 {late[len(late) // 2]:.1f} s, p99 {late[len(late) * 99 // 100]:.1f} s")
+                print(
+                    f"sent and settled: {count / took:,.0f} a second; plain loop: {count / plain:,.0f} a second; "
+                    f"ratio: {plain / took:.2f}; late: p50 {late[len(late) // 2]:.1f} s, "
+                    f"p99 {late[len(late) * 99 // 100]:.1f} s; load before: {load:.1f}",
+                    flush=True,
+                )
             print(f"peak memory of the worker: {peak_memory(worker.pid):.0f} MB")
         finally:
             worker.terminate()
@@ -213,6 +215,7 @@ def measure(count: int, folder: str) -> None:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--deliveries", type=int, default=10_000)
+    arguments.add_argument("--rounds", type=int, default=3)
     chosen = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         os.environ.update(DATA_DIR=folder, DJANGO_SETTINGS_MODULE="community_ops.settings", LOG_LEVEL="ERROR")
@@ -228,7 +231,7 @@ def main() -> None:
             import django
 
             django.setup()
-            measure(chosen.deliveries, folder)
+            measure(chosen.deliveries, chosen.rounds, folder)
         finally:
             broker.terminate()
             broker.wait(timeout=10)

@@ -7,11 +7,13 @@ slow receiver costs a thread, and none of them gets so many that the others woul
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
+from queue import SimpleQueue
 
 import redis
 import structlog
@@ -74,7 +76,12 @@ class _Run:
         # Looking first keeps a task that comes twice, which finds nothing, from asking for the write lock.
         self.left = deque(queued(list(ids)).values_list("pk", flat=True))
         self.takes_more = takes_more
-        self.running: dict[Future[SendError | None], Try] = {}
+        self.running: set[Try] = set()
+        # The calls that are over, how they ended and when, as their threads tell. They wake this one when there are
+        # enough of them: waking up for each took half as long as the calls themselves.
+        self.answered: deque[tuple[Try, BaseException | None, float]] = deque()
+        self.enough = 1
+        self.woken = threading.Event()
         self.done: list[tuple[Try, Outcome]] = []
         self.begun = time.monotonic()
         self.settled_at = self.looked_at = 0.0
@@ -117,7 +124,7 @@ class _Run:
     def _room(self) -> int:
         """How many more calls may begin."""
         now = time.monotonic()
-        slow = [one for one in self.running.values() if now - one.began > SLOW]
+        slow = [one for one in self.running if now - one.began > SLOW]
         for one in slow:
             _remember_slow(one.host)
         return min(CALLS - len(self.running) + len(slow), THREADS - len(self.running))
@@ -149,7 +156,7 @@ class _Run:
     def _is_busy(self, taken: Sequence[Delivery], host: str) -> bool:
         if time.monotonic() - _slow.get(host, -SLOW_FOR) >= SLOW_FOR:
             return False
-        running = sum(one.host == host for one in self.running.values())
+        running = sum(one.host == host for one in self.running)
         return running + sum(host_of(delivery) == host for delivery in taken) >= SLOW_CALLS
 
     def _send(self, one: Try, broken: SendError | None, now: datetime) -> None:
@@ -169,7 +176,8 @@ class _Run:
             self._over(one, _handed_over(delivery.kind, outgoing))
             return
         one.host, one.began = host_of(delivery), time.monotonic()
-        self.running[_pool().submit(_handed_over, delivery.kind, outgoing)] = one
+        _crew().call(partial(self._call, one, outgoing), among=len(self.running) + 1)
+        self.running.add(one)
 
     def _places(self, one: Try, outgoing: Outgoing, now: datetime) -> float:
         """Takes places for its calls where its receiver counts them; returns the seconds until its turn comes."""
@@ -188,16 +196,35 @@ class _Run:
             one.places = places
         return seconds
 
+    def _call(self, one: Try, outgoing: Outgoing) -> None:
+        """Makes a call and tells that it is over. Runs in a thread of its own."""
+        error: BaseException | None
+        try:
+            error = _handed_over(one.delivery.kind, outgoing)
+        except BaseException as broken:  # the run waits for an answer, whatever it is
+            error = broken
+        self.answered.append((one, error, time.monotonic()))
+        if len(self.answered) >= self.enough:
+            self.woken.set()
+
     def _collect(self) -> None:
-        if self.running:
-            wait(self.running, timeout=LOOKS_EVERY, return_when=FIRST_COMPLETED)
-        for future in [future for future in self.running if future.done()]:
-            one = self.running.pop(future)
-            if time.monotonic() - one.began > SLOW:
+        """Takes the calls that are over, once they make room for a claim, or are all, or have waited a moment."""
+        if not self.running:
+            return
+        self.enough = max(1, min(len(self.running), ROOM_TO_CLAIM - self._room()))
+        self.woken.clear()
+        if len(self.answered) < self.enough:
+            self.woken.wait(SETTLED_EVERY)
+        while self.answered:
+            one, error, ended = self.answered.popleft()
+            self.running.remove(one)
+            if ended - one.began > SLOW:
                 _remember_slow(one.host)
             else:
                 _slow.pop(one.host, None)
-            self._over(one, future.result())
+            if error is not None and not isinstance(error, SendError):
+                raise error
+            self._over(one, error)
 
     def _over(self, one: Try, error: SendError | None) -> None:
         if one.places:
@@ -243,12 +270,32 @@ def _remember_slow(host: str) -> None:
         _slow.popitem(last=False)
 
 
-_pools: dict[int, ThreadPoolExecutor] = {}
+class _Crew:
+    """The threads of a process that wait for receivers. They outlive a run, and with them the connections they keep
+    open. The pool of the standard library does the same, but locks several times for each call."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._threads = 0
+
+    def call(self, function: Callable[[], None], *, among: int) -> None:
+        """Has a thread call the function, as one of so many that are under way."""
+        if self._threads < min(among, THREADS):
+            threading.Thread(target=self._work, name="deliver", daemon=True).start()
+            self._threads += 1
+        self._calls.put(function)
+
+    def _work(self) -> None:
+        while True:
+            self._calls.get()()
 
 
-def _pool() -> ThreadPoolExecutor:
-    """The threads of this process: they outlive a run, and with them the connections they keep open."""
-    if os.getpid() not in _pools:
-        _pools.clear()
-        _pools[os.getpid()] = ThreadPoolExecutor(THREADS, thread_name_prefix="deliver")
-    return _pools[os.getpid()]
+_crews: dict[int, _Crew] = {}
+
+
+def _crew() -> _Crew:
+    """That of this process: a worker that is forked off has none of its parent's threads."""
+    if os.getpid() not in _crews:
+        _crews.clear()
+        _crews[os.getpid()] = _Crew()
+    return _crews[os.getpid()]

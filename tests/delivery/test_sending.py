@@ -495,6 +495,24 @@ def test_a_host_that_hangs_gets_a_few_calls_and_keeps_no_other_waiting(transacti
     assert waiting.count() + Delivery.objects.filter(state="sent").count() == 40
 
 
+def test_a_call_that_breaks_its_thread_is_heard_of_and_the_others_are_written_down(clock, monkeypatch):
+    rows = [queue(plan(url="https://example.com/hook")) for _number in range(3)]
+
+    class Ends:
+        idempotent = True
+
+        def send(self, outgoing):
+            if outgoing.delivery_id == rows[1].pk:
+                raise SystemExit
+
+    monkeypatch.setitem(registry.ADAPTERS, "webhook", Ends())
+    with pytest.raises(SystemExit):
+        deliver_all(ids=[row.pk for row in rows])
+
+    states = Delivery.objects.order_by("pk").values_list("state", flat=True)
+    assert list(states) == ["sent", "sending", "sent"]
+
+
 def test_errors_are_told_apart_by_code():
     error = SendError("refused", "404", permanent=True)
     assert (error.code, str(error)) == ("refused", "refused 404")

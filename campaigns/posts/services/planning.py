@@ -84,7 +84,8 @@ def _resolve(post: Post, occurrence: Occurrence, now: datetime) -> list[int]:
 
 def posts_finish(*, post_ids: Iterable[int]) -> None:
     """Marks posts as finished that have nothing more to plan and nothing more to send."""
-    _ending().filter(pk__in=list(post_ids)).update(state=PostState.FINISHED)
+    if ids := list(post_ids):
+        _ending().filter(pk__in=ids).update(state=PostState.FINISHED)
 
 
 def posts_sweep(*, now: datetime) -> None:
