@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.core.exceptions import EmptyResultSet
@@ -23,9 +23,11 @@ from django.utils.translation import gettext as _
 from accounts.models import Branch, User
 from activity.models import Channel, Event, EventKind
 from analytics.columns import Columns, Ints, Shard
-from analytics.queries.base import Stored
 from groups.models import CommunityType, Group, Motivation
 from members.models import Member
+
+if TYPE_CHECKING:
+    from analytics.queries.base import Stored  # its kernels bring a compiler, which workers have no use for
 
 GROUP_FIELDS = {
     "group": "external_id",

@@ -21,7 +21,6 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AuditEntry
 from analytics import tasks
-from analytics.digest import services
 from analytics.digest.figures import week_of
 from analytics.digest.letter import stop_token
 from analytics.digest.services import digest_set, mail_again, mail_send, mails_plan
@@ -249,7 +248,7 @@ def test_the_tasks_may_run_twice(cast, traveller):
 def test_a_crash_before_the_mail_server_is_asked_loses_nothing(cast):
     subscribe(cast.mei)
     [number] = mails_plan(now=MONDAY)
-    with mock.patch.object(services, "letter_of", side_effect=MemoryError), pytest.raises(MemoryError):
+    with mock.patch("analytics.digest.letter.letter_of", side_effect=MemoryError), pytest.raises(MemoryError):
         mail_send(mail_id=number, now=MONDAY)
     assert mails_plan(now=MONDAY + timedelta(minutes=5)) == []
     assert send_all(MONDAY + timedelta(minutes=11)) == ["sent"]
