@@ -62,7 +62,7 @@ def test_the_days_up_to_the_last_event_are_shown_where_nobody_chose_any(communit
 def test_the_overview_and_retention_move_as_well(community):
     overview = page(community.ana, reverse("analytics:overview"))
     assert MOVED in overview
-    assert "2024-12-28 – 2025-01-26" in overview
+    assert "<strong>2024-12-28</strong> to <strong>2025-01-26</strong>" in overview
     retention = page(community.ana, reverse("analytics:retention"))
     assert MOVED in retention
     assert 'data-plot="' in retention
