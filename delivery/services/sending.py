@@ -78,7 +78,7 @@ class _Run:
         self.takes_more = takes_more
         self.running: set[Try] = set()
         # The calls that are over, how they ended and when, as their threads tell. They wake this one when there are
-        # enough of them: waking up for each took half as long as the calls themselves.
+        # enough of them: waking up for each took an eighth of the interpreter's time.
         self.answered: deque[tuple[Try, BaseException | None, float]] = deque()
         self.enough = 1
         self.woken = threading.Event()
