@@ -119,9 +119,11 @@ class MoveList:
 
 @dataclass(frozen=True)
 class Move:
+    """`figure`: whose change is made up, where it is on the page anyway; a part that comes alone does not count it."""
+
     key: str
     label: Text
-    figure: KeyFigure
+    figure: KeyFigure | None
     definition: Text
     lists: list[MoveList]
 
@@ -166,7 +168,7 @@ class OverviewPage:
 
 def overview_page(form: OverviewForm, scope: Scope) -> OverviewPage:
     """All of it. A constant number of queries, however many groups, channels and members there are."""
-    answers = Answers(form, scope)
+    answers = Answers(form, scope, is_whole=True)
     return OverviewPage(
         [figure for of in FIGURES.values() for figure in of(answers)],
         stages_of(form, scope),
@@ -181,10 +183,11 @@ def days_words(form: OverviewForm) -> str:
 
 
 class Answers:
-    """What the parts of the page are made of, each counted once when the first part needs it."""
+    """What the parts of the page are made of, each counted once when the first part needs it; `is_whole`: all of them
+    are wanted."""
 
-    def __init__(self, form: OverviewForm, scope: Scope) -> None:
-        self.form, self.scope, self.write = form, scope, _Writer(form, scope)
+    def __init__(self, form: OverviewForm, scope: Scope, *, is_whole: bool) -> None:
+        self.form, self.scope, self.is_whole, self.write = form, scope, is_whole, _Writer(form, scope)
 
     @cached_property
     def places(self) -> Places:
@@ -239,12 +242,16 @@ def _of_sales(answers: Answers) -> list[KeyFigure]:
 
 def _moved_active(answers: Answers) -> Move | None:
     by_group, by_channel = active_by_group(answers.scope), active_by_channel(answers.scope)
-    return answers.write.move(_of_active(answers)[0], explained(by_group), explained(by_channel))
+    figure = _of_active(answers)[0] if answers.is_whole else None
+    return answers.write.move("active", figure, explained(by_group), explained(by_channel))
 
 
 def _moved_joined(answers: Answers) -> Move | None:
-    by_channel = joined_by_channel(answers.scope, answers.places.joined)
-    return answers.write.move(_joined(answers), explained(joined_by_group(answers.scope)), explained(by_channel))
+    by_group = joined_by_group(answers.scope)
+    now, before = (sum(pair[half] for pair in by_group.values()) for half in (0, 1))
+    by_channel = joined_by_channel(answers.scope, (now, before))
+    figure = _joined(answers) if answers.is_whole else None
+    return answers.write.move("joined", figure, explained(by_group), explained(by_channel))
 
 
 def _moved_revenue(answers: Answers) -> Move | None:
@@ -253,7 +260,8 @@ def _moved_revenue(answers: Answers) -> Move | None:
         return None
     revenue = answers.sales.revenues[0]
     earnings = earnings_of(answers.scope, answers.sales, revenue.currency)
-    return answers.write.revenue(_revenue(answers.form, revenue), earnings)
+    figure = _revenue(answers.form, revenue) if answers.is_whole else None
+    return answers.write.revenue(revenue.currency, figure, earnings)
 
 
 # The page is put together from these, and loads each by itself, in this order.
@@ -299,16 +307,18 @@ def _share(form: OverviewForm, key: str, parts: tuple[int, int], wholes: tuple[i
     )
 
 
+def _revenue_label(currency: str) -> str:
+    return _("Revenue, %(currency)s") % {"currency": currency}
+
+
 def _revenue(form: OverviewForm, revenue: Revenue) -> KeyFigure:
     now, before = (money(cents) for cents in revenue.total)
-    label = _("Revenue, %(currency)s") % {"currency": revenue.currency}
     change = change_words(*revenue.total, amount=True)
     url = people_url(form, "overview", figure="revenue", currency=revenue.currency)
     # A line cannot go below its axis: days with more refunds than orders are drawn at zero.
     course = [max(0, cents) for cents in revenue.days]
-    return KeyFigure(
-        f"revenue-{revenue.currency}", label, now, before, money_words(now), money_words(before), change, url, course
-    )
+    label, key = _revenue_label(revenue.currency), f"revenue-{revenue.currency}"
+    return KeyFigure(key, label, now, before, money_words(now), money_words(before), change, url, course)
 
 
 def money_words(amount: Decimal) -> str:
@@ -381,24 +391,24 @@ class _Writer:
     def __init__(self, form: OverviewForm, scope: Scope) -> None:
         self.form, self.scope = form, scope
 
-    def move(self, figure: KeyFigure, groups: Explained[int], channels: Explained[str]) -> Move:
-        joined = figure.key == "joined"
+    def move(self, key: str, figure: KeyFigure | None, groups: Explained[int], channels: Explained[str]) -> Move:
+        joined = key == "joined"
         heads = (_("Groups"), _("Channels")) if joined else (_("Groups, in member-days"), _("Channels, in member-days"))
         kind = "joined" if joined else ANY
         lists = [
             self._groups(heads[0], groups, int),
             self._list(heads[1], channels, lambda code: self._channel(code, kind), int),
         ]
-        return Move(figure.key, figure.label, figure, MOVES[figure.key], lists)
+        return Move(key, LABELS[key], figure, MOVES[key], lists)
 
-    def revenue(self, figure: KeyFigure, earnings: Earnings) -> Move:
+    def revenue(self, currency: str, figure: KeyFigure | None, earnings: Earnings) -> Move:
         channels = explained(earnings.by_channel)
         codes = dict(Channel.objects.filter(pk__in=[part.key for part in channels.parts]).values_list("pk", "code"))
         lists = [
             self._groups(_("Groups"), explained(earnings.by_group), money),
             self._list(_("Channels"), channels, lambda pk: self._channel(codes.get(pk, ""), "ordered"), money),
         ]
-        return Move("revenue", figure.label, figure, MOVES["revenue"], lists)
+        return Move("revenue", _revenue_label(currency), figure, MOVES["revenue"], lists)
 
     def _groups(self, head: Text, groups: Explained[int], value: Callable[[int], Any]) -> MoveList:
         shown = self.scope.groups.filter(pk__in=[part.key for part in groups.parts])

@@ -78,7 +78,7 @@ def overview_part(request: StaffRequest) -> HttpResponse:
     parts: dict[str, dict[str, Any]] = {"figures": FIGURES, "moved": MOVED}
     if key not in parts.get(name, {}) or not form.is_valid():
         raise Http404
-    answers = Answers(form, Scope(form.viewer, form.range, form.now))
+    answers = Answers(form, Scope(form.viewer, form.range, form.now), is_whole=False)
     context: dict[str, Any] = {"answer": parts[name][key](answers), "key": key, **_shown(form)}
     if key == "sales":
         context["currencies_left_out"] = answers.currencies_left_out

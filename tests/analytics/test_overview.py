@@ -92,7 +92,8 @@ def parts_of(user):
 
 
 def pieces(html):
-    """The figures and lists of a page or a part, as text."""
+    """The figures and lists of a page or a part, as text. A list that comes alone does not repeat its figure."""
+    html = re.sub(r'<span class="card-note num">.*?</span></span>|<span class="card-note num">[^<]*</span>', "", html)
     found = re.findall(
         r'<div class="figure-box">.*?\n</div>|<section class="card" aria-labelledby="move-.*?</section>', html, re.S
     )

@@ -165,7 +165,7 @@ class Watcher:
     def settle(self) -> None:
         """Wait until the parts that load by themselves are there: nothing asked for in a tenth of a second."""
         quiet = 0
-        for _look in range(200):
+        for _look in range(600):
             quiet = 0 if self._pending else quiet + 1
             if quiet == 3:
                 return
