@@ -4,33 +4,53 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from analytics.channels.page import change_text
+from analytics.health.days import Days
 from analytics.pages.parts import DASH, MOST_SERIES, Cell, Chart, Head, Table, number_cell
 from analytics.ranking.columns import COLUMNS, FILTERS, LABELS, stage_words
 from analytics.ranking.forms import RankingForm
-from analytics.ranking.selectors import FIGURES, groups_ranked
+from analytics.ranking.selectors import FIGURES, Ranking
 from analytics.saved.answers import Answer, Headline
 from analytics.templatetags.reports import signed
 from community_ops.lib.lists import Listing
 from groups.models import Group
 
+CHANGES = {f"{name}_change": name for name in FIGURES}
 
-def ranking_listing(request: HttpRequest, form: RankingForm) -> Listing[Any]:
-    groups = form.scope().groups().open().select_related("branch")
-    listing: Listing[Any] = Listing(
+
+class RankingListing(Listing[Any]):
+    """Narrows the groups themselves, and orders them by figures that no column of theirs holds."""
+
+    def __init__(self, request: HttpRequest, groups: QuerySet[Group], days: Days, **settings: Any) -> None:
+        self.days = days
+        self.ranking = Ranking(groups, days)
+        super().__init__(request, groups, **settings)
+
+    def _ordered(self, queryset: QuerySet[Any]) -> Any:
+        key = self.sort.removeprefix("-")
+        if key in CHANGES:
+            self.ranking = Ranking(queryset, self.days, CHANGES[key], descending=self.sort.startswith("-"))
+        else:
+            self.ranking = Ranking(super()._ordered(queryset), self.days)
+        return self.ranking
+
+
+def ranking_listing(request: HttpRequest, form: RankingForm) -> RankingListing:
+    return RankingListing(
         request,
-        groups_ranked(groups, form.span()),
+        form.scope().groups().open(),
+        form.span(),
         columns=COLUMNS,
         filters=FILTERS,
         search=lambda rows, text: rows.filter(pk__in=Group.objects.matching(text).values("pk")),
         sort=form.cleaned_data["sort"],
         id="report",
     )
-    return listing
 
 
 def ranking_answer(form: RankingForm) -> Answer:
@@ -39,8 +59,7 @@ def ranking_answer(form: RankingForm) -> Answer:
     asked.GET = form.data  # type: ignore[assignment]
     listing = ranking_listing(asked, form)
     rows = listing.rows
-    sorted_by = listing.sort.removeprefix("-").removesuffix("_change")
-    figure = sorted_by if sorted_by in FIGURES else FIGURES[0]
+    figure = CHANGES.get(listing.sort.removeprefix("-"), FIGURES[0])
     first = rows[:MOST_SERIES]
     chart = Chart("bar", _("Change: %(figure)s") % {"figure": LABELS[figure]}, [row.name for row in first])
     changes = [getattr(row, f"{figure}_change") for row in first]
@@ -50,7 +69,7 @@ def ranking_answer(form: RankingForm) -> Answer:
         Head(part) for name in FIGURES for part in (LABELS[name], _("Change: %(figure)s") % {"figure": LABELS[name]})
     ]
     table = Table(_("Rising and falling groups"), heads, [_cells(row) for row in rows])
-    rose = listing.queryset.filter(**{f"{figure}_change__gt": 0}).count()
+    rose = listing.ranking.rose(figure)
     headline = Headline(
         _("Groups that rose: %(figure)s") % {"figure": LABELS[figure]},
         _("%(rose)s of %(groups)s") % {"rose": f"{rose:,}", "groups": f"{listing.total:,}"},
