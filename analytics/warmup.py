@@ -13,6 +13,7 @@ from analytics.columns import Columns
 from analytics.queries.activity import ActivityQuery, Metric
 from analytics.queries.funnel import FunnelQuery
 from analytics.queries.retention import RetentionQuery
+from analytics.queries.running import events_read
 from analytics.sources import Held
 
 
@@ -47,6 +48,7 @@ def warm_up() -> None:
         ActivityQuery.read({"range": days, "metric": metric, "interval": "day"}, zone=zone, now=now).compute(
             source, names, now=now
         )
+    events_read(source, names, since=None, until=1, kinds=None)
 
 
 def warm_up_in_background() -> None:

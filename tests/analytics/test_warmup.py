@@ -7,7 +7,9 @@ import pytest
 from analytics import kernels
 from analytics.queries.activity import ActivityQuery, Metric
 from analytics.queries.funnel import FunnelQuery
+from analytics.queries.periods import millis
 from analytics.queries.retention import RetentionQuery
+from analytics.queries.running import events_read
 from analytics.sources import Selection, SqlNames, SqlSource
 from analytics.warmup import warm_up
 from tests.builders import NOW
@@ -20,6 +22,7 @@ KERNELS = (
     kernels.rolling,
     kernels.lifecycle,
     kernels.active_periods,
+    kernels.matching,
 )
 
 
@@ -47,4 +50,5 @@ def test_a_report_finds_its_kernel_compiled_for_just_the_arrays_it_brings(cast):
         ActivityQuery.read({"range": days, "metric": metric, "interval": "day"}, zone=zone, now=NOW).compute(
             source, names, now=NOW
         )
+    events_read(source, names, since=None, until=millis(NOW), kinds=["message"])
     assert {kernel.__name__: list(kernel.signatures) for kernel in KERNELS} == compiled
