@@ -85,6 +85,7 @@ def test_everything_is_alive_when_it_says_ready(installation: Installation):
     assert installation.ready() == (200, [])
     assert installation.children("celery", "worker")
     assert installation.children("celery", "beat")
+    assert {child.environ()["MALLOC_ARENA_MAX"] for child in installation.children("-m")} == {"2"}
 
 
 def test_other_processes_find_the_broker_and_nobody_else_can_read_where_it_is(installation: Installation):
