@@ -154,10 +154,12 @@ class SqlSource:
         """The same as columns of members, instants, kinds, groups and channels, in the order of arrival; of events with
         a number above `after`, or of these members only."""
         events = self.selection.events()
-        if since is not None:
-            events = events.filter(at__gte=_instant(since), at__lt=_instant(until))
-        else:
+        if since is None or after:
+            # The few newest events are found by their numbers: a range of days may hold millions.
             events = events.alias(moment=_Unindexed("at")).filter(moment__lt=_instant(until))
+            events = events if since is None else events.filter(moment__gte=_instant(since))
+        else:
+            events = events.filter(at__gte=_instant(since), at__lt=_instant(until))
         if kinds is not None:
             events = events.filter(kind_id__in=kinds)
         if after:

@@ -1,4 +1,4 @@
-"""The figures of channels, counted in the database: a constant number of queries, however many there are."""
+"""The figures of channels, in a constant number of queries, however many there are."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Case, Count, OuterRef, Q, Subquery, Sum, Value, When
-from django.db.models.functions import Coalesce, TruncDate
-
-from activity.models import BuiltInKind, Channel
-from analytics.channels.money import CENT, Money, spread
+from activity.models import Channel
+from analytics.channels.cohort import Cohort, clicks, takings
+from analytics.channels.money import Money, spread
 from analytics.channels.scope import Cohorts, Scope
-from analytics.health.days import Days, local_day, zone
-from campaigns.orders.models import Order
+from analytics.health.days import Days, local_day
+from analytics.sources import SqlNames
 
 NO_CHANNEL = 0
-CURRENCY = "CNY"  # of an order that nobody told the currency of
 
 ByDay = Mapping[str, Mapping[date, Decimal]]
 
@@ -67,41 +64,24 @@ class Figures:
 
 
 def channel_figures(scope: Scope, days: Days, *, until: datetime) -> dict[int, Figures]:
-    """The figures of every channel by its number, as they were known at `until`; NO_CHANNEL for who came by none.
-    Five queries."""
+    """The figures of every channel by its number, as they were known at `until`; NO_CHANNEL for who came by
+    none."""
     found: dict[int, Figures] = defaultdict(Figures)
-    cohorts = Cohorts(scope, days, until)
+    cohorts, names = Cohorts(scope, days, until), SqlNames()
     if scope.is_whole:
-        clicks = (
-            cohorts.clicks()
-            .values("channel_id")
-            .annotate(
-                clicked=Count("member_id", distinct=True), joined=Count("member_id", distinct=True, filter=Q(came=True))
-            )
-        )
-        for channel, clicked, came in clicks.values_list("channel_id", "clicked", "joined"):
+        for channel, clicked, came in clicks(cohorts, names):
             found[channel].clicked, found[channel].came = clicked, came
-    steps = (
-        cohorts.steps()
-        .values("touch")
-        .annotate(
-            joins=Count("pk"),
-            friends=Count("pk", filter=Q(friend=True)),
-            buyers=Count("pk", filter=Q(buyer=True)),
-            both=Count("pk", filter=Q(friend=True, buyer=True)),
-        )
-    )
-    for channel, joins, friends, buyers, both in steps.values_list("touch", "joins", "friends", "buyers", "both"):
-        row = found[channel or NO_CHANNEL]
+    cohort = Cohort.of(cohorts, names)
+    for channel, joins, friends, buyers, both in cohort.steps():
+        row = found[channel]
         row.joins, row.friends, row.buyers, row.friends_bought = joins, friends, buyers, both
-    for channel, kind, currency, day, number, amount in _money(cohorts):
-        row = found[channel or NO_CHANNEL]
-        total = (amount or Decimal(0)).quantize(CENT)
-        if kind == BuiltInKind.ORDERED:
-            row.orders += number
-            row.earned[currency][day] += total
+    for channel, is_refund, currency, day, number, amount in takings(cohorts, cohort, names):
+        row = found[channel]
+        if is_refund:
+            row.earned[currency][day] -= amount
         else:
-            row.earned[currency][day] -= total
+            row.orders += number
+            row.earned[currency][day] += amount
     for channel, amounts in _spend(scope, days, until).items():
         found[channel].spent = amounts
     for number, row in found.items():
@@ -109,17 +89,6 @@ def channel_figures(scope: Scope, days: Days, *, until: datetime) -> dict[int, F
         if scope.is_whole and number != NO_CHANNEL:
             row.clicked = row.clicked or 0
     return dict(found)
-
-
-def _money(cohorts: Cohorts) -> list[tuple[int | None, str, str, date, int, Decimal | None]]:
-    """(channel, kind, currency, day, how many, how much). A refund is in the currency of the order before it."""
-    orders = Order.objects.order_by("-ordered_at", "-pk")
-    told = orders.filter(key=OuterRef("key")).values("currency")[:1]
-    last = orders.filter(member=OuterRef("member_id"), ordered_at__lte=OuterRef("at")).values("currency")[:1]
-    currency = Case(When(kind__slug=BuiltInKind.ORDERED, then=Subquery(told)), default=Subquery(last))
-    events = cohorts.money().annotate(currency=Coalesce(currency, Value(CURRENCY)), day=TruncDate("at", tzinfo=zone()))
-    rows = events.values("touch", "kind__slug", "currency", "day").annotate(number=Count("pk"), amount=Sum("value"))
-    return list(rows.values_list("touch", "kind__slug", "currency", "day", "number", "amount"))
 
 
 def _spend(scope: Scope, days: Days, until: datetime) -> dict[int, dict[str, dict[date, Decimal]]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import Branch, User
 from activity.models import BuiltInKind, Event, EventKind
@@ -93,17 +93,6 @@ class Cohorts:
     def _bought(self) -> Exists:
         events = self.scope.events_of_members().filter(kind=_number(BuiltInKind.ORDERED), at__lt=self.until)
         return Exists(events.filter(member_id=OuterRef("member_id"), at__gte=OuterRef("joined_at")))
-
-    def money(self) -> QuerySet[Any]:
-        """Orders since they joined and refunds, each with the member's `touch`."""
-        first = self.scope.places().filter(member=OuterRef("member_id")).order_by("joined_at", "pk")
-        kinds = EventKind.objects.filter(slug__in=[BuiltInKind.ORDERED, BuiltInKind.REFUNDED])
-        events = self.scope.events_of_members().filter(
-            kind__in=kinds, at__lt=self.until, member_id__in=self.rows().values("member_id")
-        )
-        return events.annotate(joined=Subquery(first.values("joined_at")[:1]), touch=self.touch("member_id")).filter(
-            at__gte=F("joined")
-        )
 
     def clicks(self) -> QuerySet[Any]:
         """Clicks on links with a channel by people who were in no group yet, with `came`: whether they joined since.

@@ -16,6 +16,9 @@ from analytics.channels.money import Money, spread
 from analytics.channels.people import FIGURES, members_behind
 from analytics.channels.scope import Scope
 from analytics.health.days import Days, local_day
+from analytics.index.building import index_build
+from analytics.index.source import IndexSource, source_of
+from analytics.sources import Selection
 from campaigns.orders.services import NewOrder, orders_record
 from members.ingestion import IncomingEvent, ingest
 from members.services import members_ensure
@@ -158,6 +161,19 @@ def test_every_figure_opens_as_many_members_as_it_counts(cast, story):
             for figure, count in counted.items():
                 members = members_behind(scope, TEN, figure=figure, channel=number, now=NOW)
                 assert members.count() == count, (figure, number)
+
+
+def test_the_figures_are_the_same_out_of_the_index(cast, story, settings, tmp_path, monkeypatch):
+    settings.DATA_DIR = tmp_path
+    scopes = (Scope(cast.ana), Scope(cast.mei), Scope(cast.out), Scope(cast.ana, cast.hangzhou))
+    told = [by_code(scope) for scope in scopes]
+    index_build(now=NOW)
+    monkeypatch.setattr("analytics.index.source.FEW_MEMBERS", 0)
+    assert isinstance(source_of(Selection(cast.ana, member_ids=frozenset([1]))), IndexSource)
+    assert [by_code(scope) for scope in scopes] == told
+    # What came after it counts too.
+    buy("ben", 0.1, "600")
+    assert by_code(Scope(cast.ana))["poster"].revenue == Money({"CNY": Decimal(690)})
 
 
 def test_an_amount_is_spread_over_its_days_to_the_cent(cast):
