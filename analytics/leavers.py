@@ -70,12 +70,15 @@ class Leavers:
 
 def leavers_between(selection: Selection, branch: str, start: datetime, end: datetime) -> Leavers:
     """A constant number of queries."""
-    groups = groups_of(selection, branch)
-    places = Membership.objects.filter(group__in=groups.order_by().values("pk"))
+    places = Membership.objects.all()
+    # Where all groups are asked about they are not named: a database would go through the places group by group.
+    if branch or selection.group_ids is not None or not selection.user.is_headquarters:
+        places = places.filter(group__in=groups_of(selection, branch).order_by().values("pk"))
     gone: QuerySet[Membership] = places.filter(GONE, left_at__gte=start, left_at__lt=end)
     if selection.member_ids is not None:
         gone = with_ids(gone, selection.member_ids, "member_id")
-    total = gone.order_by().values("member").distinct().count()
+    # Told apart here: a database asked for distinct members goes through all places in the order of their members.
+    total = len(np.unique(numbers_of(gone.order_by().values_list("member_id"))))
     rows = gone.order_by("-left_at", "pk").values_list(
         "member_id", "group_id", EpochMillis(F("joined_at")), EpochMillis(F("left_at"))
     )
