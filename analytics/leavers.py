@@ -118,6 +118,7 @@ def _last_things(moments: Sequence[Moment], selection: Selection) -> list[str]:
     first, last = min(moment.at for moment in moments), max(moment.at for moment in moments)
     start, end = _instant(first) - LOOK_BACK, _instant(last)
     members, places = sorted({m.member for m in moments}), sorted({m.group for m in moments})
+    member_ids, place_ids = np.array(members, np.int64), np.array(places, np.int64)
     kinds = dict(EventKind.objects.values_list("pk", "slug"))
     events = Selection(selection.user, frozenset(places), frozenset(members)).events().filter(at__gte=start, at__lt=end)
     events = events.exclude(kind__in=[pk for pk, slug in kinds.items() if slug in LEFT_OUT])
@@ -128,12 +129,13 @@ def _last_things(moments: Sequence[Moment], selection: Selection) -> list[str]:
     # Each pair of member and group is a row of its own, in the order of time.
     width = last - first + LOOK_BACK // timedelta(milliseconds=1) + 2
     base = first - LOOK_BACK // timedelta(milliseconds=1)
-    place = np.searchsorted(members, member) * len(places) + np.searchsorted(places, group)
+    place = np.searchsorted(member_ids, member) * len(places) + np.searchsorted(place_ids, group)
     order = np.argsort(place * width + (at - base), kind="stable")
     ordered = (place * width + (at - base))[order]
     keys = []
     for moment in moments:
-        pair = int(np.searchsorted(members, moment.member)) * len(places) + int(np.searchsorted(places, moment.group))
+        row, column = np.searchsorted(member_ids, moment.member), np.searchsorted(place_ids, moment.group)
+        pair = int(row) * len(places) + int(column)
         found = int(np.searchsorted(ordered, pair * width + (moment.at - base))) - 1
         oldest = pair * width + (moment.at - base) - LOOK_BACK // timedelta(milliseconds=1)
         if found < 0 or ordered[found] < max(oldest, pair * width):
