@@ -455,8 +455,7 @@ def run_tests(arguments: list[str]) -> None:
     progress.say("FAILED: " + ", ".join(failed) if failed else "All checks passed")
     progress.say("Suite on SQLite")
     if code != NO_POSTGRES:
-        # A browser test waits for its server about as long as it works: three processes keep two cores busy.
-        suite += ["-m", "not production", "-n", "3"]
+        suite += ["-m", "not production"]
     code = subprocess.run(suite, cwd=BASE, env=variables, preexec_fn=BOUND).returncode
     sys.exit(code or (1 if failed else 0))
 
