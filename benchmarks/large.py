@@ -409,10 +409,11 @@ DASHBOARD = [
 
 
 def stamps(at: np.ndarray) -> list[str]:
-    """Instants as SQLite keeps them."""
+    """Instants as SQLite keeps them: whole seconds without a fraction."""
     text = np.datetime_as_string(at.astype("datetime64[ms]"), unit="us", timezone="naive")
     letters = np.ascontiguousarray(text).view("U1").reshape(len(text), -1)
     letters[:, 10] = " "
+    letters[at % 1000 == 0, 19:] = ""
     return letters.view(text.dtype).ravel().tolist()
 
 
