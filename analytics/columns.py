@@ -56,6 +56,13 @@ class Columns:
         """The position in `members` of each event."""
         return np.repeat(np.arange(len(self.members)), np.diff(self.offsets))
 
+    def outside(self) -> Ints:
+        """The members with an event outside of any group."""
+        if not len(self.members):
+            return self.members
+        found: Ints = self.members[np.logical_or.reduceat(self.group == 0, self.offsets[:-1])]
+        return found
+
     def of(self, numbers: Ints) -> tuple[Ints, Ints, Ints, Ints, Ints]:
         """The events of these members (sorted numbers; those it does not know have none), as rows in their order:
         columns of members, instants, kinds, groups and channels. Members must stand in order."""

@@ -113,13 +113,18 @@ class Selection:
         return cls(user, _known(Group, groups), chosen)
 
     def events(self) -> QuerySet[Event]:
-        events = Event.objects.all()
+        events = self.chosen()
         if not self.user.is_headquarters:
             # A branch sees what happened in its groups, and what its members did outside of any group.
             events = events.filter(
                 Q(group_id__in=Group.objects.visible_to(self.user).values("pk"))
                 | Q(group_id__isnull=True, member_id__in=Member.objects.visible_to(self.user).values("pk"))
             )
+        return events
+
+    def chosen(self) -> QuerySet[Event]:
+        """The events of its groups or members, without a look at who asks."""
+        events = Event.objects.all()
         if self.group_ids is not None:
             events = with_ids(events, self.group_ids, "group_id")
         if self.member_ids is not None:
@@ -140,9 +145,11 @@ def _known(model: type[Group | Member], names: Collection[str] | None) -> frozen
 
 @dataclass(frozen=True, slots=True)
 class SqlSource:
-    """Reads the events of a selection from the database."""
+    """Reads the events of a selection from the database; with `everything` also those that the person may not see, for
+    a reader that leaves them out itself."""
 
     selection: Selection
+    everything: bool = False
 
     def shards(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> list[Shard]:
         return [Columns.build(*self.rows(since=since, until=until, kinds=kinds)).shard()]
@@ -153,7 +160,7 @@ class SqlSource:
     ) -> tuple[Ints, ...]:  # fmt: skip
         """The same as columns of members, instants, kinds, groups and channels, in the order of arrival; of events with
         a number above `after`, or of these members only."""
-        events = self.selection.events()
+        events = self.selection.chosen() if self.everything else self.selection.events()
         if since is None or after:
             # The few newest events are found by their numbers: a range of days may hold millions.
             events = events.alias(moment=_Unindexed("at")).filter(moment__lt=_instant(until))

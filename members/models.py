@@ -258,6 +258,8 @@ class Membership(models.Model):
         ]
         indexes = [
             models.Index(fields=["group", "-last_seen_at"], name="members_membership_group"),
+            # Whom a branch may see, by its groups and from the index alone.
+            models.Index(fields=["group", "member"], name="members_membership_whose"),
             # Who came within a range of days, over all groups: the overview of reports.
             models.Index(fields=["joined_at"], name="members_membership_joined"),
         ]

@@ -22,13 +22,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from django.conf import settings
 
-from analytics.columns import Columns, Flags, Shard
+from analytics.columns import Columns, Flags, Ints, Shard
 
 FORMAT = 2
 MANIFEST = "current.json"
@@ -136,7 +137,7 @@ def skip_write(folder: Path, number: int, flags: Flags) -> None:
     np.save(folder / f"skip-{number:03}.npy", flags)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Generation:
     """An opened index: the columns of each part, memory-mapped; those of the members who did something since it was
     built, and who of each part these are."""
@@ -145,6 +146,12 @@ class Generation:
     parts: tuple[Columns, ...]
     recent: Columns | None
     skips: tuple[Flags, ...]
+
+    @cached_property
+    def outside(self) -> Ints:
+        """The members who did anything outside of a group, in ascending order."""
+        parts = self.parts if self.recent is None else (*self.parts, self.recent)
+        return np.unique(np.concatenate([part.outside() for part in parts]))
 
     @property
     def built_at(self) -> datetime:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from django.db.models import QuerySet
 
+from accounts.models import User
 from activity.models import EventMove
 from analytics.columns import NONE, Columns, Flags, Ints, marked
 from analytics.index.building import is_of_this_database
@@ -20,9 +21,9 @@ from analytics.index.files import (
     part_folders,
 )
 from analytics.queries.base import Source, Stored
-from analytics.sources import Selection, SqlSource
+from analytics.sources import Selection, SqlSource, numbers_of, with_ids
 from groups.models import Group
-from members.models import Member
+from members.models import Membership
 
 # So few groups or members are read quicker through the indexes of the database.
 FEW_GROUPS = 50
@@ -39,8 +40,9 @@ def source_of(selection: Selection) -> Source:
     return IndexSource(selection, generation) if generation else SqlSource(selection)
 
 
-class _Opened(threading.local):
-    """The generation this thread read from last: opening it maps its files."""
+class _Opened:
+    """The generation that was read from last: opening it maps its files. All threads read the same; two that open it at
+    once both have a whole one."""
 
     generation: Generation | None = None
 
@@ -54,14 +56,15 @@ def generation_in_force() -> Generation | None:
         manifest = manifest_read()
         if manifest is None:
             return None
-        if _opened.generation is None or _opened.generation.manifest != manifest:
+        generation = _opened.generation
+        if generation is None or generation.manifest != manifest:
             try:
-                _opened.generation = generation_open(manifest)
+                generation = _opened.generation = generation_open(manifest)
             except (OSError, ValueError):
                 # A new one may have taken its place between the two steps; one that is damaged stays so.
                 _opened.generation = None
                 continue
-        return _opened.generation if is_of_this_database(manifest) else None
+        return generation if is_of_this_database(manifest) else None
     return None
 
 
@@ -75,20 +78,21 @@ class IndexSource:
     def shards(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> list[Stored]:
         moved, newer = self._newer(since, until, kinds)
         apart = np.union1d(moved, newer[0])
-        choice = _Choice.of(self.selection)
         generation = self.generation
+        choice = _Choice.of(self.selection, lambda: np.union1d(generation.outside, newer[0][newer[3] == 0]))
         folders = part_folders(generation.manifest)
         recent = generation.recent
         if recent is not None:
             folders.append(index_folder() / generation.manifest.recent)
         shards: list[Stored] = []
         rows = []
+        unmoved = np.setdiff1d(apart, moved)
         for number, folder in enumerate(folders):
             stored = generation.parts[number] if number < len(generation.parts) else recent
             assert stored is not None
             skip = choice.skip(stored.members)
             skip[np.searchsorted(stored.members, _among(apart, stored.members))] = True
-            again = _among(np.setdiff1d(apart, moved), stored.members)
+            again = _among(unmoved, stored.members)
             if number < len(generation.skips):
                 again = again[~generation.skips[number][np.searchsorted(stored.members, again)]]
                 skip |= generation.skips[number]
@@ -101,7 +105,7 @@ class IndexSource:
 
     def _newer(self, since: int | None, until: int, kinds: Collection[int] | None) -> tuple[Ints, tuple[Ints, ...]]:
         """The members whose events were moved, with all of their events, and events newer than the index."""
-        sql = SqlSource(self.selection)
+        sql = SqlSource(self.selection, everything=True)
         while True:
             moved = self._moved()
             rows = sql.rows(since=since, until=until, kinds=kinds, after=self.generation.manifest.newest)
@@ -127,14 +131,14 @@ class _Choice:
     seen_members: Ints | None
 
     @classmethod
-    def of(cls, selection: Selection) -> _Choice:
+    def of(cls, selection: Selection, outside: Callable[[], Ints]) -> _Choice:
+        """`outside` tells, where that is asked, all who did anything outside of a group."""
         groups, seen_members = selection.group_ids, None
         if not selection.user.is_headquarters:
             seen = frozenset(Group.objects.visible_to(selection.user).values_list("pk", flat=True))
             if groups is None:
                 # A branch sees what happened in its groups, and what its members did outside of any.
-                visible = Member.objects.visible_to(selection.user)
-                seen_members = _sorted(visible.order_by().values_list("pk", flat=True))
+                seen_members = _visible_among(outside(), selection.user)
             groups = seen if groups is None else groups & seen
         return cls(
             None if selection.member_ids is None else _sorted(selection.member_ids),
@@ -149,6 +153,16 @@ class _Choice:
 
     def own(self, members: Ints) -> Flags:
         return NONE if self.seen_members is None else marked(members, self.seen_members)
+
+
+def _visible_among(members: Ints, user: User) -> Ints:
+    """Those of `members` whom a person of a branch may see: who are or were in one of its groups."""
+    if not len(members):
+        return members
+    places: QuerySet[Membership] = Membership.objects.visible_to(user).order_by()
+    if len(members) <= FEW_MEMBERS:
+        places = with_ids(places, members.tolist(), "member_id")
+    return np.intersect1d(members, numbers_of(places.values_list("member_id")))
 
 
 def _table(numbers: Collection[int]) -> Flags:

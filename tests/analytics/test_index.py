@@ -299,13 +299,19 @@ class TestBuilding:
 
 
 @pytest.mark.django_db
-def test_a_branch_is_shown_no_more_by_the_index_than_by_the_database(cast, small):
+@pytest.mark.parametrize("few", [0, 5000])
+def test_a_branch_is_shown_no_more_by_the_index_than_by_the_database(cast, small, monkeypatch, few):
+    """Whether those who did something outside of groups are looked up one by one or through their groups."""
+    monkeypatch.setattr("analytics.index.source.FEW_MEMBERS", few)
     here, there = make_group(branch=cast.hangzhou), make_group(branch=cast.chengdu)
     own, foreign = make_member(groups=[here]), make_member(groups=[there])
     add([(own.pk, None, "ordered", 1), (foreign.pk, None, "ordered", 1), (own.pk, there.pk, "message", 2)])
     index_build(now=NOW)
     assert set(same(Selection(cast.mei))) == {own.pk}
     assert set(same(Selection(cast.out))) == {foreign.pk, own.pk}
+    new, unknown = make_member(groups=[here]), make_member(groups=[there])
+    add([(new.pk, None, "ordered", 3), (unknown.pk, None, "ordered", 3)], start=3)
+    assert set(same(Selection(cast.mei))) == {own.pk, new.pk}
 
 
 @pytest.mark.django_db(transaction=True)
