@@ -34,7 +34,17 @@ class DailyGroupStat(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["group", "day"], name="analytics_dailygroupstat_once")]
-        indexes = [models.Index(fields=["day", "group"], name="analytics_dailygroupstat_day")]
+        indexes = [
+            models.Index(fields=["day", "group"], name="analytics_dailygroupstat_day"),
+            # What reports add up over the days of all groups, to be read without the rows: 33 bytes each in SQLite.
+            models.Index(
+                fields=[
+                    *("group", "day", "active", "joined", "orders", "messages"),
+                    *("members", "left", "posts", "staff", "answers"),
+                ],
+                name="analytics_dailygroupstat_sums",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.group_id} on {self.day}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 
 from analytics.ranking.definitions import CHANGE, RANKING
 from analytics.ranking.definitions import FIGURES as DEFINITIONS
@@ -22,7 +23,13 @@ WIDE = {"messages": "lg", "joined": "md"}
 
 
 def stage_words(value: str | None) -> str:
-    return str(HealthStage(value).label) if value else ""
+    return _words(get_language())[value] if value else ""
+
+
+@cache
+def _words(_language: str | None) -> dict[str, str]:
+    """Asked twice for each group of a file, which would be most of its time."""
+    return {stage.value: str(stage.label) for stage in HealthStage}
 
 
 def _figure(name: str) -> list[Column[Any]]:
@@ -32,7 +39,7 @@ def _figure(name: str) -> list[Column[Any]]:
             f"{name}_change",
             LABELS[name],
             order=f"{name}_change",
-            value=lambda row: getattr(row, f"{name}_now"),
+            value=lambda row: row.now[name],
             number=True,
             wide=WIDE.get(name, ""),
             definition=DEFINITIONS[name],
@@ -41,7 +48,7 @@ def _figure(name: str) -> list[Column[Any]]:
         Column(
             f"{name}_before",
             pgettext_lazy("figure", "Before: %s") % LABELS[name],
-            value=lambda row: getattr(row, f"{name}_before"),
+            value=lambda row: row.before[name],
             shown=False,
         ),
     ]
@@ -54,7 +61,7 @@ COLUMNS: list[Column[Any]] = [
         "branch",
         gettext_lazy("Branch"),
         order="branch__name",
-        value=lambda row: row.branch.name if row.branch else "",
+        value=lambda row: row.branch,
         nullable=True,
         wide="xl",
     ),

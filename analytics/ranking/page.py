@@ -14,7 +14,7 @@ from analytics.health.days import Days
 from analytics.pages.parts import DASH, MOST_SERIES, Cell, Chart, Head, Table, number_cell
 from analytics.ranking.columns import COLUMNS, FILTERS, LABELS, stage_words
 from analytics.ranking.forms import RankingForm
-from analytics.ranking.selectors import FIGURES, Ranking
+from analytics.ranking.selectors import FIGURES, Ranked, Ranking
 from analytics.saved.answers import Answer, Headline
 from analytics.templatetags.reports import signed
 from community_ops.lib.lists import Listing
@@ -62,7 +62,7 @@ def ranking_answer(form: RankingForm) -> Answer:
     figure = CHANGES.get(listing.sort.removeprefix("-"), FIGURES[0])
     first = rows[:MOST_SERIES]
     chart = Chart("bar", _("Change: %(figure)s") % {"figure": LABELS[figure]}, [row.name for row in first])
-    changes = [getattr(row, f"{figure}_change") for row in first]
+    changes = [row.change(figure) for row in first]
     chart.add(chart.label, changes, [_url(row) for row in first])
     heads = [Head(_("Group"), number=False), Head(_("Stage"), number=False)]
     heads += [
@@ -77,25 +77,24 @@ def ranking_answer(form: RankingForm) -> Answer:
     return Answer(headline, chart, table, not rows)
 
 
-def _url(row: Any) -> str:
+def _url(row: Ranked) -> str:
     return reverse("analytics:group_health", args=[row.pk])
 
 
-def _cells(row: Any) -> list[Cell]:
+def _cells(row: Ranked) -> list[Cell]:
     cells = [
         Cell(row.name, row.name, _url(row), css="", name=True),
         Cell(row.stage, stage_words(row.stage) or DASH, css=""),
     ]
     for name in FIGURES:
-        value, change = getattr(row, f"{name}_now"), getattr(row, f"{name}_change")
-        cells += [number_cell(value), Cell(change, signed(change))]
+        cells += [number_cell(row.now[name]), Cell(row.change(name), signed(row.change(name)))]
     return cells
 
 
-def change_cells(row: Any) -> list[tuple[int, int, int, str]]:
+def change_cells(row: Ranked) -> list[tuple[int, int, int, str]]:
     """Of each figure: its value, the change, the size of that, and the change in percent."""
     cells = []
     for name in FIGURES:
-        value, before = getattr(row, f"{name}_now"), getattr(row, f"{name}_before")
-        cells.append((value, value - before, abs(value - before), change_text(value, before)))
+        value, before, change = row.now[name], row.before[name], row.change(name)
+        cells.append((value, change, abs(change), change_text(value, before)))
     return cells

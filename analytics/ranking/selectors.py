@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 
 from analytics.columns import Ints
 from analytics.health.days import ONE, Days
@@ -18,29 +16,28 @@ from analytics.sources import numbers_of, with_ids
 from groups.models import Group
 
 FIGURES = ("active", "joined", "orders", "messages")
+# So many groups of a file are held at once.
+AT_ONCE = 20_000
 
 
-def groups_ranked(groups: QuerySet[Group], days: Days) -> QuerySet[Any]:
-    """Each group with `<figure>_now`, `<figure>_before` and `<figure>_change`, and the stage it had before.
+@dataclass
+class Ranked:
+    """A group with its figures over the range and before it, and the stage it had when the range began.
 
-    `active` is counted by day: one member on three days counts three.
+    `active` is counted by day: one member on three days counts three. No model: there are thousands in a file.
     """
-    before = _before(days)
-    here = Q(daily_stats__day__gte=before.first, daily_stats__day__lte=days.last)
-    rows: QuerySet[Any] = groups.annotate(days=FilteredRelation("daily_stats", condition=here))
-    for name in FIGURES:
-        rows = rows.annotate(
-            **{
-                f"{name}_now": Coalesce(Sum(f"days__{name}", filter=Q(days__day__gte=days.first)), 0),
-                f"{name}_before": Coalesce(Sum(f"days__{name}", filter=Q(days__day__lt=days.first)), 0),
-            }
-        )
-    judged = GroupHealth.objects.filter(group=OuterRef("pk"), day__lt=days.first).order_by("-day")
-    ranked: QuerySet[Any] = rows.annotate(
-        stage_before=Subquery(judged.values("stage")[:1]),
-        **{f"{name}_change": F(f"{name}_now") - F(f"{name}_before") for name in FIGURES},
-    )
-    return ranked
+
+    pk: int
+    name: str
+    external_id: str
+    branch: str
+    stage: str
+    stage_before: str | None
+    now: dict[str, int]
+    before: dict[str, int]
+
+    def change(self, figure: str) -> int:
+        return self.now[figure] - self.before[figure]
 
 
 @dataclass(frozen=True)
@@ -63,46 +60,66 @@ class Ranking:
     def count(self) -> int:
         return len(self)
 
-    def __getitem__(self, part: slice) -> list[Any]:
-        """The rows of `groups_ranked`."""
-        numbers = self._order[part].tolist()
-        rows = groups_ranked(with_ids(Group.objects.select_related("branch"), numbers), self.days)
-        found = {row.pk: row for row in rows.order_by()}
-        return [found[number] for number in numbers if number in found]
+    def __getitem__(self, part: slice) -> list[Ranked]:
+        order = self._order[part]
+        judged = GroupHealth.objects.filter(group=OuterRef("pk"), day__lt=self.days.first).order_by("-day")
+        rows = with_ids(Group.objects.order_by(), order.tolist()).annotate(before=Subquery(judged.values("stage")[:1]))
+        fields = rows.values_list("pk", "name", "external_id", "branch__name", "stage", "before")
+        named = {row[0]: row for row in fields}
+        now, before = (_sums(order, days, FIGURES).tolist() for days in (self.days, _before(self.days)))
+        found = []
+        for number, *figures in zip(order.tolist(), now, before, strict=True):
+            if number in named:
+                _pk, name, external_id, branch, *stages = named[number]
+                sums = (dict(zip(FIGURES, values, strict=True)) for values in figures)
+                found.append(Ranked(number, name, external_id, branch or "", *stages, *sums))
+        return found
 
-    def iterator(self, chunk_size: int) -> Iterator[Any]:
-        for start in range(0, len(self), chunk_size):
-            yield from self[start : start + chunk_size]
+    def iterator(self, chunk_size: int) -> Iterator[Ranked]:
+        """Groups have few columns and their sums are read together: larger pieces than a list asks for are cheaper."""
+        for start in range(0, len(self), max(chunk_size, AT_ONCE)):
+            yield from self[start : start + max(chunk_size, AT_ONCE)]
 
     def rose(self, figure: str) -> int:
         """How many of the groups have more of it than before."""
-        return int(np.count_nonzero(self._changes(figure) > 0))
+        return int(np.count_nonzero((self._change if figure == self.figure else self._changes(figure)) > 0))
 
     @cached_property
     def _numbers(self) -> Ints:
-        return np.fromiter(self.groups.values_list("pk", flat=True), np.int64)
+        return numbers_of(self.groups.values_list("pk"))
 
     @cached_property
     def _order(self) -> Ints:
         if not self.figure:
             return self._numbers
-        order = np.lexsort((self._numbers, self._changes(self.figure)))
+        order = np.lexsort((self._numbers, self._change))
         return self._numbers[order[::-1] if self.descending else order]
+
+    @cached_property
+    def _change(self) -> Ints:
+        return self._changes(self.figure)
 
     def _changes(self, figure: str) -> Ints:
         """Of each group in `_numbers`."""
-        changes = np.zeros(len(self._numbers), np.int64)
-        if not len(changes):
-            return changes
-        place = np.argsort(self._numbers)
-        known = self._numbers[place]
-        for days, sign in ((self.days, 1), (_before(self.days), -1)):
-            stats = DailyGroupStat.objects.filter(day__range=(days.first, days.last)).order_by()
-            stats = with_ids(stats, known.tolist(), "group_id")
-            rows = stats.values("group_id").annotate(n=Sum(figure)).values_list("group_id", "n")
-            group, total = numbers_of(rows).reshape(-1, 2).T
-            changes[place[np.searchsorted(known, group)]] += sign * total
-        return changes
+        now, before = (_sums(self._numbers, days, [figure])[:, 0] for days in (self.days, _before(self.days)))
+        return now - before
+
+
+def _sums(numbers: Ints, days: Days, figures: Sequence[str]) -> Ints:
+    """A row for each of these groups, with a column for each figure."""
+    sums = np.zeros((len(numbers), len(figures)), np.int64)
+    if not len(numbers):
+        return sums
+    place = np.argsort(numbers)
+    known = numbers[place]
+    # The groups are named one by one: a database then goes through the days of each in the order of its index.
+    stats = with_ids(DailyGroupStat.objects.order_by(), known.tolist(), "group_id")
+    rows = stats.filter(day__range=(days.first, days.last)).values("group_id")
+    added = rows.annotate(**{f"sum_{name}": Sum(name) for name in figures})
+    found = numbers_of(added.values_list("group_id", *(f"sum_{name}" for name in figures)))
+    found = found.reshape(-1, 1 + len(figures))
+    sums[place[np.searchsorted(known, found[:, 0])]] = found[:, 1:]
+    return sums
 
 
 def _before(days: Days) -> Days:

@@ -30,7 +30,7 @@ def ranking(request: StaffRequest) -> HttpResponseBase:
         if listing.export:
             return listing.export_response("groups-ranked")
         for row in listing.rows:
-            row.cells = change_cells(row)
+            row.cells, row.stage_is = change_cells(row), stage_words(row.stage)
             row.stage_was = stage_words(row.stage_before) if row.stage_before != row.stage else ""
         context |= {"page": listing, "listing": listing, "texts": RANKING}
     return render(request, "console/analytics/ranking.html", context)
