@@ -173,18 +173,23 @@ class SqlSource:
             events = events.filter(pk__gt=after)
         if members is not None:
             events = with_ids(events, members, "member_id")
-        rows = events.order_by().values_list(
-            "member_id",
-            EpochMillis(F("at")),
-            "kind_id",
-            Coalesce("group_id", 0),
-            Coalesce("channel_id", 0),
-            "pk",
-        )
-        columns = numbers_of(rows).reshape(-1, 6)
-        # Numbers are given in the order of arrival, which decides within one instant.
-        columns = columns[np.argsort(columns[:, 5], kind="stable")]
-        return tuple(np.ascontiguousarray(column) for column in columns.T[:5])
+        return event_columns(events)
+
+
+def event_columns(events: QuerySet[Event]) -> tuple[Ints, ...]:
+    """Columns of members, instants, kinds, groups and channels, in the order of arrival."""
+    rows = events.order_by().values_list(
+        "member_id",
+        EpochMillis(F("at")),
+        "kind_id",
+        Coalesce("group_id", 0),
+        Coalesce("channel_id", 0),
+        "pk",
+    )
+    columns = numbers_of(rows).reshape(-1, 6)
+    # Numbers are given in the order of arrival, which decides within one instant.
+    columns = columns[np.argsort(columns[:, 5], kind="stable")]
+    return tuple(np.ascontiguousarray(column) for column in columns.T[:5])
 
 
 def numbers_of(rows: QuerySet[Any, tuple[int, ...]]) -> Ints:

@@ -44,6 +44,7 @@ def large_community(folder: Path, events: int, members: int, groups: int, days: 
         if json.loads((folder / MADE).read_text()) != asked:
             raise SystemExit(f"{folder} holds another community: {(folder / MADE).read_text()}")
         call_command("migrate", verbosity=0)
+        _ledger_once()
         return
     if (folder / "community.sqlite3").exists():
         raise SystemExit(f"{folder} holds a community that was not made to its end: delete it")
@@ -56,6 +57,17 @@ def large_community(folder: Path, events: int, members: int, groups: int, days: 
 
     _Maker(members, groups, told).make(events, days)
     (folder / MADE).write_text(json.dumps(asked))
+
+
+def _ledger_once() -> None:
+    """For a community that was made before there was a ledger."""
+    from analytics.index.files import building
+    from analytics.ledger.building import ledger_build
+    from analytics.ledger.files import ledger_manifest
+
+    if ledger_manifest() is None:
+        with building():
+            ledger_build()
 
 
 @dataclass
@@ -339,9 +351,12 @@ class _Maker:
 
     def _manifest(self, newest: int, key: str, parts: int) -> None:
         from analytics.index.files import Manifest, manifest_switch
+        from analytics.ledger.building import ledger_build
 
         at = self.now.isoformat()
         manifest_switch(Manifest("base-made", parts, "", newest, newest, newest, key, 0, at))
+        ledger_build()
+        self.told("ledger written")
 
     def _rest(self) -> None:
         """Posts that were sent, money that was spent, reports on the dashboard of each."""

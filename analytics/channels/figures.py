@@ -9,10 +9,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from activity.models import Channel
-from analytics.channels.cohort import Cohort, clicks, takings
+from analytics.channels.cohort import Cohort, cohorts_of
 from analytics.channels.money import Money, spread
 from analytics.channels.scope import Cohorts, Scope
 from analytics.health.days import Days, local_day
+from analytics.ledger.reading import undisturbed
 from analytics.sources import SqlNames
 
 NO_CHANNEL = 0
@@ -63,26 +64,32 @@ class Figures:
         return found
 
 
-def channel_figures(scope: Scope, days: Days, *, until: datetime) -> dict[int, Figures]:
-    """The figures of every channel by its number, as they were known at `until`; NO_CHANNEL for who came by
-    none."""
+def channel_figures(scope: Scope, *ranges: tuple[Days, datetime]) -> list[dict[int, Figures]]:
+    """For each range of days, which must not overlap, the figures of every channel by its number, as they were known at
+    the moment that stands beside it; NO_CHANNEL for who came by none."""
+    asked = [Cohorts(scope, days, until) for days, until in ranges]
+    names = SqlNames()
+    return [
+        _figures(one, cohort) for one, cohort in zip(asked, undisturbed(lambda: cohorts_of(asked, names)), strict=True)
+    ]
+
+
+def _figures(asked: Cohorts, cohort: Cohort) -> dict[int, Figures]:
     found: dict[int, Figures] = defaultdict(Figures)
-    cohorts, names = Cohorts(scope, days, until), SqlNames()
-    if scope.is_whole:
-        for channel, clicked, came in clicks(cohorts, names):
-            found[channel].clicked, found[channel].came = clicked, came
-    cohort = Cohort.of(cohorts, names)
-    for channel, joins, friends, buyers, both in cohort.steps():
+    scope = asked.scope
+    for channel, clicked, came in cohort.clicks:
+        found[channel].clicked, found[channel].came = clicked, came
+    for channel, joins, friends, buyers, both in cohort.steps:
         row = found[channel]
         row.joins, row.friends, row.buyers, row.friends_bought = joins, friends, buyers, both
-    for channel, is_refund, currency, day, number, amount in takings(cohorts, cohort, names):
+    for channel, is_refund, currency, day, number, amount in cohort.takings:
         row = found[channel]
         if is_refund:
             row.earned[currency][day] -= amount
         else:
             row.orders += number
             row.earned[currency][day] += amount
-    for channel, amounts in _spend(scope, days, until).items():
+    for channel, amounts in _spend(scope, asked.days, asked.until).items():
         found[channel].spent = amounts
     for number, row in found.items():
         row.channel = number

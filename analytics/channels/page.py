@@ -215,9 +215,7 @@ def change_text(now: Decimal | int | None, past: Decimal | int | None) -> str:
 def channel_rows(form: SpanForm, *, now: datetime) -> list[ChannelRow]:
     """Every channel of the range, each with the range before. A constant number of queries."""
     scope, days = form.scope(), form.span()
-    figures = channel_figures(scope, days, until=now)
-    then, until = before(days, now)
-    past = channel_figures(scope, then, until=until)
+    figures, past = channel_figures(scope, (days, now), before(days, now))
     codes = channel_codes([*figures])
     whole = together([*figures.values()])
     main = whole.spend.main or whole.revenue.main

@@ -20,14 +20,15 @@ from django.views.decorators.http import require_GET
 from accounts.access import StaffRequest, staff_required
 from accounts.models import User
 from activity.models import Channel
+from analytics.channels.cohort import is_heard_of
 from analytics.channels.definitions import CHANGE, CHANNEL, CHANNELS, FIGURE_TEXTS
 from analytics.channels.forms import SpanForm
 from analytics.channels.page import channel_page, channel_rows, headline, whole_row
 from analytics.channels.people import FIGURES, members_behind
+from analytics.channels.scope import Scope
 from analytics.pages.frame import frame_of
 from analytics.pages.people import Behind
 from analytics.pages.rows import RowListing
-from analytics.sources import Selection
 from analytics.views.console import people_listing
 from community_ops.lib.lists import Column, csv_response, xlsx_response
 
@@ -133,7 +134,7 @@ def _is_known(user: User, channel: Channel) -> bool:
     if user.branch_id is None:
         return True
     spends = channel.spends.filter(branch=user.branch_id)
-    return spends.exists() or Selection(user).events().filter(channel=channel).exists()
+    return spends.exists() or is_heard_of(Scope(user), channel.pk)
 
 
 @require_GET

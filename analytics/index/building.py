@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from django.db.models import F
@@ -24,6 +25,7 @@ from analytics.index.files import (
     part_write,
     skip_write,
 )
+from analytics.ledger.building import ledger_build, ledger_refresh
 from analytics.sources import EpochMillis, numbers_of
 
 # Read at a time; some 100 MB on the way through Python.
@@ -50,23 +52,42 @@ def index_build(*, now: datetime, progress: Progress | None = None) -> Manifest:
     """
     with building():
         frontier = events_frontier()
-        return _build(frontier, now, progress or _quiet)
+        manifest = _build(frontier, now, progress or _quiet)
+        ledger_build()
+        return manifest
 
 
 def index_refresh(*, now: datetime) -> Manifest | None:
     """Brings the index up to date: by adding what is new, or anew when that has become much. Nothing is done when
     nothing is new. Raises as index_build()."""
     with building():
-        manifest = manifest_read()
-        frontier = events_frontier()
-        if manifest is None or not is_of_this_database(manifest) or _is_worn(manifest, frontier):
-            return _build(frontier, now, _quiet) if frontier.newest else None
-        if frontier.newest == manifest.newest:
-            return None
-        return _extend(manifest, frontier, now)
+        manifest = _refreshed(now)
+        if manifest_read() is not None:
+            ledger_refresh(is_of_this_database=is_of_this_database)
+        return manifest
 
 
-def is_of_this_database(manifest: Manifest) -> bool:
+def _refreshed(now: datetime) -> Manifest | None:
+    manifest = manifest_read()
+    frontier = events_frontier()
+    if manifest is None or not is_of_this_database(manifest) or _is_worn(manifest, frontier):
+        return _build(frontier, now, _quiet) if frontier.newest else None
+    if frontier.newest == manifest.newest:
+        return None
+    return _extend(manifest, frontier, now)
+
+
+class OfEvents(Protocol):
+    """A copy that knows the newest event in it."""
+
+    @property
+    def newest(self) -> int: ...
+
+    @property
+    def newest_key(self) -> str: ...
+
+
+def is_of_this_database(manifest: OfEvents) -> bool:
     """Whether the newest event of the index is in this database. After a restore, or with another database in the same
     folder, numbers mean other events."""
     found = Event.objects.filter(pk=manifest.newest).values_list("key", flat=True).first()

@@ -18,21 +18,24 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.conf import settings
 
 from analytics.columns import Columns, Flags, Ints, Shard
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 FORMAT = 2
-MANIFEST = "current.json"
+MANIFEST, LEDGER = "current.json", "ledger.json"
 COLUMNS = ("members", "offsets", "at", "kind", "group", "channel")
 # A reader that has read the manifest still has to open what it names.
 KEPT_FOR_READERS = 600
@@ -78,25 +81,33 @@ def manifest_read() -> Manifest | None:
 
 def manifest_switch(manifest: Manifest) -> None:
     """Puts a new index in force, and removes what neither it nor a reader of the one before needs."""
+    manifest_write(MANIFEST, manifest)
+    sweep(["base", "recent"], keep={manifest.base, manifest.recent})
+
+
+def manifest_write(name: str, manifest: DataclassInstance) -> None:
+    """Readers see the old one or the new one."""
     folder = index_folder()
-    draft = folder / f"{MANIFEST}.new"
+    draft = folder / f"{name}.new"
     with draft.open("w", encoding="utf-8") as file:
         json.dump(asdict(manifest), file, indent=1)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(folder / MANIFEST)
-    _sweep(keep={manifest.base, manifest.recent})
+    draft.replace(folder / name)
 
 
 def index_remove() -> None:
     """Deletes the index. Reports are read from the database until it is built again."""
-    (index_folder() / MANIFEST).unlink(missing_ok=True)
+    for name in (MANIFEST, LEDGER):
+        (index_folder() / name).unlink(missing_ok=True)
 
 
-def _sweep(keep: set[str]) -> None:
+def sweep(kinds: Collection[str], *, keep: Collection[str]) -> None:
+    """Removes folders of these kinds that neither the manifest in force names nor one that a reader may still hold."""
     newest = max((path.stat().st_mtime for path in index_folder().iterdir()), default=0.0)
     for path in index_folder().iterdir():
-        if path.is_dir() and path.name not in keep and path.stat().st_mtime < newest - KEPT_FOR_READERS:
+        is_one = path.is_dir() and path.name.partition("-")[0] in kinds
+        if is_one and path.name not in keep and path.stat().st_mtime < newest - KEPT_FOR_READERS:
             shutil.rmtree(path, ignore_errors=True)
 
 

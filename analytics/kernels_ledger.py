@@ -1,0 +1,175 @@
+"""Loops over the ledger, and over what members whom it names did. See kernels.py for how they are made; nothing here
+calls what another file compiles.
+
+Arrays by member are as long as the highest number of one, plus one. `allow` marks groups, and none of them means all.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from analytics.columns import Codes, Flags, Ints, Numbers, Shard
+from analytics.ledger.columns import NEVER, Orders, Payments, Places
+
+# What a member was in the groups asked about: in one of them ever, within a time, and whether they came within it.
+EVER, THERE, CAME = 1, 2, 4
+
+
+@njit(cache=True, nogil=True)
+def _is_allowed(allow: Flags, group: int) -> bool:
+    return len(allow) == 0 or (group < len(allow) and allow[group])
+
+
+@njit(cache=True, nogil=True)
+def _cohort(spans: Ints, first: int) -> int:
+    for r in range(len(spans)):
+        if spans[r, 0] <= first < spans[r, 1]:
+            return r
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def first_joined(places: Places, skip: Flags, allow: Flags, first: Ints) -> None:
+    """By member when they first joined one of the groups."""
+    for m in range(len(places.members)):
+        if not skip[m]:
+            earliest = NEVER
+            for i in range(places.offsets[m], places.offsets[m + 1]):
+                if places.joined[i] < earliest and _is_allowed(allow, places.group[i]):
+                    earliest = places.joined[i]
+            first[places.members[m]] = earliest
+
+
+@njit(cache=True, nogil=True)
+def standing(places: Places, skip: Flags, allow: Flags, start: int, end: int, marks: Numbers) -> None:
+    """By member EVER, THERE and CAME; the time is start <= at < end."""
+    for m in range(len(places.members)):
+        if not skip[m]:
+            found = 0
+            for i in range(places.offsets[m], places.offsets[m + 1]):
+                if _is_allowed(allow, places.group[i]):
+                    found |= EVER
+                    if places.joined[i] < end:
+                        if places.gone[i] >= start:
+                            found |= THERE
+                        if places.joined[i] >= start:
+                            found |= CAME
+            marks[places.members[m]] = found
+
+
+@njit(cache=True, nogil=True)
+def ordered_within(orders: Orders, skip: Flags, start: int, end: int, counts: Ints) -> None:
+    """By member how many orders there were with start <= at < end."""
+    for m in range(len(orders.members)):
+        if not skip[m]:
+            n = 0
+            for i in range(orders.offsets[m], orders.offsets[m + 1]):
+                n += start <= orders.at[i] < end
+            counts[orders.members[m]] += n
+
+
+@njit(cache=True, nogil=True)
+def touches(
+    shard: Shard, spans: Ints, first: Ints, allow: Flags, friended: int, click: int, touch: Codes, friend: Flags
+) -> Ints:
+    """How those who first joined in one of the spans were found, and whether they became friends: fills `touch` with
+    the channel of their earliest event that carries one, and `friend`, up to the end of what is known of their span.
+
+    `spans` are rows of start and end of joining, and until when things are known. Returns as well which channels were
+    clicked (`click` is the kind, below 0 for none) by people who had joined no group by then: a row of span, channel
+    and whether they joined since for each person and channel.
+    """
+    rows = np.empty((1024, 3), np.int64)
+    n = 0
+    earliest, latest = spans[:, 0].min(), spans[:, 1].max()
+    members, offsets, at = shard.members, shard.offsets, shard.at
+    kind, group, channel, skip = shard.kind, shard.group, shard.channel, shard.skip
+    for m in range(len(members)):
+        who = members[m]
+        joined = first[who] if who < len(first) else NEVER
+        if joined < earliest or (len(skip) > 0 and skip[m]):
+            continue
+        if click >= 0:
+            own = n
+            for i in range(offsets[m], offsets[m + 1]):
+                if at[i] > joined or at[i] >= latest:
+                    break
+                if kind[i] != click or channel[i] == 0:
+                    continue
+                r = _cohort(spans, at[i])
+                if r < 0:
+                    continue
+                known = False
+                for k in range(own, n):
+                    if rows[k, 0] == r and rows[k, 1] == channel[i]:
+                        known = True
+                        break
+                if not known:
+                    if n == len(rows):
+                        rows = np.concatenate((rows, np.empty_like(rows)))
+                    rows[n, 0], rows[n, 1], rows[n, 2] = r, channel[i], joined < spans[r, 2]
+                    n += 1
+        r = _cohort(spans, joined)
+        if r < 0:
+            continue
+        is_touched, is_friend = False, False
+        for i in range(offsets[m], offsets[m + 1]):
+            if at[i] >= spans[r, 2] or (is_touched and is_friend):
+                break
+            if group[i] == 0 or _is_allowed(allow, group[i]):
+                if not is_touched and channel[i] > 0:
+                    is_touched = True
+                    touch[who] = channel[i]
+                if kind[i] == friended:
+                    is_friend = True
+        friend[who] = is_friend
+    return rows[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def carries(shard: Shard, channel: int, allow: Flags, own: Flags) -> bool:
+    """Whether an event in one of the groups, or one outside of any by somebody of `own` (by member), carries the
+    channel."""
+    members, offsets, group, skip = shard.members, shard.offsets, shard.group, shard.skip
+    for m in range(len(members)):
+        if len(skip) > 0 and skip[m]:
+            continue
+        for i in range(offsets[m], offsets[m + 1]):
+            if shard.channel[i] == channel:
+                if group[i] > 0:
+                    if _is_allowed(allow, group[i]):
+                        return True
+                elif members[m] < len(own) and own[members[m]]:
+                    return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def paid(
+    payments: Payments, skip: Flags, spans: Ints, first: Ints, allow: Flags, buyer: Flags
+) -> tuple[Ints, Ints, Ints]:
+    """What those of the spans ordered and were given back since they joined: members, spans, and the rows of the table.
+    Fills `buyer`."""
+    who = np.empty(1024, np.int64)
+    span = np.empty(1024, np.int64)
+    row = np.empty(1024, np.int64)
+    n = 0
+    for m in range(len(payments.members)):
+        member = payments.members[m]
+        joined = first[member] if member < len(first) else NEVER
+        r = -1 if skip[m] else _cohort(spans, joined)
+        if r < 0:
+            continue
+        for i in range(payments.offsets[m], payments.offsets[m + 1]):
+            group = payments.group[i]
+            if joined <= payments.at[i] < spans[r, 2] and (group == 0 or _is_allowed(allow, group)):
+                if n == len(who):
+                    who = np.append(who, np.empty_like(who))
+                    span = np.append(span, np.empty_like(span))
+                    row = np.append(row, np.empty_like(row))
+                who[n], span[n], row[n] = member, r, i
+                n += 1
+                if payments.refund[i] == 0:
+                    buyer[member] = True
+    return who[:n].copy(), span[:n].copy(), row[:n].copy()
