@@ -6,6 +6,7 @@ that are too large to be read from SQL. The queries know nothing of either.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.core.exceptions import EmptyResultSet
+from django.db import DatabaseError
 from django.db import connection as database
 from django.db.models import BigIntegerField, DateTimeField, F, Func, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -37,6 +39,8 @@ GROUP_FIELDS = {
 }
 # A list of up to this many values is sent value by value; a longer one as a single value.
 LONG_LIST = 500
+# Since SQLite 3.38; half of the time of what it replaces.
+_HAS_EPOCH = sqlite3.sqlite_version_info >= (3, 38)
 
 
 class EpochMillis(Func):
@@ -46,7 +50,8 @@ class EpochMillis(Func):
 
     def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
         # Stored as text, in UTC, with a fraction of six digits or none: 2026-03-01 09:00:00.250000
-        template = "(CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) * 1000 + substr(%(expressions)s, 21, 3))"
+        seconds = "unixepoch(%(expressions)s)" if _HAS_EPOCH else "CAST(strftime('%%%%s', %(expressions)s) AS INTEGER)"
+        template = f"({seconds} * 1000 + substr(%(expressions)s, 21, 3))"
         sql, params = self.as_sql(compiler, connection, template=template, **extra)
         return sql, (*params, *params)
 
@@ -199,8 +204,33 @@ def numbers_of(rows: QuerySet[Any, tuple[int, ...]]) -> Ints:
     except EmptyResultSet:
         return np.zeros(0, np.int64)
     with database.cursor() as cursor:
+        if database.vendor == "sqlite" and not rows.ordered:
+            columns = len(rows.query.values_select) + len(rows.query.annotation_select)
+            packed = _packed(cursor, sql, params, columns)
+            if packed is not None:
+                return packed
         cursor.execute(sql, params)
         return np.fromiter(chain.from_iterable(cursor.fetchall()), np.int64)
+
+
+def _packed(cursor: Any, sql: str, params: Sequence[Any], columns: int) -> Ints | None:
+    """The same with each column as one text: SQLite writes and NumPy reads a number in a quarter of the time that a
+    Python object for it takes. None where a column holds something else, or more than a text can."""
+    names = ", ".join(f"c{number}" for number in range(columns))
+    texts = ", ".join(f"group_concat(c{number})" for number in range(columns))
+    try:
+        cursor.execute(f"WITH found({names}) AS ({sql}) SELECT COUNT(*), {texts} FROM found", params)  # noqa: S608
+    except DatabaseError:
+        return None
+    size, *found = cursor.fetchone()
+    if not size:
+        return np.zeros(0, np.int64)
+    numbers = np.empty((size, columns), np.int64)
+    for number, text in enumerate(found):
+        if text is None or "." in text or text.count(",") != size - 1:
+            return None
+        numbers[:, number] = np.fromstring(text, np.int64, sep=",")
+    return numbers.ravel()
 
 
 def _instant(ms: int) -> datetime:
