@@ -378,6 +378,128 @@ def _unordered_attempt(
 
 
 @njit(cache=True, nogil=True)
+def _places(lens: Lens, allow: Flags) -> Ints:
+    """The bits of each group, with those that may not be looked at as none; the last entry is for groups beyond."""
+    groups = lens.groups
+    bits = np.full(max(len(groups), len(allow)) + 1, -1, np.int64)
+    for g in range(len(bits)):
+        if len(groups) > 0:
+            bits[g] = groups[g if g < len(groups) else 0]
+        if len(allow) > 0 and not (g < len(allow) and allow[g]):
+            bits[g] = 0
+    return bits
+
+
+@njit(cache=True, nogil=True)
+def plain_funnel(
+    shard: Shard, lens: Lens, steps: int, window: int, start_from: int, start_until: int, split: Split, touch: int,
+    touch_step: int,
+) -> tuple[Codes, Picks, Codes, Flags]:  # fmt: skip
+    """What `funnel` says about every member in order, without exclusions and entry periods: steps reached, the instant
+    of each, and the row of the breakdown. Members with two events of one instant are not looked at but marked in the
+    last answer.
+
+    Where no two events are of one instant, of all attempts that stand at a step only the one that started last
+    matters: `began[k]` is when the one did that waits for step k, and an event of step k changes nothing unless that
+    one came since the last event of step k. So most events are passed over by `fresh`, the steps that an attempt came
+    to since. Both are taken without jumps, as nobody can foretell which step an event is.
+    """
+    offsets, skip, own = shard.offsets, shard.skip, shard.own
+    at, kind, channel, group = shard.at, shard.kind, shard.channel, shard.group
+    since, until, other = lens.since, lens.until, lens.other
+    kinds, channels = lens.kinds, lens.channels
+    places = _places(lens, shard.allow)
+    beyond = len(places) - 1
+    outside = places[0] if len(own) == 0 else lens.groups[0] if len(lens.groups) > 0 else -1
+    by_channel, codes = split.by_channel, split.codes
+    members = len(offsets) - 1
+    room = _room(offsets)
+    reached = np.zeros(members, np.int32)
+    times = np.zeros((steps, members), np.int64).T
+    rows = np.full(members, -1, np.int32)
+    tied = np.zeros(members, np.bool_)
+    began = np.empty(steps + 1, np.int64)
+    highest = np.zeros(1 << steps, np.int8)
+    for what in range(2, 1 << steps):
+        highest[what] = highest[what >> 1] + 1
+    seen = np.empty(room, np.int32)
+    place = np.empty(room, np.int64)
+    bits = np.empty(room, np.int32)
+    for m in range(members):
+        if len(skip) > 0 and skip[m]:
+            continue
+        lo, hi = offsets[m], offsets[m + 1]
+        if lo < hi and at[lo] < since:
+            lo = _first_since(at, lo, hi, since)
+        if lo < hi and at[hi - 1] >= until:
+            hi = _first_since(at, lo, hi, until)
+        if beyond > 0:
+            places[0] = outside if len(own) == 0 or own[m] else 0
+        n, fresh, last, is_tied = 0, np.int64(1), LONG_AGO, False
+        for i in range(lo, hi):
+            what = kinds[kind[i]] if kind[i] < len(kinds) else other
+            if len(channels) > 0:
+                what &= channels[channel[i] if channel[i] < len(channels) else 0]
+            if beyond > 0:
+                what &= places[group[i] if group[i] < beyond else beyond]
+            now = at[i]
+            is_tied |= (now == last) & (what != 0)
+            last = now if what != 0 else last
+            hit = fresh & what
+            fresh = (fresh ^ hit) | (hit << 1) | 1
+            seen[i - lo] = what
+            place[n] = i
+            bits[n] = hit
+            n += hit != 0
+        tied[m] = is_tied
+        if is_tied:
+            continue
+        began[:] = LONG_AGO
+        furthest, opening = np.int64(0), np.int64(0)
+        for e in range(n):
+            now, what = at[place[e]], bits[e]
+            began[0] = now if start_from <= now < start_until else LONG_AGO
+            while what:
+                # The furthest step first, since an event serves one step only.
+                k = np.int64(highest[what])
+                what ^= 1 << k
+                begun = began[k]
+                fits = now - begun <= window
+                began[k + 1] = begun if fits else began[k + 1]
+                is_further = fits & (k >= furthest)
+                furthest = k + 1 if is_further else furthest
+                opening = begun if is_further else opening
+        if furthest == 0:
+            continue
+        reached[m] = furthest
+        # Each step as early as it can be from that start on.
+        e = 0
+        while at[place[e]] != opening:
+            e += 1
+        used = place[e]
+        for step in range(furthest):
+            while not (bits[e] >> step) & 1:
+                e += 1
+            times[m, step] = at[place[e]]
+            if step == touch_step - 1:
+                used = place[e]
+            e += 1
+        if touch == AT_STEP:
+            if furthest >= touch_step:
+                value = np.int64(channel[used]) if by_channel else np.int64(group[used])
+                rows[m] = codes[value] if value < len(codes) else 0
+        elif touch != NO_TOUCH:
+            rows[m] = 0
+            for i in range(lo, hi):
+                e = i if touch == FIRST_TOUCH else hi - 1 - (i - lo)
+                value = np.int64(channel[e]) if by_channel else np.int64(group[e])
+                if seen[e - lo] and value < len(codes) and codes[value] > 0:
+                    rows[m] = codes[value]
+                    break
+    return reached, times, rows, tied
+
+
+@njit(cache=True, nogil=True)
 def funnel(
     shard: Shard, lens: Lens, exclusions: Ints, steps: int, mode: int, window: int, start_from: int, start_until: int,
     edges: Ints, from_step: int, to_step: int, split: Split, touch: int, touch_step: int,
@@ -398,7 +520,7 @@ def funnel(
     room = _room(offsets)
     periods = max(len(edges) - 1, 0)
     reached = np.zeros(members, np.int32)
-    times = np.zeros((members, steps), np.int64)
+    times = np.zeros((steps, members), np.int64).T
     rows = np.full(members, -1, np.int32)
     entered = np.zeros(periods, np.int64)
     converted = np.zeros(periods, np.int64)
@@ -422,13 +544,7 @@ def funnel(
     first = np.empty(free, np.int64)
     cursor = np.empty(free, np.int64)
     later = np.empty((len(exclusions), room), np.int64)
-    began = np.empty(steps + 1, np.int64)
-    highest = np.zeros(1 << steps, np.int8)
-    for what in range(2, 1 << steps):
-        highest[what] = highest[what >> 1] + 1
-    opening = np.int64(0)
     opening_bits = np.int64(STEPS if mode == UNORDERED else 1)
-    is_plain = mode == ORDERED and len(exclusions) == 0 and periods == 0
 
     end = 0
     while end < members:
@@ -437,142 +553,97 @@ def funnel(
         _gather(shard, lens, split, begin, end, starts, place, at, bits, code)
         for m in range(begin, end):
             lo, hi = starts[m - begin], starts[m - begin + 1]
-            furthest, used, is_done = 0, lo, False
-            if is_plain:
-                # Where no two events are of one instant, of all attempts that stand at a step only the one that started
-                # last matters: `began[k]` is when the one did that waits for step k. Taken without jumps, as nobody can
-                # foretell which step an event is.
-                is_done = True
-                began[1:] = LONG_AGO
+            furthest, opens = 0, np.int64(0)
+            for i in range(lo, hi):
+                opens |= bits[i]
+                mask[i] = bits[i] & STEPS
+            if opens & opening_bits == 0:
+                continue
+            for e in range(len(exclusions)):
+                ahead, upcoming = NEVER, NEVER
+                for i in range(hi - 1, lo - 1, -1):
+                    if i + 1 < hi and at[i + 1] > at[i]:
+                        ahead = upcoming
+                    later[e, i - lo] = ahead
+                    if (bits[i] >> (EXCLUSIONS + e)) & 1:
+                        upcoming = at[i]
+            pointer[:] = lo
+            looks = 0
+            if mode == UNORDERED:
                 for i in range(lo, hi):
-                    now = at[i]
-                    if i > lo and now == at[i - 1]:
-                        is_done = False
-                        break
-                    began[0] = now if start_from <= now < start_until else LONG_AGO
-                    what = bits[i] & (len(highest) - 1)
-                    while what:
-                        # The furthest step first, since an event serves one step only.
-                        k = highest[what]
-                        what ^= 1 << k
-                        since = began[k]
-                        fits = now - since <= window
-                        began[k + 1] = since if fits else began[k + 1]
-                        if fits and k >= furthest:
-                            furthest = k + 1
-                            opening = since
-                    if furthest == steps:
-                        is_done = i + 1 == hi or at[i + 1] != now
-                        break
-            if is_done:
-                if furthest == 0:
-                    continue
-                # Each step as early as it can be from that start on.
-                i = lo
-                while at[i] != opening:
-                    i += 1
-                for k in range(furthest):
-                    while not (bits[i] >> k) & 1:
-                        i += 1
-                    times[m, k] = at[i]
-                    if k == touch_step - 1:
-                        used = i
-                    i += 1
-                reached[m] = furthest
-            else:
-                furthest, opens = 0, np.int64(0)
-                for i in range(lo, hi):
-                    opens |= bits[i]
-                    mask[i] = bits[i] & STEPS
-                if opens & opening_bits == 0:
-                    continue
-                for e in range(len(exclusions)):
-                    ahead, upcoming = NEVER, NEVER
-                    for i in range(hi - 1, lo - 1, -1):
-                        if i + 1 < hi and at[i + 1] > at[i]:
-                            ahead = upcoming
-                        later[e, i - lo] = ahead
-                        if (bits[i] >> (EXCLUSIONS + e)) & 1:
-                            upcoming = at[i]
-                pointer[:] = lo
-                looks = 0
-                if mode == UNORDERED:
-                    for i in range(lo, hi):
-                        known = 0
-                        while known < looks and masks[known] != mask[i]:
-                            known += 1
-                        if known == looks:
-                            masks[looks] = mask[i]
-                            looks += 1
-                        look[i] = known
-                    first[:looks] = hi
-                    for i in range(hi - 1, lo - 1, -1):
-                        following[i - lo] = first[look[i]]
-                        if mask[i] != 0:
-                            first[look[i]] = i
-                period, period_best = -1, 0
-                i = lo
-                while i < hi and at[i] < start_until:
-                    if not periods and furthest == steps and at[i] > at[best[steps - 1]]:
-                        break  # no later start can finish earlier
-                    j = _instant_end(at, i, hi)
-                    fits = 0
-                    for e in range(i, j):
-                        fits |= mask[e]
-                    if mode != UNORDERED:
-                        fits &= 1
-                    if at[i] >= start_from and fits:
-                        # A strict run may begin with one or more events of its first instant; the others have one way.
-                        for own in range(1, (min(j - i, steps) if mode == STRICT else 1) + 1):
-                            if mode == ORDERED:
-                                got = _ordered_attempt(
-                                    at, mask, i, j, hi, steps, window, pointer, owner, seen, path, picks
-                                )
-                            elif mode == STRICT:
-                                got = _strict_attempt(at, mask, i, j, hi, steps, window, own, owner, seen, path, picks)
-                            else:
-                                got = _unordered_attempt(
-                                    at, mask, look, i, lo, hi, steps, window, following, first[:looks], cursor, serves,
-                                    path, picks,
+                    known = 0
+                    while known < looks and masks[known] != mask[i]:
+                        known += 1
+                    if known == looks:
+                        masks[looks] = mask[i]
+                        looks += 1
+                    look[i] = known
+                first[:looks] = hi
+                for i in range(hi - 1, lo - 1, -1):
+                    following[i - lo] = first[look[i]]
+                    if mask[i] != 0:
+                        first[look[i]] = i
+            period, period_best = -1, 0
+            i = lo
+            while i < hi and at[i] < start_until:
+                if not periods and furthest == steps and at[i] > at[best[steps - 1]]:
+                    break  # no later start can finish earlier
+                j = _instant_end(at, i, hi)
+                fits = 0
+                for e in range(i, j):
+                    fits |= mask[e]
+                if mode != UNORDERED:
+                    fits &= 1
+                if at[i] >= start_from and fits:
+                    # A strict run may begin with one or more events of its first instant; the others have one way.
+                    for own in range(1, (min(j - i, steps) if mode == STRICT else 1) + 1):
+                        if mode == ORDERED:
+                            got = _ordered_attempt(at, mask, i, j, hi, steps, window, pointer, owner, seen, path, picks)
+                        elif mode == STRICT:
+                            got = _strict_attempt(at, mask, i, j, hi, steps, window, own, owner, seen, path, picks)
+                        else:
+                            got = _unordered_attempt(
+                                at, mask, look, i, lo, hi, steps, window, following, first[:looks], cursor, serves,
+                                path, picks,
+                            )  # fmt: skip
+                        if got == 0:
+                            break
+                        if len(exclusions) and _is_void(at, lo, picks, got, at[i] + window, exclusions, later):
+                            if mode == STRICT:
+                                got = _shorter_run(
+                                    at, mask, i, j, lo, hi, got, own, window, exclusions, later, owner, seen, path,
+                                    picks,
                                 )  # fmt: skip
-                            if got == 0:
-                                break
-                            if len(exclusions) and _is_void(at, lo, picks, got, at[i] + window, exclusions, later):
-                                if mode == STRICT:
-                                    got = _shorter_run(
-                                        at, mask, i, j, lo, hi, got, own, window, exclusions, later, owner, seen, path,
-                                        picks,
-                                    )  # fmt: skip
-                                if mode != STRICT or got == 0:
-                                    continue
-                            # The furthest attempt; of those the first to get there; of those the latest start.
-                            if got > furthest or (got == furthest and at[picks[got - 1]] <= at[best[got - 1]]):
-                                furthest = got
-                                best[:got] = picks[:got]
-                            if periods:
-                                if period < 0 or at[i] >= edges[period + 1]:
-                                    if period_best >= from_step:
-                                        entered[period] += 1
-                                        converted[period] += period_best >= to_step
-                                    period_best = 0
-                                    period = max(period, 0)
-                                    while at[i] >= edges[period + 1]:
-                                        period += 1
-                                period_best = max(period_best, got)
-                    if mode == UNORDERED:
-                        for e in range(i, j):
-                            if mask[e] != 0:
-                                first[look[e]] = following[e - lo]
-                    i = j
-                if periods and period >= 0 and period_best >= from_step:
-                    entered[period] += 1
-                    converted[period] += period_best >= to_step
-                if furthest == 0:
-                    continue
-                reached[m] = furthest
-                for k in range(furthest):
-                    times[m, k] = at[best[k]]
-                used = best[touch_step - 1]
+                            if mode != STRICT or got == 0:
+                                continue
+                        # The furthest attempt; of those the first to get there; of those the latest start.
+                        if got > furthest or (got == furthest and at[picks[got - 1]] <= at[best[got - 1]]):
+                            furthest = got
+                            best[:got] = picks[:got]
+                        if periods:
+                            if period < 0 or at[i] >= edges[period + 1]:
+                                if period_best >= from_step:
+                                    entered[period] += 1
+                                    converted[period] += period_best >= to_step
+                                period_best = 0
+                                period = max(period, 0)
+                                while at[i] >= edges[period + 1]:
+                                    period += 1
+                            period_best = max(period_best, got)
+                if mode == UNORDERED:
+                    for e in range(i, j):
+                        if mask[e] != 0:
+                            first[look[e]] = following[e - lo]
+                i = j
+            if periods and period >= 0 and period_best >= from_step:
+                entered[period] += 1
+                converted[period] += period_best >= to_step
+            if furthest == 0:
+                continue
+            reached[m] = furthest
+            for k in range(furthest):
+                times[m, k] = at[best[k]]
+            used = best[touch_step - 1]
             if touch == AT_STEP:
                 if furthest >= touch_step:
                     rows[m] = code[used]

@@ -40,7 +40,10 @@ def warm_up() -> None:
     two = np.zeros(2, np.int64)
     source = Held([Columns.build(member=two, at=two, kind=two, group=two, channel=two).shard()])
     names = _NoNames()
-    FunnelQuery.read({"range": days, "steps": [{"kind": "joined"}]}, zone=zone, now=now).compute(source, names, now=now)
+    for order in ("ordered", "strict"):  # each has a kernel of its own
+        FunnelQuery.read({"range": days, "steps": [{"kind": "joined"}], "order": order}, zone=zone, now=now).compute(
+            source, names, now=now
+        )
     RetentionQuery.read({"range": {"from": "2026-01-01"}, "period": "day"}, zone=zone, now=now).compute(
         source, names, now=now
     )

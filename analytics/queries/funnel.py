@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -35,6 +37,8 @@ MOST_STEPS = 20
 MOST_EXCLUSIONS = 20
 DEFAULT_WINDOW = 14 * 86_400
 LONGEST_WINDOW = 10 * 366 * 86_400
+# Sorted by row and time as one number: the milliseconds of the longest window fit below this bit.
+ROW = 40
 # Seconds: a minute, ten minutes, an hour, six hours, and 1, 3, 7, 14, 30 and 90 days.
 TIME_EDGES = (60, 600, 3_600, 21_600, *(86_400 * days for days in (1, 3, 7, 14, 30, 90)))
 
@@ -45,6 +49,7 @@ class Order(StrEnum):
     UNORDERED = "unordered"
 
 
+NO_PERIODS = np.zeros(0, np.int64)
 MODES = {Order.ORDERED: kernels.ORDERED, Order.STRICT: kernels.STRICT, Order.UNORDERED: kernels.UNORDERED}
 
 
@@ -134,11 +139,11 @@ class FunnelQuery:
     def compute(self, source: Source, names: Names, *, now: datetime) -> FunnelResult:
         split, labels = split_by(self.breakdown.by if self.breakdown else None, names)
         runs = self._run(source, names, split)
-        result = FunnelResult(
-            query=self, as_of=now, all=self._figures([(part, np.flatnonzero(part.reached)) for part in runs])
-        )
+        whole = self._figures([replace(part, rows=np.zeros_like(part.rows)) for part in runs], 1)
+        result = FunnelResult(query=self, as_of=now, all=whole[0])
         if self.breakdown:
-            result = replace(result, breakdown=self._rows(runs, labels))
+            rows = zip(labels, self._figures(runs, len(labels)), strict=True)
+            result = replace(result, breakdown={label: figures for label, figures in rows if figures.counts[0]})
         if self.series:
             size = len(self.series.periods)
             result = replace(
@@ -195,42 +200,35 @@ class FunnelQuery:
             [*steps, *(exclusion.event for exclusion in self.exclusions)],
             self.filter, names, since=start, until=last, everything=is_strict,
         )  # fmt: skip
-        edges, from_step, to_step = np.zeros(0, np.int64), 1, 1
+        edges, from_step, to_step = NO_PERIODS, 1, 1
         if self.series:
             edges, from_step, to_step = self.series.periods.edges, self.series.from_step, self.series.to_step
             if only_series:
                 start, end = max(start, int(edges[0])), min(end, int(edges[-1]))
         return run(shards, _Walking(self, lens, split, start, end, edges, from_step, to_step))
 
-    def _figures(self, parts: Sequence[tuple[_Run, Ints]]) -> Figures:
-        """Of these members of each shard."""
-        counts = [0] * len(self.steps)
-        taken: list[list[Ints]] = [[] for _step in self.steps]
-        times = np.zeros(len(TIME_EDGES) + 1, np.int64)
-        for part, among in parts:
-            for k in range(len(self.steps)):
-                among = among[part.reached[among] > k]
-                counts[k] += len(among)
-                if k:
-                    taken[k].append(part.times[among, k] - part.times[among, k - 1])
-            times += np.bincount(_bar_of(part.times[among]), minlength=len(times))
-        average: list[float | None] = [None]
-        median: list[float | None] = [None]
-        for k in range(1, len(self.steps)):
-            seconds = joined(taken[k]) / 1000
-            average.append(float(seconds.mean()) if len(seconds) else None)
-            median.append(float(np.median(seconds)) if len(seconds) else None)
-        return Figures(counts, average, median, times.tolist())
-
-    def _rows(self, runs: Sequence[_Run], labels: Sequence[str]) -> dict[str, Figures]:
-        """The figures of each row of the breakdown that has members."""
-        members: dict[int, list[tuple[_Run, Ints]]] = {}
+    def _figures(self, runs: Sequence[_Run], size: int) -> list[Figures]:
+        """The figures of each of the `size` rows of a breakdown."""
+        counts = np.zeros((len(self.steps), size), np.int64)
+        bars = np.zeros((size, len(TIME_EDGES) + 1), np.int64)
         for part in runs:
-            order = np.argsort(part.rows, kind="stable")
-            bounds = np.searchsorted(part.rows[order], np.arange(len(labels) + 1))
-            for row in np.flatnonzero(np.diff(bounds)).tolist():
-                members.setdefault(row, []).append((part, order[bounds[row] : bounds[row + 1]]))
-        return {labels[row]: self._figures(members[row]) for row in sorted(members)}
+            there = (part.reached > 0) & (part.rows >= 0)
+            counts[0] += np.bincount(part.rows[there], minlength=size)
+            there &= part.reached == len(self.steps)
+            np.add.at(bars, (part.rows[there], _bar_of(part.times[there])), 1)
+
+        averages: list[list[float | None]] = [[None] * size]
+        medians: list[list[float | None]] = [[None] * size]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            ways = pool.map(lambda k: _ways(runs, k, size), range(1, len(self.steps)))
+            for k, (many, average, median) in enumerate(ways, 1):
+                counts[k] = many
+                averages.append(average)
+                medians.append(median)
+        each = zip(
+            counts.T.tolist(), zip(*averages, strict=True), zip(*medians, strict=True), bars.tolist(), strict=True
+        )
+        return [Figures(got, list(average), list(median), times) for got, average, median, times in each]
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,23 +246,39 @@ class _Walking:
 
     def __call__(self, shard: Shard) -> _Run:
         query, breakdown = self.query, self.query.breakdown
-        reached, times, rows, entered, converted = kernels.funnel(
-            shard,
+        steps, window = len(query.steps), 1000 * query.window
+        touch = TOUCHES[breakdown.attribution] if breakdown else kernels.NO_TOUCH
+        touch_step = breakdown.step if breakdown else 1
+        is_plain = query.order is Order.ORDERED and not query.exclusions and not len(self.edges)
+        if is_plain:
+            reached, times, rows, tied = kernels.plain_funnel(
+                shard, self.lens, steps, window, self.start, self.end, self.split, touch, touch_step
+            )
+            if not tied.any():
+                return _Run(shard.members, reached, times, rows, NO_PERIODS, NO_PERIODS)
+            rest = shard._replace(skip=~tied).sealed()
+        else:
+            rest = shard
+        found = kernels.funnel(
+            rest,
             self.lens,
             np.array([(e.after_step, e.before_step) for e in query.exclusions], np.int64).reshape(-1, 2),
-            len(query.steps),
+            steps,
             MODES[query.order],
-            1000 * query.window,
+            window,
             self.start,
             self.end,
             self.edges,
             self.from_step,
             self.to_step,
             self.split,
-            TOUCHES[breakdown.attribution] if breakdown else kernels.NO_TOUCH,
-            breakdown.step if breakdown else 1,
+            touch,
+            touch_step,
         )
-        return _Run(shard.members, reached, times, rows, entered, converted)
+        if is_plain:
+            # Each member was looked at by one of the two; the other left 0, or -1 for the row.
+            return _Run(shard.members, reached + found[0], times + found[1], np.maximum(rows, found[2]), *found[3:])
+        return _Run(shard.members, *found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +291,35 @@ class _Run:
     rows: Codes
     entered: Ints
     converted: Ints
+
+
+def _ways(runs: Sequence[_Run], k: int, size: int) -> tuple[Ints, list[float | None], list[float | None]]:
+    """By row of the breakdown: how many got to step k (from 0), and the seconds since the step before, average and
+    median."""
+    rows, took = [], []
+    for part in runs:
+        there = (part.reached > k) & (part.rows >= 0)
+        rows.append(part.rows[there].astype(np.int64))
+        took.append((part.times[:, k] - part.times[:, k - 1])[there])
+    row, ways = joined(rows), joined(took)
+    many = np.bincount(row, minlength=size)
+    if size > 1:
+        ways += row << ROW
+        ways.sort()
+        ways &= (1 << ROW) - 1
+    elif len(ways):
+        ways.partition(((len(ways) - 1) // 2, len(ways) // 2))  # what the middle asks for, in a fraction of the time
+    average: list[float | None] = [None] * size
+    median: list[float | None] = [None] * size
+    if len(ways):
+        some = np.flatnonzero(many)
+        end = np.cumsum(many)[some]
+        begin = end - many[some]
+        means = np.add.reduceat(ways, begin) / many[some] / 1000
+        middles = (ways[(begin + end - 1) // 2] + ways[(begin + end) // 2]) / 2000
+        for number, mean, middle in zip(some.tolist(), means.tolist(), middles.tolist(), strict=True):
+            average[number], median[number] = mean, middle
+    return many, average, median
 
 
 def _bar_of(times: Ints) -> Ints:

@@ -39,6 +39,37 @@ def funnels(draw, mode):
     return steps, members, exclusions, window, starts
 
 
+@st.composite
+def looks(draw):
+    """Events with groups and channels beyond what the tables of the lens and of the shard know, or without any."""
+    steps = draw(st.sampled_from([1, 2, 3, 6]))
+    what = st.integers(0, (1 << steps) - 1)
+
+    def table(values, most):
+        return draw(st.one_of(st.just([]), st.lists(values, min_size=1, max_size=most)))
+
+    lens = kernels.Lens(
+        draw(st.sampled_from([kernels.ALWAYS, 3])),
+        draw(st.sampled_from([kernels.NEVER, 20])),
+        draw(what),
+        np.array(draw(st.lists(what, min_size=1, max_size=5)), np.int64),
+        np.array(table(what, 3), np.int64),
+        np.array(table(what, 3), np.int64),
+    )
+    event = st.tuples(st.integers(0, draw(st.sampled_from([5, 30]))), *[st.integers(0, 4)] * 3)
+    members = [sorted(each) for each in draw(st.lists(st.lists(event, max_size=12), min_size=1, max_size=4))]
+    flat = np.array([event for events in members for event in events], np.int64).reshape(-1, 4)
+    marks = st.lists(st.booleans(), min_size=len(members), max_size=len(members))
+    allow = np.array(table(st.booleans(), 4), np.bool_)
+    shard = Columns(np.arange(len(members)), offsets_of(members), *flat.T.copy()).shard(
+        skip=np.array(draw(st.one_of(st.just([]), marks)), np.bool_),
+        own=np.array(draw(st.one_of(st.just([]), marks)) if len(allow) else [], np.bool_),
+        allow=allow,
+    )
+    codes = np.array(draw(st.lists(st.integers(0, 2), min_size=1, max_size=4)), np.int32)
+    return steps, shard, lens, kernels.Split(draw(st.booleans()), codes, 3)
+
+
 def bits(numbers):
     return sum(1 << number for number in numbers)
 
@@ -104,6 +135,27 @@ def test_a_member_goes_as_far_and_as_fast_as_the_best_of_all_attempts(mode, data
         if want:
             assert (times[0], times[-1]) == (want[0], want[-1])
             assert tuple(times) in attempts
+
+
+@many
+@given(looks(), st.integers(1, 30), st.sampled_from([(0, 31), (4, 12)]), st.integers(0, 3), st.data())
+def test_the_plain_funnel_says_what_the_other_one_says_or_leaves_it_to_that(look, window, starts, touch, data):
+    steps, shard, lens, split = look
+    touch_step = data.draw(st.integers(1, steps))
+    *said, tied = kernels.plain_funnel(shard, lens, steps, window, *starts, split, touch, touch_step)
+    nothing = np.zeros(0, np.int64)
+    *want, _entered, _converted = kernels.funnel(
+        shard, lens, nothing.reshape(-1, 2), steps, kernels.ORDERED, window, *starts, nothing, 1, 1, split, touch,
+        touch_step,
+    )  # fmt: skip
+    events, owners = kernels.matching(shard, lens)
+    for m in range(len(shard.members)):
+        instants = shard.at[events[owners == m]]
+        assert tied[m] == (len(set(instants.tolist())) < len(instants))
+        for ours, theirs in zip(said, want, strict=True):
+            assert np.array_equal(
+                ours[m], np.full_like(ours[m], -1 if ours is said[2] else 0) if tied[m] else theirs[m]
+            )
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -16,6 +16,7 @@ from tests.builders import NOW
 
 KERNELS = (
     kernels.funnel,
+    kernels.plain_funnel,
     kernels.retention,
     kernels.total,
     kernels.unique,
@@ -42,7 +43,8 @@ def test_a_report_finds_its_kernel_compiled_for_just_the_arrays_it_brings(cast):
         "series": {"interval": "day"},
         "breakdown": {"by": "channel"},
     }
-    FunnelQuery.read(funnel, zone=zone, now=NOW).compute(source, names, now=NOW)
+    for question in (funnel, {"range": days, "steps": funnel["steps"]}):
+        FunnelQuery.read(question, zone=zone, now=NOW).compute(source, names, now=NOW)
     RetentionQuery.read({"range": {"from": "2026-02-01"}, "period": "week"}, zone=zone, now=NOW).compute(
         source, names, now=NOW
     )
