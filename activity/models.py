@@ -112,6 +112,8 @@ class Event(models.Model):
                 fields=["member_id", "at"], condition=models.Q(channel__isnull=False), name="activity_event_touch"
             ),
             models.Index(fields=["at"], condition=models.Q(channel__isnull=False), name="activity_event_channel"),
+            # The few events that are about money: what was refunded in a range of days.
+            models.Index(fields=["kind", "at"], condition=models.Q(value__isnull=False), name="activity_event_value"),
         ]
 
     def __str__(self) -> str:

@@ -17,16 +17,16 @@ import numpy as np
 from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError
 from django.db import connection as database
-from django.db.models import BigIntegerField, DateTimeField, F, Func, Q, QuerySet
+from django.db.models import Aggregate, BigIntegerField, DateTimeField, F, Func, Q, QuerySet, TextField
 from django.db.models.functions import Coalesce
 from django.db.models.sql.compiler import SQLCompiler
 from django.utils.translation import gettext as _
 
 from accounts.models import Branch, User
 from activity.models import Channel, Event, EventKind
-from analytics.columns import Columns, Ints, Shard
+from analytics.columns import Columns, Ints, Shard, marked
 from groups.models import CommunityType, Group, Motivation
-from members.models import Member
+from members.models import Member, Membership
 
 if TYPE_CHECKING:
     from analytics.queries.base import Stored  # its kernels bring a compiler, which workers have no use for
@@ -39,6 +39,8 @@ GROUP_FIELDS = {
 }
 # A list of up to this many values is sent value by value; a longer one as a single value.
 LONG_LIST = 500
+# So many members are looked up one by one; of more everybody who comes into question is read.
+FEW_MEMBERS = 5_000
 # Since SQLite 3.38; half of the time of what it replaces.
 _HAS_EPOCH = sqlite3.sqlite_version_info >= (3, 38)
 
@@ -50,13 +52,15 @@ class EpochMillis(Func):
 
     def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
         # Stored as text, in UTC, with a fraction of six digits or none: 2026-03-01 09:00:00.250000
-        seconds = "unixepoch(%(expressions)s)" if _HAS_EPOCH else "CAST(strftime('%%%%s', %(expressions)s) AS INTEGER)"
+        # The fraction is cut off first: SQLite would round it, to the next second if need be.
+        whole = "substr(%(expressions)s, 1, 19)"
+        seconds = f"unixepoch({whole})" if _HAS_EPOCH else f"CAST(strftime('%%%%s', {whole}) AS INTEGER)"
         template = f"({seconds} * 1000 + substr(%(expressions)s, 21, 3))"
         sql, params = self.as_sql(compiler, connection, template=template, **extra)
         return sql, (*params, *params)
 
     def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
-        template = "CAST(extract(epoch FROM %(expressions)s) * 1000 AS bigint)"
+        template = "CAST(floor(extract(epoch FROM %(expressions)s) * 1000) AS bigint)"
         return self.as_sql(compiler, connection, template=template, **extra)
 
 
@@ -231,6 +235,52 @@ def _packed(cursor: Any, sql: str, params: Sequence[Any], columns: int) -> Ints 
             return None
         numbers[:, number] = np.fromstring(text, np.int64, sep=",")
     return numbers.ravel()
+
+
+class _Packed(Aggregate):
+    """All values of a column as one text."""
+
+    function = "group_concat"
+    output_field = TextField()
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="string_agg((%(expressions)s)::text, ',')", **extra)
+
+
+def coded_of(rows: QuerySet[Any], text: str, *numbers: str) -> tuple[list[str], Ints]:
+    """Columns of a table: the different texts in `text`, in their order, and rows whose first number is the place of
+    theirs, with one column more for each of `numbers`. No text may be empty or hold a comma."""
+    found = rows.order_by().aggregate(**{f"packed_{name}": _Packed(name) for name in (text, *numbers)})
+    packed = list(found.values())
+    if packed[0] is None:
+        return [], np.zeros((0, 1 + len(numbers)), np.int64)
+    words = packed[0].split(",")
+    known = {word: place for place, word in enumerate(sorted(set(words)))}
+    columns = np.empty((len(words), 1 + len(numbers)), np.int64)
+    columns[:, 0] = np.fromiter(map(known.__getitem__, words), np.int64, len(words))
+    for place, column in enumerate(packed[1:], start=1):
+        columns[:, place] = np.fromstring(column, np.int64, sep=",")
+    return list(known), columns
+
+
+def visible_among(members: Ints, user: User) -> Ints:
+    """Those of `members` (sorted numbers) whom a person may see: all for headquarters, for a branch those who are or
+    were in one of its groups."""
+    if user.branch_id is None or not len(members):
+        return members
+    groups, places = groups_seen_by(user), Membership.objects.order_by()
+    if len(members) > FEW_MEMBERS:
+        seen = numbers_of(with_ids(places, groups.tolist(), "group_id").values_list("member_id"))
+    else:
+        # Asked for some members in some groups, SQLite would look for each in each.
+        rows = with_ids(places, members.tolist(), "member_id").values_list("member_id", "group_id")
+        member, group = numbers_of(rows).reshape(-1, 2).T
+        seen = member[np.isin(group, groups)]
+    return members[marked(members, np.unique(seen))]
+
+
+def groups_seen_by(user: User) -> Ints:
+    return numbers_of(Group.objects.visible_to(user).order_by().values_list("pk"))
 
 
 def _instant(ms: int) -> datetime:

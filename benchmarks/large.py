@@ -340,6 +340,7 @@ class _Maker:
                 amount=[values[n] for n in bought],
                 currency=["USD" if n % 100 == 7 else "CNY" for n in bought],
                 key=[keys[n] for n in bought],
+                group_id=group[bought].tolist(),
             )
         self.told("events written")
         with connection.cursor() as cursor:

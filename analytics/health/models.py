@@ -44,6 +44,12 @@ class DailyGroupStat(models.Model):
                 ],
                 name="analytics_dailygroupstat_sums",
             ),
+            # The few days on which somebody came or went.
+            models.Index(
+                fields=["day", "group", "joined", "left"],
+                condition=Q(joined__gt=0) | Q(left__gt=0),
+                name="analytics_dailygroupstat_flow",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,9 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from django.db.models import QuerySet
 
-from accounts.models import User
 from activity.models import EventMove
 from analytics.columns import NONE, Columns, Flags, Ints, marked
 from analytics.index.building import is_of_this_database
@@ -21,9 +19,8 @@ from analytics.index.files import (
     part_folders,
 )
 from analytics.queries.base import Source, Stored
-from analytics.sources import Selection, SqlSource, numbers_of, with_ids
+from analytics.sources import Selection, SqlSource, visible_among
 from groups.models import Group
-from members.models import Membership
 
 # So few groups or members are read quicker through the indexes of the database.
 FEW_GROUPS = 50
@@ -138,7 +135,7 @@ class _Choice:
             seen = frozenset(Group.objects.visible_to(selection.user).values_list("pk", flat=True))
             if groups is None:
                 # A branch sees what happened in its groups, and what its members did outside of any.
-                seen_members = _visible_among(outside(), selection.user)
+                seen_members = visible_among(outside(), selection.user)
             groups = seen if groups is None else groups & seen
         return cls(
             None if selection.member_ids is None else _sorted(selection.member_ids),
@@ -153,16 +150,6 @@ class _Choice:
 
     def own(self, members: Ints) -> Flags:
         return NONE if self.seen_members is None else marked(members, self.seen_members)
-
-
-def _visible_among(members: Ints, user: User) -> Ints:
-    """Those of `members` whom a person of a branch may see: who are or were in one of its groups."""
-    if not len(members):
-        return members
-    places: QuerySet[Membership] = Membership.objects.visible_to(user).order_by()
-    if len(members) <= FEW_MEMBERS:
-        places = with_ids(places, members.tolist(), "member_id")
-    return np.intersect1d(members, numbers_of(places.values_list("member_id")))
 
 
 def _table(numbers: Collection[int]) -> Flags:

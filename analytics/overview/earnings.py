@@ -6,20 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from django.db.models import BigIntegerField, Case, OuterRef, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import F
 
-from activity.models import BuiltInKind, Event
+from activity.models import BuiltInKind
 from analytics import kernels
-from analytics.columns import Ints, Shard
+from analytics.columns import Ints, Shard, marked
 from analytics.kernels import Lens
-from analytics.overview.crowd import Pairs
-from analytics.overview.sales import Sales, cents_of, orders_within
+from analytics.overview.crowd import Pairs, pairs_of
+from analytics.overview.sales import Sales
 from analytics.overview.scope import Scope
 from analytics.queries.base import EventSpec, Where, lens_of
 from analytics.queries.periods import millis
 from analytics.queries.running import run
-from analytics.sources import numbers_of, with_ids
+from analytics.sources import EpochMillis, groups_seen_by, numbers_of, with_ids
 from members.models import Membership
 
 ENDLESS = millis(datetime(9999, 1, 1, tzinfo=UTC))
@@ -36,34 +35,30 @@ class Earnings:
 def earnings_of(scope: Scope, sales: Sales, currency: str) -> Earnings:
     """By the group of the order's own event, or of the refund, else the one that the member joined first; by the
     channel through which the member first came. Groups and events that the viewer may not see are not looked at."""
-    own = scope.within(Event.objects.filter(key=OuterRef("key")), "group_id").values("group_id")[:1]
-    is_now = Case(When(ordered_at__gte=scope.days.start, then=1), default=0, output_field=BigIntegerField())
-    orders = orders_within(scope, scope.before, scope.days).filter(currency=currency).order_by()
-    rows = orders.values_list(
-        "member_id",
-        Coalesce(Subquery(own), Value(0), output_field=BigIntegerField()),
-        cents_of("amount"),
-        is_now,
-    )
+    orders = sales.bought
+    of_it = np.zeros(len(orders.at), np.bool_)
+    if currency in orders.currencies:
+        of_it = orders.currency == orders.currencies.index(currency)
     back = [
         (refund.member, refund.group, -refund.cents, int(refund.at >= scope.days.start))
         for refund in sales.refunds
         if refund.currency == currency
     ]
-    found = np.append(numbers_of(rows).reshape(-1, 4), np.array(back, np.int64).reshape(-1, 4), axis=0)
-    member, group, cents, now = found.T
+    is_now = (orders.at >= scope.days.edges[0]).astype(np.int64)
+    found = np.stack([orders.member, _seen(scope, orders.group), orders.cents, is_now], axis=1)[of_it]
+    member, group, cents, now = np.append(found, np.array(back, np.int64).reshape(-1, 4), axis=0).T
     unplaced = group == 0
     group = group.copy()
     group[unplaced] = _looked_up(_first_groups(scope, np.unique(member[unplaced])), member[unplaced])
     channel = _looked_up(_first_channels(scope, np.unique(member)), member)
-    return Earnings(_pairs(group, cents, now), _pairs(channel, cents, now))
+    return Earnings(pairs_of(group, cents, now), pairs_of(channel, cents, now))
 
 
-def _pairs(key: Ints, cents: Ints, now: Ints) -> Pairs:
-    keys, place = np.unique(key, return_inverse=True)
-    sums = np.zeros((2, len(keys)), np.int64)
-    np.add.at(sums, (now, place), cents)
-    return {key: (now, before) for key, before, now in zip(keys.tolist(), *sums.tolist(), strict=True)}
+def _seen(scope: Scope, group: Ints) -> Ints:
+    """0 in place of the groups that the viewer may not see."""
+    if scope.viewer.branch_id is None:
+        return group
+    return np.where(np.isin(group, groups_seen_by(scope.viewer)), group, 0)
 
 
 # Members in ascending order, and the number that belongs to each.
@@ -85,9 +80,11 @@ def _first_of_each(member: Ints, value: Ints) -> _Table:
 
 
 def _first_groups(scope: Scope, members: Ints) -> _Table:
-    places = with_ids(Membership.objects.visible_to(scope.viewer), members.tolist(), "member_id")
-    rows = places.order_by("member_id", "joined_at", "pk").values_list("member_id", "group_id")
-    return _first_of_each(*numbers_of(rows).reshape(-1, 2).T)
+    places = with_ids(Membership.objects.order_by(), members.tolist(), "member_id")
+    rows = numbers_of(places.values_list("member_id", EpochMillis(F("joined_at")), "pk", "group_id")).reshape(-1, 4)
+    member, joined, number, group = rows[_seen(scope, rows[:, 3]) > 0].T
+    order = np.lexsort((number, joined, member))
+    return _first_of_each(member[order], group[order])
 
 
 def _first_channels(scope: Scope, members: Ints) -> _Table:
@@ -104,18 +101,18 @@ def _first_channels(scope: Scope, members: Ints) -> _Table:
 @dataclass(frozen=True, slots=True)
 class _Touches:
     """Of some members in a shard (their numbers ascend) the events that name a channel, member by member in the order
-    of time; `in_groups`: events outside of any group do not count."""
+    of time; `in_groups`: events outside of any group do not count. The others are not looked at."""
 
     lens: Lens
     members: Ints
     in_groups: bool
 
     def __call__(self, shard: Shard) -> _Table:
+        others = ~marked(shard.members, self.members)
+        shard = shard._replace(skip=others | shard.skip if len(shard.skip) else others).sealed()
         events, owners = kernels.matching(shard, self.lens)
         named = shard.channel[events] > 0
         if self.in_groups:
             named &= shard.group[events] > 0
-        events, member = events[named], shard.members[owners[named]]
-        place = np.minimum(np.searchsorted(self.members, member), len(self.members) - 1)
-        wanted = self.members[place] == member
-        return member[wanted], shard.channel[events[wanted]].astype(np.int64)
+        events, owners = events[named], owners[named]
+        return shard.members[owners], shard.channel[events].astype(np.int64)

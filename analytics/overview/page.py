@@ -34,7 +34,8 @@ from analytics.overview.crowd import (
 from analytics.overview.earnings import Earnings, earnings_of
 from analytics.overview.forms import OverviewForm
 from analytics.overview.moves import Explained, explained
-from analytics.overview.sales import Revenue, Sales, money, orders_within, sales_of
+from analytics.overview.orders import orders_within
+from analytics.overview.sales import Revenue, Sales, money, sales_of
 from analytics.overview.scope import Scope
 from analytics.pages.parts import SMALL_SAMPLE, Cell, Head, Table, Text, people_url, percent, share_of
 from groups.models import HealthStage

@@ -11,8 +11,8 @@ from analytics.columns import Ints
 from analytics.health.counting import GONE
 from analytics.overview.crowd import Cohort, came, went
 from analytics.overview.forms import OverviewForm
+from analytics.overview.orders import orders_within
 from analytics.overview.page import LABELS, days_words
-from analytics.overview.sales import orders_within
 from analytics.overview.scope import Scope
 from analytics.sources import with_ids
 from members.models import Member

@@ -204,7 +204,7 @@ def _events(story: Story, clock: _Clock) -> Iterator[IncomingEvent]:
 def _orders_write() -> int:
     """The orders behind the events of that kind, with the same keys."""
     events = Event.objects.filter(kind__slug=KINDS[ORDERED]).order_by("pk")
-    rows = events.values_list("member_id", "at", "value", "properties__product", "key")
+    rows = events.values_list("member_id", "at", "value", "properties__product", "key", "group_id")
     orders = [
         Order(
             member_id=member_id,
@@ -214,8 +214,9 @@ def _orders_write() -> int:
             quantity=1,
             product=product,
             key=key,
+            group_id=group_id,
         )
-        for number, (member_id, at, amount, product, key) in enumerate(rows, start=1)
+        for number, (member_id, at, amount, product, key, group_id) in enumerate(rows, start=1)
     ]
     return len(Order.objects.bulk_create(orders))
 

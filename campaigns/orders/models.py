@@ -10,7 +10,10 @@ from members.models import Member
 
 
 class Order(models.Model):
-    """An order as another system reported it. Each one is also an `ordered` event with its amount as the value."""
+    """An order as another system reported it. Each one is also an `ordered` event with its amount as the value.
+
+    `group_id` is the group of that event, where it has one; events are many and keep no order of their keys.
+    """
 
     member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="orders")
     ordered_at = models.DateTimeField(_("ordered"))
@@ -20,11 +23,15 @@ class Order(models.Model):
     quantity = models.PositiveIntegerField(_("quantity"), null=True, blank=True)
     product = models.CharField(_("product"), max_length=200, blank=True)
     key = models.UUIDField(unique=True, help_text="the same as the key of its event")
+    group_id = models.BigIntegerField(null=True)
 
     class Meta:
         indexes = [
             models.Index(fields=["member", "-ordered_at"], name="campaigns_order_member"),
-            models.Index(fields=["ordered_at", "member"], name="campaigns_order_when"),
+            # Whatever reports add up over a range of days, to be read without the rows.
+            models.Index(
+                fields=["ordered_at", "member", "currency", "amount", "group_id"], name="campaigns_order_sums"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gte=0), name="campaigns_order_amount_not_negative"),

@@ -302,7 +302,7 @@ class TestBuilding:
 @pytest.mark.parametrize("few", [0, 5000])
 def test_a_branch_is_shown_no_more_by_the_index_than_by_the_database(cast, small, monkeypatch, few):
     """Whether those who did something outside of groups are looked up one by one or through their groups."""
-    monkeypatch.setattr("analytics.index.source.FEW_MEMBERS", few)
+    monkeypatch.setattr("analytics.sources.FEW_MEMBERS", few)
     here, there = make_group(branch=cast.hangzhou), make_group(branch=cast.chengdu)
     own, foreign = make_member(groups=[here]), make_member(groups=[there])
     add([(own.pk, None, "ordered", 1), (foreign.pk, None, "ordered", 1), (own.pk, there.pk, "message", 2)])

@@ -22,7 +22,7 @@ def places(cast):
     groups = [make_group(), make_group()]
     for number in range(5):
         make_member(groups=[groups[number % 2]])
-    fractions = (0, 1000, 250_000, 999_000, 5_123_000)
+    fractions = (0, 1000, 250_000, 999_999, 5_123_000)
     for place, micro in zip(Membership.objects.order_by("pk"), fractions, strict=True):
         Membership.objects.filter(pk=place.pk).update(joined_at=NOW + timedelta(microseconds=micro))
     return Membership.objects.order_by()
