@@ -136,6 +136,16 @@ def _narrow(column: Numbers, narrow: type[Any], wide: type[Any]) -> Numbers:
     return column.astype(narrow if not len(column) or column.max() <= np.iinfo(narrow).max else wide)
 
 
+def allowed(groups: Ints | None) -> Flags:
+    """Groups as kernels take them; nothing stands for all."""
+    if groups is None:
+        return NONE
+    table = np.zeros(1 + int(groups.max(initial=0)), np.bool_)
+    table[groups] = True
+    table.setflags(write=False)  # as NONE, for kernels to be compiled once
+    return table
+
+
 def marked(members: Ints, chosen: Ints) -> Flags:
     """Which of `members` are among `chosen`; both are sorted."""
     flags = np.zeros(len(members), np.bool_)

@@ -128,6 +128,35 @@ def touches(
 
 
 @njit(cache=True, nogil=True)
+def _since(at: Ints, low: int, high: int, since: int) -> int:
+    """The first of the events low:high that is not before it."""
+    while low < high:
+        middle = (low + high) // 2
+        if at[middle] < since:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def deeds(shard: Shard, columns: Ints, since: int, until: int, allow: Flags, counts: Codes) -> None:
+    """By member how often they did what in one of the groups; `columns` says by kind where it is counted, or -1."""
+    members, offsets, at, kind, group = shard.members, shard.offsets, shard.at, shard.kind, shard.group
+    skip = shard.skip
+    for m in range(len(members)):
+        if len(skip) > 0 and skip[m]:
+            continue
+        who = members[m]
+        for i in range(_since(at, offsets[m], offsets[m + 1], since), offsets[m + 1]):
+            if at[i] >= until:
+                break
+            column = columns[kind[i]] if kind[i] < len(columns) else -1
+            if column >= 0 and group[i] > 0 and _is_allowed(allow, group[i]):
+                counts[who, column] += 1
+
+
+@njit(cache=True, nogil=True)
 def carries(shard: Shard, channel: int, allow: Flags, own: Flags) -> bool:
     """Whether an event in one of the groups, or one outside of any by somebody of `own` (by member), carries the
     channel."""

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from accounts.models import User
 from activity.models import BuiltInKind
-from analytics import kernels
-from analytics.columns import Ints, Shard
+from analytics import kernels_ledger as kernels
+from analytics.columns import Codes, Ints, allowed
 from analytics.health.days import Days
-from analytics.index.source import source_of
-from analytics.kernels import Lens
-from analytics.queries.base import EventSpec, Where, kinds_of, lens_of
+from analytics.index.source import FEW_GROUPS
+from analytics.index.whole import whole_index
+from analytics.queries.base import Stored
 from analytics.queries.periods import millis
-from analytics.queries.running import run
-from analytics.sources import Selection, SqlNames
+from analytics.queries.running import run_here
+from analytics.sources import Selection, SqlNames, SqlSource
 
 INTERACTIONS = (
     BuiltInKind.MESSAGE,
@@ -29,77 +30,64 @@ INTERACTIONS = (
 
 @dataclass(frozen=True)
 class Deeds:
-    """The members who did anything, in ascending order, and how often each did what: a column for each kind of
-    INTERACTIONS."""
+    """How often each did what: a row for each number of a member, a column for each kind of INTERACTIONS."""
 
-    members: Ints
-    counts: Ints
+    counts: Codes
 
     @property
     def totals(self) -> Ints:
         return np.asarray(self.counts.sum(axis=1), np.int64)
 
     def of(self, kind: BuiltInKind) -> Ints:
-        return np.asarray(self.counts[:, INTERACTIONS.index(kind)], np.int64)
+        return self.counts[:, INTERACTIONS.index(kind)].astype(np.int64)
 
-    def most(self, kind: BuiltInKind, number: int, *, among: Ints | None = None) -> list[tuple[int, int]]:
-        """Those who did it most often, of these members only, and how often; of equals the lower number first."""
-        members, counts = self.members, self.of(kind)
-        did = counts > 0 if among is None else (counts > 0) & np.isin(members, among)
-        members, counts = members[did], counts[did]
-        order = np.lexsort((members, -counts))[:number]
-        return list(zip(members[order].tolist(), counts[order].tolist(), strict=True))
-
-    def rows(self, members: Sequence[int]) -> dict[int, Ints]:
-        """The row of each of these members who is among them."""
-        place = np.searchsorted(self.members, members)
-        return {
-            member: self.counts[row]
-            for member, row in zip(members, place.tolist(), strict=True)
-            if row < len(self.members) and self.members[row] == member
-        }
+    def row(self, member: int) -> Codes:
+        """What this member did."""
+        return self.counts[member] if member < len(self.counts) else np.zeros(len(INTERACTIONS), np.int32)
 
     def together(self, members: Ints) -> int:
         """What these members (no one twice) did in all."""
-        return int(self.totals[np.isin(self.members, members)].sum())
+        return int(self.counts[members[members < len(self.counts)]].sum())
+
+
+def most_of(counts: Ints, number: int, *, among: Ints | None = None) -> list[tuple[int, int]]:
+    """Of counts by number of the member those with most, of these members only, and how much; of equals the lower
+    number first."""
+    members = np.flatnonzero(counts > 0)
+    if among is not None:
+        members = members[np.isin(members, among)]
+    values = counts[members]
+    if len(members) > number:
+        least = np.partition(values, -number)[-number]
+        members, values = members[values >= least], values[values >= least]
+    order = np.lexsort((members, -values))[:number]
+    return list(zip(members[order].tolist(), values[order].tolist(), strict=True))
 
 
 def histogram_of(counts: Ints) -> list[tuple[int, int]]:
     """(how much, how many did so much), the most first; those who did nothing are not in it."""
-    amounts, numbers = np.unique(counts[counts > 0], return_counts=True)
-    return list(zip(amounts[::-1].tolist(), numbers[::-1].tolist(), strict=True))
+    numbers = np.bincount(counts)
+    amounts = np.flatnonzero(numbers)[::-1]
+    return [(n, number) for n, number in zip(amounts.tolist(), numbers[amounts].tolist(), strict=True) if n]
 
 
-def deeds_of(selection: Selection, days: Days) -> Deeds:
-    """What was done in groups within these days."""
-    names, where = SqlNames(), Where({})
-    specs = [EventSpec(kind, where) for kind in INTERACTIONS]
+def deeds_of(groups: Ints | None, days: Days) -> Deeds:
+    """What was done within these days in these groups, or in any."""
+    names = SqlNames()
     since, until = millis(days.start), millis(days.end)
-    numbers = [names.kind(kind) for kind in INTERACTIONS]
-    columns = np.zeros(1 + max((number or 0 for number in numbers), default=0), np.int64)
-    for column, number in enumerate(numbers):
-        columns[number or 0] = column
-    lens = lens_of(specs, where, names, since=since, until=until)
-    shards = source_of(selection).shards(since=since, until=until, kinds=kinds_of(specs, names))
-    found = run(shards, _Counting(lens, columns))
-    members, counts = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    order = np.argsort(members)
-    return Deeds(members[order], counts[order])
-
-
-@dataclass(frozen=True, slots=True)
-class _Counting:
-    """Of one shard the members with anything in a group, and their counts; `columns` says which a kind belongs to."""
-
-    lens: Lens
-    columns: Ints
-
-    def __call__(self, shard: Shard) -> tuple[Ints, Ints]:
-        events, owners = kernels.matching(shard, self.lens)
-        inside = shard.group[events] > 0
-        events, owners = events[inside], owners[inside]
-        size = len(shard.members) * len(INTERACTIONS)
-        cells = owners * len(INTERACTIONS) + self.columns[shard.kind[events]]
-        counts = np.bincount(cells, minlength=size).reshape(-1, len(INTERACTIONS))
-        active = counts.any(axis=1)
-        return shard.members[active], counts[active].astype(np.int64)
+    numbers = {number: place for place, kind in enumerate(INTERACTIONS) if (number := names.kind(kind))}
+    columns = np.full(1 + max(numbers, default=0), -1, np.int64)
+    columns[list(numbers)] = list(numbers.values())
+    stored: Sequence[Stored] = []
+    if groups is None or len(groups) > FEW_GROUPS:
+        stored = whole_index(since=since, until=until, kinds=numbers.keys())
+    if not stored:
+        source = SqlSource(Selection(User(), group_ids=None if groups is None else frozenset(groups.tolist())))
+        stored = source.shards(since=since, until=until, kinds=numbers.keys())
+    shards = [shard.open() for shard in stored]
+    size = 1 + max((int(shard.members.max(initial=0)) for shard in shards), default=0)
+    counts = np.zeros((size, len(INTERACTIONS)), np.int32)
+    allow = allowed(groups)
+    # No member is in two shards, so threads write into one array.
+    run_here(shards, lambda shard: kernels.deeds(shard, columns, since, until, allow, counts))
+    return Deeds(counts)

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from analytics.carriers.forms import BOARDS, CarriersForm
-from analytics.carriers.selectors import LISTED, Carrier, Concentration, carriers_of, concentration_of
+from analytics.carriers.selectors import LISTED, Carrier, Concentration, Span, carriers_of, concentration_of
+from analytics.ledger.reading import undisturbed
 from analytics.pages.parts import MOST_SERIES, Cell, Chart, Head, Table, number_cell, share_of
 
 
@@ -29,12 +30,20 @@ class CarriersPage:
 
 
 def carriers_page(form: CarriersForm) -> CarriersPage:
-    return CarriersPage(concentration_of(form.asked()), board_of(form))
+    def counted() -> CarriersPage:
+        span = form.asked()
+        return CarriersPage(concentration_of(span), _board(form, span, LISTED))
+
+    return undisturbed(counted)
 
 
 def board_of(form: CarriersForm, most: int = LISTED) -> list[Carrier]:
+    return undisturbed(lambda: _board(form, form.asked(), most))
+
+
+def _board(form: CarriersForm, span: Span, most: int) -> list[Carrier]:
     asked = form.cleaned_data
-    return carriers_of(form.asked(), figure=asked["figure"], text=asked["q"], most=most)
+    return carriers_of(span, figure=asked["figure"], text=asked["q"], most=most)
 
 
 def board_table(rows: Sequence[Carrier]) -> Table:

@@ -1,4 +1,4 @@
-"""Who does most, how much hangs on few, and who brought whom: counted in the database, a constant number of queries."""
+"""Who does most, how much hangs on few, and who brought whom: a constant number of queries."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from django.core.exceptions import EmptyResultSet
-from django.db import connection
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum, Window
+from django.db.models import Count, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
 from activity.models import BuiltInKind
-from analytics.carriers.deeds import INTERACTIONS, Deeds, deeds_of, histogram_of
+from analytics import kernels_ledger as kernels
+from analytics.carriers.deeds import Deeds, deeds_of, histogram_of, most_of
+from analytics.carriers.inviting import Invitations
 from analytics.channels.money import Money
 from analytics.channels.scope import Scope
+from analytics.columns import Ints, Numbers, allowed
 from analytics.health.days import Days
-from analytics.sources import Selection, numbers_of
+from analytics.ledger.reading import Ledger, size_of
+from analytics.queries.periods import millis
+from analytics.sources import numbers_of, with_ids
 from campaigns.orders.models import Order
 from groups.models import Group, GroupRole
-from members.models import Member, MemberRole, Membership
+from members.models import Member, MemberRole
 
 DEEDS = {
     "messages": BuiltInKind.MESSAGE,
@@ -45,36 +48,60 @@ class Span:
     days: Days
     groups: Sequence[Group] = ()
 
-    def places(self) -> QuerySet[Membership]:
-        places = self.scope.places()
-        return places.filter(group__in=self.groups) if self.groups else places
+    @cached_property
+    def chosen(self) -> Ints | None:
+        """The numbers of the groups, or nothing where it is about all."""
+        if self.scope.is_whole and not self.groups:
+            return None
+        seen = self.scope.groups()
+        if self.groups:
+            seen = seen.filter(pk__in=[group.pk for group in self.groups])
+        return numbers_of(seen.order_by().values_list("pk"))
+
+    def roles(self) -> QuerySet[MemberRole]:
+        """Roles that members hold in the groups now."""
+        held = MemberRole.objects.filter(ended_at=None).order_by()
+        return held if self.chosen is None else with_ids(held, self.chosen.tolist(), "membership__group_id")
 
     @cached_property
     def deeds(self) -> Deeds:
         """What was done in the groups."""
-        if self.groups:
-            seen = self.scope.groups().filter(pk__in=[group.pk for group in self.groups])
-            chosen: frozenset[int] | None = frozenset(seen.values_list("pk", flat=True))
-        elif self.scope.branch_id == self.scope.user.branch_id:
-            chosen = None  # all that the person sees
-        else:
-            chosen = frozenset(self.scope.groups().values_list("pk", flat=True))
-        return deeds_of(Selection(self.scope.user, group_ids=chosen), self.days)
+        return deeds_of(self.chosen, self.days)
 
-    def newcomers(self) -> QuerySet[Membership]:
-        """Memberships that began in these days, of people whom somebody invited."""
-        return self.places().filter(
-            joined_at__gte=self.days.start, joined_at__lt=self.days.end, member__invited_by__isnull=False
-        )
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger.now()
 
-    def orders(self) -> QuerySet[Order]:
-        """Orders of these days by members whom somebody invited."""
-        return Order.objects.filter(
-            Exists(self.places().filter(member=OuterRef("member"))),
-            ordered_at__gte=self.days.start,
-            ordered_at__lt=self.days.end,
-            member__invited_by__isnull=False,
-        ).order_by()
+    @cached_property
+    def standing(self) -> Numbers:
+        """What each member was in the groups, by number of the member: see kernels_ledger."""
+        places = self.ledger.places(None if self.chosen is None else self.scope.groups())
+        marks = np.zeros(size_of(places), np.uint8)
+        allow, start, end = allowed(self.chosen), millis(self.days.start), millis(self.days.end)
+        for table, skip in places:
+            kernels.standing(table, skip, allow, start, end, marks)
+        return marks
+
+    @cached_property
+    def invitations(self) -> Invitations:
+        return Invitations.now()
+
+    @cached_property
+    def invited(self) -> Ints:
+        """By number of the inviter how many whom they invited came in these days."""
+        return self.invitations.sums((self.standing & kernels.CAME) > 0)
+
+    @cached_property
+    def brought(self) -> Ints:
+        """By number of the inviter how many orders of these days are by members whom they invited."""
+        members = self.invitations.members
+        orders = self.ledger.orders(np.sort(members))
+        counts = np.zeros(max(size_of(orders), len(self.standing)), np.int64)
+        for table, skip in orders:
+            kernels.ordered_within(table, skip, millis(self.days.start), millis(self.days.end), counts)
+        counts[: len(self.standing)][(self.standing & kernels.EVER) == 0] = 0
+        counts[len(self.standing) :] = 0
+        return self.invitations.sums(counts)
 
 
 @dataclass
@@ -93,32 +120,24 @@ class Carrier:
 
 def carriers_of(span: Span, *, figure: str, text: str = "", most: int = LISTED) -> list[Carrier]:
     """Those who did most of one thing, with everything else they did; with `text` of those whom it matches."""
-    counts = {name: _counts(span, name) for name in FIGURES if name not in DEEDS}
-    told = Member.objects.matching(text).values("pk")
-    if figure in DEEDS:
-        among = numbers_of(told.values_list("pk")) if text else None
-        ranked = span.deeds.most(DEEDS[figure], most, among=among)
-        everybody = histogram_of(span.deeds.of(DEEDS[figure])) if text else None
-    else:
-        by, rows = counts[figure]
-        found_by = rows.filter(**{f"{by}__in": told}) if text else rows
-        ranked = list(found_by.order_by("-n", by).values_list(by, "n")[:most])
-        everybody = _histogram(rows.values_list("n")) if text else None
+    counts = {name: span.deeds.of(kind) for name, kind in DEEDS.items()}
+    counts |= {"invited": span.invited, "brought": span.brought}
+    told = numbers_of(Member.objects.matching(text).order_by().values_list("pk")) if text else None
+    ranked = most_of(counts[figure], most, among=told)
     top = [number for number, _n in ranked]
-    places = _places([n for _number, n in ranked], everybody)
-    figures: dict[int, dict[str, int]] = {number: dict.fromkeys(FIGURES, 0) for number in top}
-    for number, row in span.deeds.rows(top).items():
-        figures[number] |= {name: int(row[INTERACTIONS.index(kind)]) for name, kind in DEEDS.items()}
-    for name, (column, found) in counts.items():
-        for number, n in found.filter(**{f"{column}__in": top}).values_list(column, "n"):
-            figures[number][name] = n
+    places = _places([n for _number, n in ranked], histogram_of(counts[figure]) if text else None)
     members = span.scope.members().in_bulk(top)
     roles: dict[int, list[str]] = {}
-    held = MemberRole.objects.filter(ended_at=None, membership__in=span.places(), membership__member__in=top)
+    held = span.roles().filter(membership__member__in=top)
     for number, role in held.order_by("role").values_list("membership__member_id", "role").distinct():
         roles.setdefault(number, []).append(str(GroupRole(role).label))
     return [
-        Carrier(place, members[number], figures[number], roles.get(number, []))
+        Carrier(
+            place,
+            members[number],
+            {name: int(column[number]) if number < len(column) else 0 for name, column in counts.items()},
+            roles.get(number, []),
+        )
         for number, place in zip(top, places, strict=True)
         if number in members
     ]
@@ -131,14 +150,6 @@ def _places(amounts: Sequence[int], histogram: Sequence[tuple[int, int]] | None)
         before[n] = more
         more += number
     return [before[n] + 1 for n in amounts]
-
-
-def _counts(span: Span, figure: str) -> tuple[str, QuerySet[Any]]:
-    """How often each did it: the column of the member, and rows of it with `n`."""
-    column = "member__invited_by_id"
-    if figure == "invited":
-        return column, span.newcomers().order_by().values(column).annotate(n=Count("member", distinct=True))
-    return column, span.orders().values(column).annotate(n=Count("pk"))
 
 
 @dataclass(frozen=True)
@@ -159,16 +170,11 @@ class Concentration:
 
 def concentration_of(span: Span) -> Concentration:
     histogram = histogram_of(span.deeds.totals)
-    there = (
-        span.places()
-        .filter(joined_at__lt=span.days.end)
-        .exclude(Q(left_at__lt=span.days.start) & Q(last_seen_at__lte=F("left_at")))
-    )
     active = sum(number for _n, number in histogram)
-    whole = max(there.aggregate(n=Count("member", distinct=True))["n"], active)
+    whole = max(int(np.count_nonzero(span.standing & kernels.THERE)), active)
     total = sum(n * number for n, number in histogram)
-    held = MemberRole.objects.filter(role__in=LEADING, ended_at=None, membership__in=span.places())
-    leading = np.unique(numbers_of(held.order_by().values_list("membership__member_id")))
+    held = span.roles().filter(role__in=LEADING)
+    leading = np.unique(numbers_of(held.values_list("membership__member_id")))
     shares = []
     for percent in SHARES:
         most = -(-whole * percent // 100)
@@ -182,17 +188,6 @@ def concentration_of(span: Span) -> Concentration:
         leaders=len(leading),
         by_leaders=span.deeds.together(leading),
     )
-
-
-def _histogram(counts: QuerySet[Any]) -> list[tuple[int, int]]:
-    """(how much, how many did so much), the most first."""
-    try:
-        sql, params = counts.query.sql_with_params()
-    except EmptyResultSet:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT n, COUNT(*) FROM ({sql}) AS counts GROUP BY n ORDER BY n DESC", params)  # noqa: S608
-        return [(int(n), int(number)) for n, number in cursor.fetchall()]
 
 
 def _of_top(histogram: Sequence[tuple[int, int]], most: int) -> int:

@@ -11,14 +11,13 @@ from decimal import Decimal
 import numpy as np
 from django.db.models import Q
 
-from accounts.models import User
 from activity.models import BuiltInKind, Event
 from analytics import kernels_ledger as kernels
 from analytics.channels.money import CENT
 from analytics.channels.scope import Cohorts, Scope
-from analytics.columns import NONE, Columns, Flags, Ints, Shard
+from analytics.columns import Columns, Flags, Ints, Shard, allowed
 from analytics.health.days import ONE, Days, local_day
-from analytics.index.source import IndexSource, source_of
+from analytics.index.whole import whole_index
 from analytics.ledger.columns import NEVER
 from analytics.ledger.reading import Ledger, size_of
 from analytics.ledger.rows import PARTS, currency_word
@@ -88,7 +87,7 @@ class _Counting:
 
     def _shards(self) -> Sequence[Stored]:
         until = int(self.spans[:, 2].max())
-        return whole_index(until) or [self._read(until)]
+        return whole_index(since=None, until=until, kinds=None) or [self._read(until)]
 
     def _read(self, until: int) -> Shard:
         """From the database, of these events alone: it has indexes of the few that carry a channel."""
@@ -139,13 +138,7 @@ class _Counting:
 
 def groups_allowed(scope: Scope) -> Flags:
     """The groups of a scope as kernels take them."""
-    if scope.is_whole:
-        return NONE
-    groups = numbers_of(scope.groups().order_by().values_list("pk"))
-    allowed = np.zeros(1 + int(groups.max(initial=0)), np.bool_)
-    allowed[groups] = True
-    allowed.setflags(write=False)  # as NONE, for kernels to be compiled once
-    return allowed
+    return allowed(None if scope.is_whole else numbers_of(scope.groups().order_by().values_list("pk")))
 
 
 def first_joined(ledger: Ledger, scope: Scope, allow: Flags) -> Ints:
@@ -157,17 +150,10 @@ def first_joined(ledger: Ledger, scope: Scope, allow: Flags) -> Ints:
     return first
 
 
-def whole_index(until: int) -> Sequence[Stored]:
-    """All events before `until`, for kernels that ask of each whether it may be looked at; nothing where there is no
-    index."""
-    source = source_of(Selection(User()))
-    return source.shards(since=None, until=until, kinds=None) if isinstance(source, IndexSource) else []
-
-
 def is_heard_of(scope: Scope, channel: int) -> bool:
     """Whether anything of the scope carries the channel: what happened in its groups, or what its members did outside
     of any."""
-    if shards := whole_index(EVER):
+    if shards := whole_index(since=None, until=EVER, kinds=None):
         allow = groups_allowed(scope)
         own = first_joined(Ledger.now(), scope, allow) != NEVER
         return any(run_here(shards, lambda shard: kernels.carries(shard, channel, allow, own)))

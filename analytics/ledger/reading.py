@@ -68,7 +68,7 @@ class Ledger:
         return found if stored is None else [(stored, marked(stored.members, self.changed)), *found]
 
 
-def size_of(tables: Sequence[tuple[Places, Flags]]) -> int:
+def size_of(tables: Sequence[tuple[Places | Orders, Flags]]) -> int:
     """How long an array by number of the member has to be."""
     return 1 + max((int(table.members[-1]) for table, _skip in tables if len(table.members)), default=0)
 

@@ -14,10 +14,12 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from activity.services import event_key
-from analytics.carriers.selectors import BRANCHES, Span, carriers_of, concentration_of, roots_of, tree_of
+from analytics.carriers.selectors import BRANCHES, FIGURES, Span, carriers_of, concentration_of, roots_of, tree_of
 from analytics.channels.scope import Scope
 from analytics.health.days import Days, local_day
 from analytics.health.services import stats_catch_up
+from analytics.index.building import index_build
+from analytics.index.files import index_remove
 from analytics.models import SavedReport
 from analytics.ranking.selectors import Ranking
 from analytics.saved.services import report_change
@@ -124,6 +126,33 @@ def test_how_much_hangs_on_few_is_counted_of_all_members_the_silent_ones_too(cas
     assert found.gini == pytest.approx(by_hand, abs=0.001)
     nothing = concentration_of(Span(Scope(cast.ana), Days(TODAY - 400 * DAY, TODAY - 390 * DAY)))
     assert (nothing.interactions, nothing.gini, nothing.shares[0][2]) == (0, None, None)
+
+
+def test_the_figures_are_the_same_out_of_the_index_and_what_came_since_counts(
+    cast, story, settings, tmp_path, monkeypatch
+):
+    def told():
+        spans = [Span(Scope(cast.ana), TEN), Span(Scope(cast.mei), TEN), Span(Scope(cast.ana, cast.chengdu), TEN)]
+        spans.append(Span(Scope(cast.ana), TEN, [Group.objects.get(external_id="h")]))
+        boards = [
+            [(row.member.pk, row.place, row.figures) for row in carriers_of(span, figure=figure)]
+            for span in spans
+            for figure in FIGURES
+        ]
+        return boards, [concentration_of(span) for span in spans]
+
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr("analytics.carriers.deeds.FEW_GROUPS", 0)
+    before = told()
+    index_build(now=NOW)
+    assert told() == before
+    tell([("gus", "h", "message", 1), ("hal", "c", "joined", 1), ("ann", "h", "message", 1)], source="later")
+    invite("ben", "hal")
+    buy("cid", 81)
+    after = told()
+    assert after != before
+    index_remove()
+    assert told() == after
 
 
 def test_the_tree_says_who_brought_whom_and_what_became_of_them(cast, story):
