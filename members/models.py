@@ -228,6 +228,8 @@ class Member(models.Model):
             models.Index(fields=["-last_seen_at", "id"], name="members_member_last_seen"),
             models.Index(fields=["stage", "id"], name="members_member_stage"),
             models.Index(fields=["tier", "id"], name="members_member_tier"),
+            # The few who were erased, whom reports leave out.
+            models.Index(fields=["id"], condition=Q(erased_at__isnull=False), name="members_member_erased"),
         ]
 
     def __str__(self) -> str:

@@ -1,29 +1,25 @@
-"""Who does most, how much hangs on few, and who brought whom: a constant number of queries."""
+"""Who does most, and how much hangs on few: a constant number of queries."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from django.db.models import Count, QuerySet, Sum, Window
-from django.db.models.functions import RowNumber
+from django.db.models import QuerySet
 
 from activity.models import BuiltInKind
 from analytics import kernels_ledger as kernels
 from analytics.carriers.deeds import Deeds, deeds_of, histogram_of, most_of
 from analytics.carriers.inviting import Invitations
-from analytics.channels.money import Money
 from analytics.channels.scope import Scope
 from analytics.columns import Ints, Numbers, allowed
 from analytics.health.days import Days
 from analytics.ledger.reading import Ledger, size_of
 from analytics.queries.periods import millis
 from analytics.sources import numbers_of, with_ids
-from campaigns.orders.models import Order
 from groups.models import Group, GroupRole
 from members.models import Member, MemberRole
 
@@ -37,7 +33,6 @@ LEADING = (GroupRole.LEADER, GroupRole.INITIATOR, GroupRole.SEED)
 LISTED = 50
 FILED = 1000
 SHARES = (1, 5, 10)  # percent
-ROOTS, BRANCHES = 10, 8
 
 
 @dataclass(frozen=True)
@@ -208,86 +203,3 @@ def _gini(histogram: Sequence[tuple[int, int]], members: int, total: int) -> flo
         weighted += n * (number * rank - number * (number - 1) // 2)
         rank -= number
     return round(2 * weighted / (members * total) - (members + 1) / members, 3)
-
-
-@dataclass
-class Node:
-    """Somebody who brought others. `children` are the first of them; `more` how many are not shown."""
-
-    member: Member
-    brought: int
-    present: int = 0
-    ordered: int = 0
-    revenue: Money = field(default_factory=Money)
-    children: list[Node] = field(default_factory=list)
-
-    @property
-    def more(self) -> int:
-        return self.brought - len(self.children)
-
-
-def inviters(scope: Scope) -> QuerySet[Any]:
-    """Members who brought somebody, with `brought`: how many of those whom the person may see."""
-    invited = scope.people().filter(invited_by__isnull=False)
-    rows: QuerySet[Any] = invited.order_by().values("invited_by").annotate(brought=Count("pk"))
-    return rows.values_list("invited_by", "brought")
-
-
-def roots_of(scope: Scope, *, first: int = 0) -> tuple[list[Node], int]:
-    """Inviters whom nobody within sight brought, who brought most first; and how many there are."""
-    sight = scope.people()
-    top = (
-        inviters(scope)
-        .filter(invited_by__in=sight.values("pk"))
-        .exclude(invited_by__in=sight.filter(invited_by__in=sight.values("pk")).values("pk"))
-    )
-    number = top.count()
-    rows = list(top.order_by("-brought", "invited_by")[first : first + ROOTS])
-    return tree_of(scope, [pk for pk, _brought in rows]), number
-
-
-def tree_of(scope: Scope, numbers: Sequence[int]) -> list[Node]:
-    """These members with whom they brought, and whom those brought: three levels. Eight queries, however many."""
-    sight = scope.people()
-    members = sight.in_bulk(numbers)
-    roots = [Node(members[number], 0) for number in numbers if number in members]
-    every, level = {node.member.pk: node for node in roots}, roots
-    for _level in range(2):
-        grown = []
-        for child in _children(sight, [node.member.pk for node in level]):
-            # Whoever stands above already is not shown again: invitations may go round in a circle.
-            if child.pk not in every:
-                assert child.invited_by_id is not None
-                node = Node(child, 0)
-                every[child.pk] = node
-                every[child.invited_by_id].children.append(node)
-                grown.append(node)
-        level = grown
-    _fill(scope, every)
-    return roots
-
-
-def _children(sight: QuerySet[Member], numbers: Collection[int]) -> QuerySet[Member]:
-    """The first whom each of these brought."""
-    row = Window(RowNumber(), partition_by="invited_by_id", order_by=["first_seen_at", "pk"])
-    return sight.filter(invited_by__in=numbers).annotate(row=row).filter(row__lte=BRANCHES).order_by("row", "pk")
-
-
-def _fill(scope: Scope, every: dict[Any, Node]) -> None:
-    brought = scope.people().filter(invited_by__in=list(every)).order_by()
-    for number, n in brought.values("invited_by").annotate(n=Count("pk")).values_list("invited_by", "n"):
-        every[number].brought = n
-    places = scope.places().present().filter(member__in=brought.values("pk"))
-    present = places.order_by().values("member__invited_by").annotate(n=Count("member", distinct=True))
-    for number, n in present.values_list("member__invited_by", "n"):
-        every[number].present = n
-    orders = Order.objects.filter(member__in=brought.values("pk")).order_by()
-    buyers = orders.values("member__invited_by").annotate(n=Count("member", distinct=True))
-    for number, n in buyers.values_list("member__invited_by", "n"):
-        every[number].ordered = n
-    amounts: dict[Any, dict[str, Any]] = {}
-    sums = orders.values("member__invited_by", "currency").annotate(total=Sum("amount"))
-    for number, currency, total in sums.values_list("member__invited_by", "currency", "total"):
-        amounts.setdefault(number, {})[currency] = total
-    for number, by_currency in amounts.items():
-        every[number].revenue = Money(by_currency)

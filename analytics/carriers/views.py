@@ -15,7 +15,8 @@ from accounts.access import StaffRequest, staff_required
 from analytics.carriers.definitions import CARRIERS, LIKES, REFERRALS
 from analytics.carriers.forms import BOARDS, CarriersForm
 from analytics.carriers.page import board_of, board_table, carriers_page
-from analytics.carriers.selectors import FILED, ROOTS, roots_of, tree_of
+from analytics.carriers.selectors import FILED
+from analytics.carriers.tree import ROOTS, roots_of, tree_of
 from analytics.channels.scope import Scope
 from analytics.health.days import local_day
 from analytics.pages.frame import address_with, files_of, frame_of

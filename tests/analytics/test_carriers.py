@@ -14,7 +14,8 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from activity.services import event_key
-from analytics.carriers.selectors import BRANCHES, FIGURES, Span, carriers_of, concentration_of, roots_of, tree_of
+from analytics.carriers.selectors import FIGURES, Span, carriers_of, concentration_of
+from analytics.carriers.tree import BRANCHES, roots_of, tree_of
 from analytics.channels.scope import Scope
 from analytics.health.days import Days, local_day
 from analytics.health.services import stats_catch_up
