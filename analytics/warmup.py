@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analytics.columns import Columns
+from analytics import kernels_ledger
+from analytics.columns import NONE, Columns, Shard
+from analytics.ledger.columns import Orders, Payments, Places, table_of
 from analytics.queries.activity import ActivityQuery, Metric
 from analytics.queries.funnel import FunnelQuery
 from analytics.queries.retention import RetentionQuery
@@ -52,6 +54,22 @@ def warm_up() -> None:
             source, names, now=now
         )
     events_read(source, names, since=None, until=1, kinds=None)
+    _warm_up_ledger(source.held[0].open())
+
+
+def _warm_up_ledger(shard: Shard) -> None:
+    nobody, marks, numbers = np.zeros(1, np.bool_), np.zeros(1, np.uint8), np.zeros(1, np.int64)
+    spans = np.zeros((2, 3), np.int64)
+    places = table_of(Places, np.zeros((1, 1 + len(Places._fields[2:])), np.int64))
+    payments = table_of(Payments, np.zeros((1, 1 + len(Payments._fields[2:])), np.int64))
+    orders = table_of(Orders, np.zeros((1, 1 + len(Orders._fields[2:])), np.int64))
+    kernels_ledger.first_joined(places, nobody, NONE, numbers)
+    kernels_ledger.standing(places, nobody, NONE, 0, 1, marks)
+    kernels_ledger.ordered_within(orders, nobody, 0, 1, numbers)
+    kernels_ledger.touches(shard, spans, numbers, NONE, 1, 1, np.zeros(1, np.int32), nobody)
+    kernels_ledger.carries(shard, 1, NONE, nobody)
+    kernels_ledger.deeds(shard, np.full(1, -1), 0, 1, NONE, np.zeros((1, 1), np.int32))
+    kernels_ledger.paid(payments, nobody, spans, numbers, NONE, nobody)
 
 
 def warm_up_in_background() -> None:

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from analytics import kernels
+from analytics import kernels, kernels_ledger
 from analytics.queries.activity import ActivityQuery, Metric
 from analytics.queries.funnel import FunnelQuery
 from analytics.queries.periods import millis
@@ -24,6 +24,13 @@ KERNELS = (
     kernels.lifecycle,
     kernels.active_periods,
     kernels.matching,
+    kernels_ledger.first_joined,
+    kernels_ledger.standing,
+    kernels_ledger.ordered_within,
+    kernels_ledger.touches,
+    kernels_ledger.carries,
+    kernels_ledger.deeds,
+    kernels_ledger.paid,
 )
 
 
