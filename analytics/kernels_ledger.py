@@ -202,3 +202,58 @@ def paid(
                 if payments.refund[i] == 0:
                     buyer[member] = True
     return who[:n].copy(), span[:n].copy(), row[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def nearest_there(
+    places: Places, skip: Flags, allow: Flags, starts: Ints, joined: Ints, at: Ints, found: Ints, far: Ints
+) -> None:
+    """For each of some moments those who are still in its group, had joined by then (`at`), and had joined nearest to
+    `joined`: rows of `found` get number, member and when they joined of as many as it has room for, and `far` how far
+    off each is. Of equals the lower number of a membership first. The moments of a group stand from `starts[group]` to
+    before `starts[group + 1]`; `found` begins with -1 and `far` with NEVER."""
+    room = found.shape[1]
+    for m in range(len(places.members)):
+        if skip[m]:
+            continue
+        for i in range(places.offsets[m], places.offsets[m + 1]):
+            group = int(places.group[i])
+            if places.gone[i] != NEVER or group >= len(starts) - 1 or not _is_allowed(allow, group):
+                continue
+            number, when = int(places.number[i]), places.joined[i]
+            for k in range(starts[group], starts[group + 1]):
+                if when > at[k]:
+                    continue
+                off = abs(when - joined[k])
+                place = room
+                while place > 0 and (
+                    off < far[k, place - 1] or (off == far[k, place - 1] and number < found[k, place - 1, 0])
+                ):
+                    place -= 1
+                for later in range(room - 1, place, -1):
+                    found[k, later] = found[k, later - 1]
+                    far[k, later] = far[k, later - 1]
+                if place < room:
+                    found[k, place, 0], found[k, place, 1], found[k, place, 2] = number, places.members[m], when
+                    far[k, place] = off
+
+
+@njit(cache=True, nogil=True)
+def last_before(
+    shard: Shard, starts: Ints, group: Ints, at: Ints, back: int, left_out: Flags, kinds: Ints, instants: Ints
+) -> None:
+    """For each of some moments the last event of its member in its group before it, at most `back` milliseconds: fills
+    `kinds` and `instants`. The moments of a member are `starts[member]:starts[member + 1]`; `left_out` marks kinds."""
+    members, offsets, times, skip = shard.members, shard.offsets, shard.at, shard.skip
+    for m in range(len(members)):
+        who = members[m]
+        if who >= len(starts) - 1 or starts[who] == starts[who + 1] or (len(skip) > 0 and skip[m]):
+            continue
+        for k in range(starts[who], starts[who + 1]):
+            for i in range(_since(times, offsets[m], offsets[m + 1], at[k]) - 1, offsets[m] - 1, -1):
+                if times[i] < at[k] - back:
+                    break
+                kind = shard.kind[i]
+                if shard.group[i] == group[k] and not (kind < len(left_out) and left_out[kind]):
+                    kinds[k], instants[k] = kind, times[i]
+                    break

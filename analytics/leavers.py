@@ -9,24 +9,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from activity.models import BuiltInKind, EventKind
+from activity.models import BuiltInKind, Event, EventKind
+from analytics import kernels_ledger as kernels
 from analytics.chance import is_apart
-from analytics.columns import Ints
-from analytics.health.counting import GONE
+from analytics.columns import Columns, Flags, Ints, Shard, allowed
 from analytics.hours import READ, groups_of, posts_sent
-from analytics.sources import EpochMillis, Selection, numbers_of, with_ids
+from analytics.index.whole import whole_index
+from analytics.ledger.columns import NEVER, Places
+from analytics.ledger.reading import Ledger, undisturbed
+from analytics.queries.periods import millis
+from analytics.queries.running import run_here
+from analytics.sources import Selection, event_columns, numbers_of, with_ids
 from campaigns.models import Post
 from groups.models import Group
-from members.models import Membership
-from members.querysets import MembershipQuerySet
 
-LOOK_BACK = timedelta(days=30)
+BACK = 30 * 86_400_000  # milliseconds: how far back the last thing may lie
 # So many leavers, the newest, with so many who stayed for each: what a page can look at one by one.
 MOST_LEAVERS, OTHERS = 1_200, 3
 # Below this many leavers a difference is not judged.
@@ -70,27 +73,29 @@ class Leavers:
 
 def leavers_between(selection: Selection, branch: str, start: datetime, end: datetime) -> Leavers:
     """A constant number of queries."""
-    places = Membership.objects.all()
-    # Where all groups are asked about they are not named: a database would go through the places group by group.
+    return undisturbed(lambda: _counted(selection, branch, start, end))
+
+
+def _counted(selection: Selection, branch: str, start: datetime, end: datetime) -> Leavers:
+    asked: QuerySet[Group] | None = None
+    # Where all groups are asked about they are not named.
     if branch or selection.group_ids is not None or not selection.user.is_headquarters:
-        places = places.filter(group__in=groups_of(selection, branch).order_by().values("pk"))
-    gone: QuerySet[Membership] = places.filter(GONE, left_at__gte=start, left_at__lt=end)
+        asked = groups_of(selection, branch)
+    groups = None if asked is None else numbers_of(asked.order_by().values_list("pk"))
+    places = Ledger.now().places(asked)
+    gone = np.concatenate([_gone(table, skip, allowed(groups), millis(start), millis(end)) for table, skip in places])
     if selection.member_ids is not None:
-        gone = with_ids(gone, selection.member_ids, "member_id")
-    # Told apart here: a database asked for distinct members goes through all places in the order of their members.
-    total = len(np.unique(numbers_of(gone.order_by().values_list("member_id"))))
-    rows = gone.order_by("-left_at", "pk").values_list(
-        "member_id", "group_id", EpochMillis(F("joined_at")), EpochMillis(F("left_at"))
-    )
+        gone = gone[np.isin(gone[:, 0], np.array(list(selection.member_ids), np.int64))]
+    total = len(np.unique(gone[:, 0]))
     newest: dict[int, Moment] = {}
-    for row in numbers_of(rows[: 2 * MOST_LEAVERS]).reshape(-1, 4).tolist():
+    for member, group, joined, at, _number in _newest(gone, 2 * MOST_LEAVERS).tolist():
         if len(newest) < MOST_LEAVERS:
-            newest.setdefault(row[0], Moment(*row))
+            newest.setdefault(member, Moment(member, group, joined, at))
     left = list(newest.values())
     if not left:
         return Leavers(0, [], 0, 0)
-    stayed = _others(places, left)
-    found = _last_things([*left, *stayed], selection)
+    stayed = _others(places, allowed(groups), left)
+    found = _last_things([*left, *stayed])
     of_left, of_stayed = found[: len(left)], found[len(left) :]
     members: dict[str, list[int]] = {}
     for moment, key in zip(left, of_left, strict=True):
@@ -98,53 +103,75 @@ def leavers_between(selection: Selection, branch: str, start: datetime, end: dat
     return Leavers(total, _compared(Counter(of_left), Counter(of_stayed)), len(left), len(stayed), members)
 
 
-def _others(places: MembershipQuerySet, left: Sequence[Moment]) -> list[Moment]:
+def _gone(places: Places, skip: Flags, allow: Flags, start: int, end: int) -> Ints:
+    """Who left: rows of member, group, when they joined and left, and the number of the membership."""
+    rows = np.flatnonzero((places.gone >= start) & (places.gone < end))
+    owners = np.searchsorted(places.offsets, rows, side="right") - 1
+    keep = ~skip[owners]
+    if len(allow):
+        inside = np.minimum(places.group[rows], len(allow) - 1)
+        keep &= allow[inside] & (inside == places.group[rows])
+    rows, owners = rows[keep], owners[keep]
+    columns = (places.group, places.joined, places.gone, places.number)
+    return np.stack([places.members[owners], *(column[rows].astype(np.int64) for column in columns)], axis=1)
+
+
+def _newest(gone: Ints, most: int) -> Ints:
+    """Of equals the lower number first."""
+    if len(gone) > most:
+        gone = gone[gone[:, 3] >= np.partition(gone[:, 3], -most)[-most]]
+    return gone[np.lexsort((gone[:, 4], -gone[:, 3]))][:most]
+
+
+def _others(places: Sequence[tuple[Places, Flags]], allow: Flags, left: Sequence[Moment]) -> list[Moment]:
     """For each leaver up to OTHERS members of the group who are still there: those who had joined at the nearest time,
     as newcomers do other things than those who have been there for long."""
-    here = with_ids(places.present(), sorted({moment.group for moment in left}), "group_id")
-    rows = here.order_by("group_id", "pk").values_list("group_id", "member_id", EpochMillis(F("joined_at")))
-    group, member, joined = numbers_of(rows).reshape(-1, 3).T
+    order, starts = _by([moment.group for moment in left])
+    joined, at = (np.array([getattr(left[k], name) for k in order], np.int64) for name in ("joined", "at"))
+    found = np.full((len(left), OTHERS, 3), -1, np.int64)
+    far = np.full((len(left), OTHERS), NEVER)
+    for table, skip in places:
+        kernels.nearest_there(table, skip, allow, starts, joined, at, found, far)
     chosen = []
-    for moment in left:
-        first, after = np.searchsorted(group, [moment.group, moment.group + 1]).tolist()
-        there = np.arange(first, after)[joined[first:after] <= moment.at]
-        nearest = there[np.argsort(np.abs(joined[there] - moment.joined), kind="stable")][:OTHERS].tolist()
-        chosen += [Moment(int(member[row]), moment.group, int(joined[row]), moment.at) for row in nearest]
+    for moment, rows in zip(left, found[np.argsort(order)].tolist(), strict=True):
+        chosen += [Moment(member, moment.group, when, moment.at) for number, member, when in rows if number >= 0]
     return chosen
 
 
-def _last_things(moments: Sequence[Moment], selection: Selection) -> list[str]:
-    """The key of the last thing of each: a post, a kind of event, or nothing."""
-    first, last = min(moment.at for moment in moments), max(moment.at for moment in moments)
-    start, end = _instant(first) - LOOK_BACK, _instant(last)
-    members, places = sorted({m.member for m in moments}), sorted({m.group for m in moments})
-    member_ids, place_ids = np.array(members, np.int64), np.array(places, np.int64)
-    kinds = dict(EventKind.objects.values_list("pk", "slug"))
-    events = Selection(selection.user, frozenset(places), frozenset(members)).events().filter(at__gte=start, at__lt=end)
-    events = events.exclude(kind__in=[pk for pk, slug in kinds.items() if slug in LEFT_OUT])
-    rows = events.order_by("at", "pk").values_list("member_id", "group_id", EpochMillis(F("at")), "kind_id")
-    member, group, at, kind = numbers_of(rows).reshape(-1, 4).T
-    posts = posts_sent(with_ids(Group.objects.order_by(), places), start - READ, end)
-    of_event = posts.before(group, at)
-    # Each pair of member and group is a row of its own, in the order of time.
-    width = last - first + LOOK_BACK // timedelta(milliseconds=1) + 2
-    base = first - LOOK_BACK // timedelta(milliseconds=1)
-    place = np.searchsorted(member_ids, member) * len(places) + np.searchsorted(place_ids, group)
-    order = np.argsort(place * width + (at - base), kind="stable")
-    ordered = (place * width + (at - base))[order]
-    keys = []
-    for moment in moments:
-        row, column = np.searchsorted(member_ids, moment.member), np.searchsorted(place_ids, moment.group)
-        pair = int(row) * len(places) + int(column)
-        found = int(np.searchsorted(ordered, pair * width + (moment.at - base))) - 1
-        oldest = pair * width + (moment.at - base) - LOOK_BACK // timedelta(milliseconds=1)
-        if found < 0 or ordered[found] < max(oldest, pair * width):
-            keys.append(NOTHING)
-            continue
-        event = int(order[found])
-        slug, post = kinds[int(kind[event])], int(of_event[event])
-        keys.append(f"post:{posts.post[post]}" if slug in SEEN and post >= 0 else f"kind:{slug}")
+def _by(numbers: Sequence[int]) -> tuple[Ints, Ints]:
+    """The order of these numbers, and where each begins in it: `starts[n]:starts[n + 1]`."""
+    column = np.array(numbers, np.int64)
+    return np.argsort(column, kind="stable"), np.append(0, np.cumsum(np.bincount(column)))
+
+
+def _last_things(moments: Sequence[Moment]) -> list[str]:
+    """The key of the last thing of each: a post, a kind of event, or nothing. The groups are those of the moments, so
+    nothing of others is seen."""
+    order, starts = _by([moment.member for moment in moments])
+    group, at = (np.array([getattr(moments[k], name) for k in order], np.int64) for name in ("group", "at"))
+    slugs = dict(EventKind.objects.values_list("pk", "slug"))
+    left_out = np.array([slugs.get(number) in LEFT_OUT for number in range(1 + max(slugs, default=0))], np.bool_)
+    since, until = int(at.min()) - BACK, int(at.max())
+    shards = whole_index(since=since, until=until, kinds=None) or [_read(moments, since, until)]
+    kinds, instants = np.zeros((2, len(moments)), np.int64)
+    run_here(shards, lambda shard: kernels.last_before(shard, starts, group, at, BACK, left_out, kinds, instants))
+    groups = with_ids(Group.objects.order_by(), np.unique(group).tolist())
+    posts = posts_sent(groups, _instant(since) - READ, _instant(until))
+    told = posts.before(group, instants)
+    keys = [""] * len(moments)
+    for place, kind, post in zip(order.tolist(), kinds.tolist(), told.tolist(), strict=True):
+        slug = slugs.get(kind, "")
+        is_post = slug in SEEN and post >= 0
+        keys[place] = f"post:{posts.post[post]}" if is_post else f"kind:{slug}" if kind else NOTHING
     return keys
+
+
+def _read(moments: Sequence[Moment], since: int, until: int) -> Shard:
+    """From the database, of these members and groups alone."""
+    events = Event.objects.filter(at__gte=_instant(since), at__lt=_instant(until))
+    for column in ("member", "group"):
+        events = with_ids(events, sorted({getattr(moment, column) for moment in moments}), f"{column}_id")
+    return Columns.build(*event_columns(events)).shard()
 
 
 def _instant(ms: int) -> datetime:

@@ -67,6 +67,10 @@ def _warm_up_ledger(shard: Shard) -> None:
     kernels_ledger.standing(places, nobody, NONE, 0, 1, marks)
     kernels_ledger.ordered_within(orders, nobody, 0, 1, numbers)
     kernels_ledger.touches(shard, spans, numbers, NONE, 1, 1, np.zeros(1, np.int32), nobody)
+    kernels_ledger.nearest_there(
+        places, nobody, NONE, numbers, numbers, numbers, np.full((1, 1, 3), -1), np.zeros((1, 1), np.int64)
+    )
+    kernels_ledger.last_before(shard, numbers, numbers, numbers, 1, nobody, numbers, numbers)
     kernels_ledger.carries(shard, 1, NONE, nobody)
     kernels_ledger.deeds(shard, np.full(1, -1), 0, 1, NONE, np.zeros((1, 1), np.int32))
     kernels_ledger.paid(payments, nobody, spans, numbers, NONE, nobody)

@@ -30,6 +30,8 @@ KERNELS = (
     kernels_ledger.touches,
     kernels_ledger.carries,
     kernels_ledger.deeds,
+    kernels_ledger.nearest_there,
+    kernels_ledger.last_before,
     kernels_ledger.paid,
 )
 
