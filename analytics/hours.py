@@ -6,9 +6,10 @@ group after it, before the next post to the group, and within READ. Nobody count
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,25 +18,29 @@ from django.db.models import Count, F, QuerySet
 
 from activity.models import BuiltInKind
 from analytics.chance import Shares
-from analytics.columns import Flags, Ints
+from analytics.columns import NONE, Flags, Ints, Shard
 from analytics.forms import RangeForm
 from analytics.health.counting import SENT_EARLY, SENT_LATE
 from analytics.health.models import DailyGroupStat
 from analytics.index.source import source_of
+from analytics.kernels_groups import PostTable, Reading, post_readers
 from analytics.queries.activity import ActivityQuery
-from analytics.queries.base import Names, Source
+from analytics.queries.base import Names, Source, flags_of
 from analytics.queries.periods import local, midnight, millis
-from analytics.queries.running import events_read
-from analytics.sources import EpochMillis, Selection, numbers_of, with_ids
+from analytics.queries.running import joined, run
+from analytics.sources import DayNumber, EpochMillis, Selection, numbers_of, with_ids
 from delivery.models import Delivery, State
 from groups.models import Group
 from members.models import Membership
 
 CELLS = 7 * 24
-HOUR, DAY = 3_600_000, 86_400_000
+HOUR = 3_600_000
+MILLISECOND = timedelta(milliseconds=1)
 READ, BOUGHT = timedelta(days=1), timedelta(days=3)
 QUARTER = HOUR // 4  # every zone is whole quarters of an hour off UTC
 SLICE = 28  # days of hours that one question may hold
+LATELY = timedelta(days=3)
+DATES = 100_000_000  # more than any day as a number: 20260302
 
 
 @dataclass(frozen=True)
@@ -56,18 +61,6 @@ class Span:
         return min(midnight(self.last + timedelta(days=1), self.zone), millis(self.now))
 
 
-@dataclass(frozen=True)
-class Hours:
-    """Shares by cell (weekday from Monday * 24 + hour), and who stands behind them: `members` of `cells`, in pairs."""
-
-    shares: Shares
-    cells: Ints
-    members: Ints
-
-    def people(self, cell: int) -> Ints:
-        return np.unique(self.members[self.cells == cell])
-
-
 def cells_of(at: Ints, zone: ZoneInfo) -> Ints:
     """The cell of the local clock in which each instant lies."""
     quarters, place = np.unique(at // QUARTER, return_inverse=True)
@@ -79,7 +72,7 @@ def cells_of(at: Ints, zone: ZoneInfo) -> Ints:
 # Activity
 
 
-def active_hours(form: RangeForm, source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> Hours:
+def active_hours(form: RangeForm, source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> Shares:
     """Of the members who did anything in the range, the share who did something within each hour."""
     everybody = ActivityQuery.read(_activity(form, form.range(), "month"), zone=zone, now=now)
     members = int(everybody.compute(source, names, now=now).all["overall"])
@@ -90,8 +83,7 @@ def active_hours(form: RangeForm, source: Source, names: Names, *, zone: ZoneInf
     # An hour in which nobody did anything counts too; one that is not over does not.
     over = np.array(starts, np.int64) + HOUR <= millis(now)
     active, at = np.array(counts, np.int64)[over], np.array(starts, np.int64)[over]
-    shares = Shares.of(cells_of(at, zone), active, np.full(len(at), members, np.int64), CELLS)
-    return Hours(shares, np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return Shares.of(cells_of(at, zone), active, np.full(len(at), members, np.int64), CELLS)
 
 
 def active_people(form: RangeForm, source: Source, names: Names, cell: int, *, zone: ZoneInfo, now: datetime) -> Ints:
@@ -126,12 +118,11 @@ def _hourly(form: RangeForm, zone: ZoneInfo, now: datetime) -> list[ActivityQuer
 
 @dataclass(frozen=True)
 class Posts:
-    """Posts that were sent, by group and instant, and how many members each could reach."""
+    """Posts that were sent, by group and instant."""
 
     group: Ints
     at: Ints
     post: Ints
-    reach: Ints
 
     def __len__(self) -> int:
         return len(self.at)
@@ -147,59 +138,94 @@ class Posts:
         place = np.minimum(np.searchsorted(groups, group), len(groups) - 1)
         last = np.searchsorted(mine, place * width + (at - start), side="right") - 1
         found = np.maximum(last, 0)
-        fits = (last >= 0) & (self.group[found] == group) & (at - self.at[found] <= READ // timedelta(milliseconds=1))
+        fits = (last >= 0) & (self.group[found] == group) & (at - self.at[found] <= READ // MILLISECOND)
         return np.where(fits, last, -1)
 
 
-def post_hours(selection: Selection, branch: str, names: Names, span: Span, *, bought: bool) -> Hours:
-    """Of the members whom the posts of each hour reached, the share who read them; with `bought` the share who ordered
-    within BOUGHT of a click in them. Posts that still have time for it are left out."""
-    patience = (READ + BOUGHT if bought else READ) // timedelta(milliseconds=1)
-    groups = groups_of(selection, branch)
-    last = max(span.start, min(span.end, millis(span.now) - patience))
-    posts = posts_sent(groups, local(span.start, span.zone), local(last, span.zone))
-    posts = _with_reach(posts, selection, groups, span)
-    slugs = [BuiltInKind.LINK_CLICK] if bought else [BuiltInKind.POST_SEEN, BuiltInKind.LINK_CLICK]
-    reader = np.zeros(0, np.int64)
-    post = np.zeros(0, np.int64)
-    if len(posts):
-        until = int(posts.at.max()) + patience
-        columns = events_read(source_of(selection), names, since=int(posts.at.min()), until=until, kinds=slugs)
-        member, at, group = columns.members[columns.rows()], columns.at, columns.group
-        told = posts.before(group, at)
-        fits = told >= 0
-        if bought:
-            fits &= _ordered_after(selection, names, member, at, until)
-        post, reader = _distinct(told[fits], member[fits])
-    # A group may have been larger than the figure of the day says: nobody who read it was out of reach.
-    read = np.bincount(post, minlength=len(posts)).astype(np.int64)
-    shares = Shares.of(cells_of(posts.at, span.zone), read, np.maximum(posts.reach, read), CELLS)
-    return Hours(shares, cells_of(posts.at, span.zone)[post], reader)
+@dataclass(frozen=True)
+class Question:
+    """What the posts of each hour led to: reading them, or with `bought` an order within BOUGHT of a click in them.
+    Posts that still have time for it are left out."""
+
+    selection: Selection
+    branch: str
+    names: Names
+    span: Span
+    bought: bool
+
+    @property
+    def patience(self) -> int:
+        return (READ + BOUGHT if self.bought else READ) // MILLISECOND
+
+    def shares(self) -> Shares:
+        """Of the members whom the posts of each hour reached, the share who did it."""
+        posts, span = self._posts, self.span
+        # A group may have been larger than the figure of the day says: nobody who read it was out of reach.
+        read = np.zeros(len(posts), np.int64)
+        for counts, _members in self._read(probe=-1):
+            read += counts
+        reach = np.maximum(_reach(posts, self.selection, self._groups, span), read)
+        return Shares.of(cells_of(posts.at, span.zone), read, reach, CELLS)
+
+    def people(self, cell: int) -> Ints:
+        """Who did it, of all posts of an hour."""
+        return np.sort(joined([members for _counts, members in self._read(probe=cell)]))
+
+    @cached_property
+    def _groups(self) -> QuerySet[Group]:
+        return groups_of(self.selection, self.branch)
+
+    @cached_property
+    def _posts(self) -> Posts:
+        span = self.span
+        last = max(span.start, min(span.end, millis(span.now) - self.patience))
+        return posts_sent(self._groups, local(span.start, span.zone), local(last, span.zone))
+
+    def _read(self, *, probe: int) -> list[tuple[Ints, Ints]]:
+        """For each shard how many read each post, and who read one of the hour `probe`."""
+        posts, asked = self._posts, self.selection
+        if not len(posts):
+            return []
+        since, until = int(posts.at.min()), int(posts.at.max()) + self.patience
+        slugs = [BuiltInKind.LINK_CLICK] if self.bought else [BuiltInKind.POST_SEEN, BuiltInKind.LINK_CLICK]
+        orders = [BuiltInKind.ORDERED] if self.bought else []
+        numbers = [number for slug in (*slugs, *orders) if (number := self.names.kind(slug)) is not None]
+        if self.bought:
+            # Orders name no group, so those of all groups are looked at.
+            asked = Selection(asked.user, None, asked.member_ids)
+        elif self.branch or asked.group_ids is not None or not asked.user.is_headquarters:
+            # Named one by one: nobody has to find out what members of a branch did outside of groups.
+            asked = Selection(asked.user, frozenset(np.unique(posts.group).tolist()), asked.member_ids)
+        reading = Reading(
+            since,
+            until,
+            self._marked(slugs),
+            READ // MILLISECOND,
+            self._marked(orders) if self.bought else NONE,
+            BOUGHT // MILLISECOND,
+        )
+        starts = np.searchsorted(posts.group, np.arange(int(posts.group[-1]) + 2)).astype(np.int64)
+        table = PostTable(starts, posts.at, cells_of(posts.at, self.span.zone))
+        shards = source_of(asked).shards(since=since, until=until, kinds=numbers)
+        return run(shards, _Readers(table, reading, probe))
+
+    def _marked(self, slugs: Sequence[str]) -> Flags:
+        numbers = [number for slug in slugs if (number := self.names.kind(slug)) is not None]
+        flags = np.zeros(1 + max(numbers, default=0), np.bool_)
+        flags[numbers] = True
+        return flags
 
 
-def _distinct(post: Ints, member: Ints) -> tuple[Ints, Ints]:
-    if not len(post):
-        return post, member
-    width = int(member.max()) + 1
-    both = np.unique(post * width + member)
-    return both // width, both % width
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    posts: PostTable
+    reading: Reading
+    probe: int
 
-
-def _ordered_after(selection: Selection, names: Names, member: Ints, at: Ints, until: int) -> Flags:
-    """Which clicks were followed by an order. Orders name no group, so those of all groups are looked at."""
-    if not len(at):
-        return np.zeros(len(at), np.bool_)
-    everywhere = Selection(selection.user, None, selection.member_ids)
-    orders = events_read(source_of(everywhere), names, since=int(at.min()), until=until, kinds=[BuiltInKind.ORDERED])
-    if not len(orders):
-        return np.zeros(len(at), np.bool_)
-    start, width = int(at.min()), until - int(at.min()) + 1
-    when = np.sort(orders.members[orders.rows()] * width + (orders.at - start))
-    clicked = member * width + (at - start)
-    following = np.minimum(np.searchsorted(when, clicked), len(when) - 1)
-    wait = when[following] - clicked
-    result: Flags = (wait >= 0) & (wait <= BOUGHT // timedelta(milliseconds=1)) & (when[following] // width == member)
-    return result
+    def __call__(self, shard: Shard) -> tuple[Ints, Ints]:
+        flags = flags_of(shard)
+        counts = post_readers(shard, self.posts, self.reading, self.probe, flags)
+        return counts, shard.members[flags]
 
 
 def groups_of(selection: Selection, branch: str) -> QuerySet[Group]:
@@ -213,7 +239,7 @@ def groups_of(selection: Selection, branch: str) -> QuerySet[Group]:
 
 
 def posts_sent(groups: QuerySet[Group], start: datetime, end: datetime) -> Posts:
-    """What was posted to these groups between two instants; how many it reached is left open."""
+    """What was posted to these groups between two instants."""
     sent = Delivery.objects.filter(
         state=State.SENT,
         post_id__isnull=False,
@@ -222,15 +248,17 @@ def posts_sent(groups: QuerySet[Group], start: datetime, end: datetime) -> Posts
         settled_at__gte=start,
         settled_at__lt=end,
     ).in_groups(groups.order_by().values("pk"))
-    rows = sent.order_by("group_id", "settled_at").values_list("group_id", EpochMillis(F("settled_at")), "post_id")
-    group, at, post = np.ascontiguousarray(numbers_of(rows).reshape(-1, 3).T)
-    return Posts(group, at, post, np.zeros(len(at), np.int64))
+    rows = sent.order_by().values_list("group_id", EpochMillis(F("settled_at")), "post_id")
+    group, at, post = numbers_of(rows).reshape(-1, 3).T
+    order = np.lexsort((at, group))
+    return Posts(group[order], at[order], post[order])
 
 
-def _with_reach(posts: Posts, selection: Selection, groups: QuerySet[Group], span: Span) -> Posts:
+def _reach(posts: Posts, selection: Selection, groups: QuerySet[Group], span: Span) -> Ints:
+    """How many members each post could reach."""
     if selection.member_ids is not None:
-        return replace(posts, reach=_of_segment(posts.group, groups, selection.member_ids))
-    return replace(posts, reach=_members_then(posts.group, posts.at, groups, span))
+        return _of_segment(posts.group, groups, selection.member_ids)
+    return _members_then(posts.group, posts.at, groups, span)
 
 
 def _of_segment(group: Ints, groups: QuerySet[Group], members: Collection[int]) -> Ints:
@@ -245,21 +273,31 @@ def _members_then(group: Ints, at: Ints, groups: QuerySet[Group], span: Span) ->
     before it."""
     if not len(group):
         return np.zeros(0, np.int64)
-    stats = DailyGroupStat.objects.filter(group__in=groups.order_by().values("pk"), day__range=(span.first, span.last))
-    rows = numbers_of(
-        stats.order_by("group_id", "day").values_list(
-            "group_id", EpochMillis(F("day")), "members", F("members") - F("joined") + F("left")
-        )
-    )
-    of, day, after, before = rows.reshape(-1, 4).T
-    now = dict(groups.order_by().values_list("pk", "member_count"))
+    day = _local_days(at, span.zone)
+    # Nearly every group has a figure within a few days: for the others all of the range is looked through.
+    lately = max(span.first, date.fromisoformat(str(day.min())) - LATELY)
+    of, when, after = _by_day(groups, lately, span.last, F("members"))
+    last = np.searchsorted(of * DATES + when, group * DATES + day, side="right") - 1
+    known = last >= 0
+    known[known] = of[last[known]] == group[known]
+    members = np.zeros(len(group), np.int64)
+    members[known] = after[last[known]]
+    if not known.all():
+        members[~known] = _members_later(group[~known], day[~known], groups, span)
+    return members
+
+
+def _members_later(group: Ints, day: Ints, groups: QuerySet[Group], span: Span) -> Ints:
+    """The same where no figure was found lately: that of the last day before, else what the first day after began
+    with, else how many there are today."""
+    chosen = with_ids(groups, np.unique(group).tolist())
+    now = dict(chosen.order_by().values_list("pk", "member_count"))
     today = np.array([now.get(number, 0) for number in group.tolist()], np.int64)
+    began = F("members") - F("joined") + F("left")
+    of, when, after, before = _by_day(chosen, span.first, span.last, F("members"), began)
     if not len(of):
         return today
-    width = 1_000_000
-    stat = of * width + day // DAY
-    wanted = group * width + _local_days(at, span.zone)
-    last = np.searchsorted(stat, wanted, side="right") - 1
+    last = np.searchsorted(of * DATES + when, group * DATES + day, side="right") - 1
     following = np.minimum(last + 1, len(of) - 1)
     last_of, next_of = of[np.maximum(last, 0)], of[following]
     return np.where(
@@ -269,8 +307,17 @@ def _members_then(group: Ints, at: Ints, groups: QuerySet[Group], span: Span) ->
     )
 
 
+def _by_day(groups: QuerySet[Group], first: date, last: date, *figures: Any) -> list[Ints]:
+    """Group, day (as 20260302) and figures, sorted by group and day."""
+    rows = DailyGroupStat.objects.filter(group__in=groups.order_by().values("pk"), day__range=(first, last))
+    found = numbers_of(rows.order_by().values_list("group_id", DayNumber(F("day")), *figures))
+    columns = found.reshape(-1, 2 + len(figures)).T
+    order = np.argsort(columns[0] * DATES + columns[1], kind="stable")
+    return [column[order] for column in columns]
+
+
 def _local_days(at: Ints, zone: ZoneInfo) -> Ints:
+    """The local day of each instant, as 20260302."""
     quarters, place = np.unique(at // QUARTER, return_inverse=True)
-    epoch = date(1970, 1, 1)
-    days = np.array([(local(int(quarter) * QUARTER, zone).date() - epoch).days for quarter in quarters], np.int64)
+    days = np.array([int(f"{local(int(quarter) * QUARTER, zone):%Y%m%d}") for quarter in quarters], np.int64)
     return days[place]

@@ -64,6 +64,19 @@ class EpochMillis(Func):
         return self.as_sql(compiler, connection, template=template, **extra)
 
 
+class DayNumber(Func):
+    """A day as a number that reads like it: 20260302."""
+
+    output_field = BigIntegerField()
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="CAST(replace(%(expressions)s, '-', '') AS INTEGER)", **extra)
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
+        template = "CAST(to_char(%(expressions)s, 'YYYYMMDD') AS bigint)"
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+
 class _Unindexed(Func):
     """A time that SQLite does not look up in an index: for most of a table, reading it in its own order is quicker."""
 

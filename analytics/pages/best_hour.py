@@ -14,11 +14,11 @@ from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from analytics.chance import Between
+from analytics.chance import Between, Shares
 from analytics.columns import Ints
 from analytics.definitions import BEST_HOUR, BEST_HOUR_RANGE
 from analytics.hour_form import MEASURES, BestHourForm
-from analytics.hours import CELLS, Hours, Span, active_hours, active_people, post_hours
+from analytics.hours import CELLS, Question, Span, active_hours, active_people
 from analytics.pages.parts import DASH, Cell, Chart, Head, Table, people_url, percent
 from analytics.queries.base import Names, Source
 
@@ -65,18 +65,22 @@ class BestHourPage:
         return not self.trials
 
 
-def hours_of(form: BestHourForm, source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> Hours:
-    measure = form.cleaned_data["measure"]
-    if measure == "activity":
+def shares_of(form: BestHourForm, source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> Shares:
+    if form.cleaned_data["measure"] == "activity":
         return active_hours(form, source, names, zone=zone, now=now)
-    span = Span(*form.days, zone, now)
-    return post_hours(form.selection(), form.cleaned_data["branch"], names, span, bought=measure == "conversion")
+    return _question(form, names, zone, now).shares()
 
 
 def hour_people(form: BestHourForm, source: Source, names: Names, cell: int, *, zone: ZoneInfo, now: datetime) -> Ints:
     if form.cleaned_data["measure"] == "activity":
         return active_people(form, source, names, cell, zone=zone, now=now)
-    return hours_of(form, source, names, zone=zone, now=now).people(cell)
+    return _question(form, names, zone, now).people(cell)
+
+
+def _question(form: BestHourForm, names: Names, zone: ZoneInfo, now: datetime) -> Question:
+    asked = form.cleaned_data
+    span = Span(*form.days, zone, now)
+    return Question(form.selection(), asked["branch"], names, span, asked["measure"] == "conversion")
 
 
 def hour_name(cell: int) -> str:
@@ -85,7 +89,7 @@ def hour_name(cell: int) -> str:
 
 def best_hour_page(form: BestHourForm, source: Source, names: Names, *, zone: ZoneInfo, now: datetime) -> BestHourPage:
     measure = form.cleaned_data["measure"]
-    shares = hours_of(form, source, names, zone=zone, now=now).shares
+    shares = shares_of(form, source, names, zone=zone, now=now)
     enough = shares.enough(LEAST_TRIALS, LEAST_PEOPLE, LEAST_DOING)
     known = np.flatnonzero(enough).tolist()
     overall = shares.overall
