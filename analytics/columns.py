@@ -156,6 +156,13 @@ def marked(members: Ints, chosen: Ints) -> Flags:
     return flags
 
 
+def codes_of(numbers: Ints, codes: Ints) -> Codes:
+    """A table that says by number which code it has; -1 for those that are not among `numbers`."""
+    table = np.full(1 + int(numbers.max(initial=0)), -1, np.int32)
+    table[numbers] = codes
+    return table
+
+
 def events_of(shards: Sequence[Shard]) -> Columns:
     """All events that may be looked at, in one piece: for tests and for small questions."""
     every = []

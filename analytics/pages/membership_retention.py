@@ -1,31 +1,39 @@
-"""Who is still there: the members of each cohort who had not left yet, counted from memberships.
+"""Who is still there: the members of each cohort who had not left yet.
 
 A member's cohort is the period of the first joining of any group that the question is about, and they are gone when
-they have left the last of these. The database puts members into cohorts and counts them; one query, whatever their
-number.
+they have left the last of these.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from django.db import connection
-from django.db.models import Case, IntegerField, Max, Min, QuerySet, Value, When
+from django.db.models import QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from analytics.columns import Ints
+from analytics.columns import Ints, codes_of, marked
 from analytics.forms import RetentionForm
-from analytics.health.counting import GONE
-from analytics.queries.periods import Periods, local
+from analytics.kernels_groups import newcomers
+from analytics.ledger.reading import Ledger, undisturbed
+from analytics.queries.periods import Periods
 from analytics.sources import GROUP_FIELDS, numbers_of, with_ids
-from members.models import Membership
+from groups.models import Group
 
-NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 Matrix = list[list[int]]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Members with the row of the breakdown that they stand in, and the periods in which they came and went; one who is
+    still there went in the period after the last."""
+
+    member: Ints
+    row: Ints
+    came: Ints
+    went: Ints
 
 
 @dataclass(frozen=True)
@@ -37,70 +45,67 @@ class Stayed:
 
     def matrix(self) -> Matrix:
         """Row i is the cohort of period i: its size, then who was still there at the end of 1, 2, ... periods later."""
-        return self._counted("").get("", self._triangle({}))
+        return self._triangle(self._everybody, 0)
 
-    def by_value(self) -> dict[str, Matrix]:
-        """The same for each value of the breakdown; who is in groups of two branches counts in both."""
-        return self._counted(GROUP_FIELDS[self.form.cleaned_data["by"]])
+    def by_value(self, most: int) -> tuple[dict[str, Matrix], int]:
+        """The same for the values of the breakdown with the most members, and how many others have any; who is in
+        groups of two branches counts in both."""
+        field = Coalesce(GROUP_FIELDS[self.form.cleaned_data["by"]], Value(""))
+        found: list[tuple[int, str]] = list(self._groups.values_list("pk", field))
+        labels = sorted({value for _pk, value in found})
+        row_of = {label: row for row, label in enumerate(labels)}
+        groups = np.array([pk for pk, _value in found], np.int64)
+        everybody = self._counted(groups, np.array([row_of[value] for _pk, value in found], np.int64), len(labels))
+        sizes = np.bincount(everybody.row, minlength=len(labels))
+        # The labels are sorted: of two that are as large the first comes first.
+        largest = [row for row in np.argsort(-sizes, kind="stable").tolist() if sizes[row]]
+        shown = {labels[row]: self._triangle(everybody, row) for row in largest[:most]}
+        return shown, len(largest) - len(shown)
 
     def people(self, cohort: int, after: int) -> Ints:
-        rows = self._members("").filter(cohort=cohort)
+        everybody = self._everybody
+        chosen = everybody.came == cohort
         if after:
-            rows = rows.filter(gone__gt=cohort + after)
-        return numbers_of(rows.values_list("member"))
+            chosen &= everybody.went > cohort + after
+        return np.sort(everybody.member[chosen])
 
-    def _places(self) -> QuerySet[Membership]:
+    @cached_property
+    def _groups(self) -> QuerySet[Group]:
         selection, asked = self.form.selection(), self.form.cleaned_data
-        places: QuerySet[Any] = Membership.objects.visible_to(selection.user)
+        groups: QuerySet[Any] = Group.objects.visible_to(selection.user).order_by()
         if selection.group_ids is not None:
-            places = with_ids(places, selection.group_ids, "group_id")
-        if selection.member_ids is not None:
-            places = with_ids(places, selection.member_ids, "member_id")
+            groups = with_ids(groups, selection.group_ids)
         if asked["branch"]:
-            places = places.filter(group__branch__code=asked["branch"])
+            groups = groups.filter(branch__code=asked["branch"])
         if (value := self.form.narrowed_to) is not None:
-            places = _having(places, GROUP_FIELDS[asked["by"]], value)
-        return places
+            groups = groups.alias(of=Coalesce(GROUP_FIELDS[asked["by"]], Value(""))).filter(of=value)
+        return groups
 
-    def _members(self, value: str) -> Any:
-        """A row for each member (and value) with the numbers of the periods in which they came and went; one who is
-        still there went in the period after the last."""
-        edges = [local(int(edge), self.periods.zone) for edge in self.periods.edges]
-        columns = {"value": Coalesce(f"group__{value}", Value(""))} if value else {}
-        # Whoever came first in these periods came in them at all, by an index: most others need not be looked at.
-        came = self._places().filter(joined_at__gte=edges[0], joined_at__lt=edges[-1]).order_by().values("member")
-        rows: QuerySet[Any] = self._places().filter(member__in=came).order_by().values("member", **columns)
-        rows = rows.annotate(
-            first=Min("joined_at"), last=Max(Case(When(GONE, then="left_at"), default=Value(NEVER)))
-        ).filter(first__gte=edges[0], first__lt=edges[-1])
-        return rows.annotate(cohort=_period("first", edges), gone=_period("last", edges))
+    @cached_property
+    def _everybody(self) -> Cohort:
+        groups = numbers_of(self._groups.values_list("pk"))
+        return self._counted(groups, np.zeros(len(groups), np.int64), 1)
 
-    def _counted(self, value: str) -> dict[str, Matrix]:
-        sql, params = self._members(value).query.sql_with_params()
-        of = "value, cohort, gone" if value else "cohort, gone"
-        statement = f"SELECT {of}, COUNT(*) FROM ({sql}) AS members GROUP BY {of}"  # noqa: S608  the ORM wrote it
-        found: dict[str, dict[tuple[int, int], int]] = defaultdict(dict)
-        with connection.cursor() as cursor:
-            cursor.execute(statement, params)
-            for *name, cohort, gone, count in cursor.fetchall():
-                found["".join(name)][cohort, gone] = count
-        return {name: self._triangle(counts) for name, counts in found.items()}
+    def _counted(self, groups: Ints, rows: Ints, many: int) -> Cohort:
+        edges, members = self.periods.edges, self.form.selection().member_ids
+        row_of, since, until = codes_of(groups, rows), int(edges[0]), int(edges[-1])
+        chosen = None if members is None else np.array(sorted(members), np.int64)
 
-    def _triangle(self, counts: dict[tuple[int, int], int]) -> Matrix:
-        size = len(self.periods)
+        def count() -> Ints:
+            found = []
+            for places, skip in Ledger.now().places(self._groups):
+                left_out = skip if chosen is None else skip | ~marked(places.members, chosen)
+                found.append(newcomers(places, left_out, row_of, many, since, until))
+            return np.concatenate(found, axis=1)
+
+        member, row, first, last = undisturbed(count)
+        came, went = (np.searchsorted(edges[1:], at, side="right") for at in (first, last))
+        return Cohort(member, row, came, went)
+
+    def _triangle(self, everybody: Cohort, row: int) -> Matrix:
+        size, mine = len(self.periods), everybody.row == row
         went = np.zeros((size, size + 1), np.int64)
-        for (cohort, gone), count in counts.items():
-            went[cohort, gone] += count
+        np.add.at(went, (everybody.came[mine], everybody.went[mine]), 1)
         return [
             [int(went[i].sum()), *(int(went[i, i + k + 1 :].sum()) for k in range(1, size - i))] for i in range(size)
         ]
-
-
-def _period(name: str, edges: list[datetime]) -> Case:
-    """The number of the period in which an instant lies."""
-    cases = [When(**{f"{name}__lt": edge}, then=Value(number)) for number, edge in enumerate(edges[1:])]
-    return Case(*cases, default=Value(len(edges) - 1), output_field=IntegerField())
-
-
-def _having(places: QuerySet[Any], field: str, value: str) -> Any:
-    return places.alias(of=Coalesce(f"group__{field}", Value(""))).filter(of=value)

@@ -148,12 +148,11 @@ def _largest(
 
 def _stayed(form: RetentionForm, query: RetentionQuery) -> Cohorts:
     stayed = Stayed(form, query.periods)
-    every: dict[str, list[list[int]]] = {}
+    shown: dict[str, list[list[int]]] = {}
+    left_out = 0
     if form.cleaned_data["by"] and form.narrowed_to is None:
-        every = stayed.by_value()
-    largest = sorted(every, key=lambda value: (-sum(row[0] for row in every[value]), value))
-    shown = {value: every[value] for value in largest[:MOST_CURVES]}
-    return Cohorts(query.periods, stayed.matrix(), shown, len(every) - len(shown))
+        shown, left_out = stayed.by_value(MOST_CURVES)
+    return Cohorts(query.periods, stayed.matrix(), shown, left_out)
 
 
 def _average(matrix: list[list[int]], over: list[bool]) -> list[float | None]:
