@@ -18,7 +18,7 @@ from django.db.models import Count, F, QuerySet
 
 from activity.models import BuiltInKind
 from analytics.chance import Shares
-from analytics.columns import NONE, Flags, Ints, Shard
+from analytics.columns import Flags, Ints, Shard
 from analytics.forms import RangeForm
 from analytics.health.counting import SENT_EARLY, SENT_LATE
 from analytics.health.models import DailyGroupStat
@@ -201,7 +201,7 @@ class Question:
             until,
             self._marked(slugs),
             READ // MILLISECOND,
-            self._marked(orders) if self.bought else NONE,
+            self._marked(orders) if self.bought else np.zeros(0, np.bool_),
             BOUGHT // MILLISECOND,
         )
         starts = np.searchsorted(posts.group, np.arange(int(posts.group[-1]) + 2)).astype(np.int64)

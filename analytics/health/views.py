@@ -420,7 +420,7 @@ def interactions_today(request: StaffRequest) -> HttpResponse:
 def branches(request: StaffRequest) -> HttpResponseBase:
     """Branches beside each other; staff of a branch see theirs."""
     now, zone = timezone.now(), days_zone()
-    rows = branch_rows(request.user, now, zone)
+    rows = branch_rows(request.user, now)
     export = request.GET.get("export")
     if export in ("csv", "xlsx"):
         table = branch_table(rows)

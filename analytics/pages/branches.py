@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,22 +17,17 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Branch, User
 from accounts.policies import policy_get
 from activity.models import Event
+from analytics.branch_figures import WEEK_4, BranchCount, Periods
 from analytics.definitions import BRANCHES
 from analytics.health.days import Days, local_day
-from analytics.health.models import DailyGroupStat, GroupHealth
 from analytics.health.policy import HealthPolicy
 from analytics.health.selectors import judged_day
-from analytics.index.source import source_of
 from analytics.pages.explain import Facts
 from analytics.pages.parts import Cell, Head, Table, Text, percent, share_of, zone_words
-from analytics.queries.activity import ActivityQuery, ActivityResult
-from analytics.sources import Selection, SqlNames
 from campaigns.orders.models import Order
-from groups.models import Group, GroupState, HealthStage
+from groups.models import Group, HealthStage
 from members.models import Member, Membership
 
-SHORT, LONG = 7, 28  # days
-WEEK_4 = (timedelta(days=28), timedelta(days=35))  # after joining
 HEADQUARTERS = "none"
 FIGURES = ("members", "active", "answered", "stayed", "buyers")
 
@@ -86,86 +81,52 @@ class Row:
         return self.branch.name if self.branch else _("Headquarters")
 
 
-@dataclass(frozen=True)
-class Periods:
-    """The days that are compared. Newcomers are those whose fifth week in the group is over."""
-
-    short: Days
-    short_before: Days
-    long: Days
-    long_before: Days
-    newcomers: Days
-    newcomers_before: Days
-
-    @classmethod
-    def up_to(cls, today: date) -> Periods:
-        day = timedelta(days=1)
-
-        def back(last: date, length: int) -> tuple[Days, Days]:
-            first = last - (length - 1) * day
-            return Days(first, last), Days(first - length * day, first - day)
-
-        return cls(*back(today, SHORT), *back(today, LONG), *back(today - WEEK_4[1] - day, LONG))
-
-
-def branch_rows(user: User, now: datetime, zone: ZoneInfo) -> list[Row]:
+def branch_rows(user: User, now: datetime) -> list[Row]:
     """A row for each branch that a person may see. A constant number of queries."""
-    periods = Periods.up_to(local_day(now))
-    policy = policy_get(HealthPolicy)
-    groups = Group.objects.visible_to(user).open()
     branches: list[Branch | None] = list(Branch.objects.visible_to(user).order_by("name", "pk"))
     if user.is_headquarters:
         branches.append(None)
-    count_groups = _by(groups, "branch", n=Count("pk"))
-    places = Membership.objects.visible_to(user).in_open_groups()
-    members = _by(places.present(), "group__branch", n=Count("member", distinct=True))
-    active = [_active(user, days, zone, now) for days in (periods.short, periods.short_before)]
-    stayed = [_newcomers(places, days) for days in (periods.newcomers, periods.newcomers_before)]
-    orders = [_orders(places.present(), days) for days in (periods.long, periods.long_before)]
-    done = [_done(groups, days, policy.floor) for days in (periods.long, periods.long_before)]
-    judged = [_judged(groups, days) for days in (periods.long, periods.long_before)]
-    stages = _stages(groups)
+    keys = [branch.pk if branch else None for branch in branches]
+    periods = Periods.up_to(local_day(now))
+    counted = BranchCount(user, keys, periods, policy_get(HealthPolicy).floor, judged_day()).figures()
     rows = []
-    for branch in branches:
-        key = branch.pk if branch else None
-        code = branch.code if branch else ""
-        if branch is None and not count_groups.get(None):
+    for branch, key in zip(branches, keys, strict=True):
+        found, links = counted[key], _Links(branch)
+        if branch is None and not found.groups:
             continue
-        here = members.get(key, {}).get("n", 0)
-        came, came_before = (found.get(key, {"came": 0, "stayed": 0}) for found in stayed)
-        sold, sold_before = (found.get(key, {"orders": 0, "buyers": 0}) for found in orders)
-        did, did_before = (found.get(key, {"answers": 0, "kept": 0}) for found in done)
-        days_judged, days_judged_before = (found.get(key, {"n": 0})["n"] for found in judged)
-        links = _Links(branch)
-        now_active, then_active = active[0].get(code, 0), active[1].get(code, 0)
         rows.append(
             Row(
                 branch,
                 [
-                    Number("groups", count_groups.get(key, {}).get("n", 0), url=links.list("groups:list")),
-                    Number("members", here, url=links.people("members")),
-                    Number("active", now_active, then_active, links.people("active")),
-                    Number("active_share", share_of(now_active, here), is_share=True),
+                    Number("groups", found.groups, url=links.list("groups:list")),
+                    Number("members", found.members, url=links.people("members")),
+                    Number("active", found.active.now, found.active.before, links.people("active")),
+                    Number("active_share", share_of(found.active.now, found.members), is_share=True),
                     Number(
                         "stayed",
-                        share_of(came["stayed"], came["came"]),
-                        share_of(came_before["stayed"], came_before["came"]),
+                        share_of(found.stayed.now, found.came.now),
+                        share_of(found.stayed.before, found.came.before),
                         links.people("stayed"),
                         is_share=True,
                     ),
-                    Number("orders", sold["orders"], sold_before["orders"], links.people("buyers")),
-                    Number("conversion", share_of(sold["buyers"], here), is_share=True, url=links.people("buyers")),
+                    Number("orders", found.orders.now, found.orders.before, links.people("buyers")),
+                    Number(
+                        "conversion",
+                        share_of(found.buyers.now, found.members),
+                        is_share=True,
+                        url=links.people("buyers"),
+                    ),
                     Number(
                         "floor",
-                        share_of(did["kept"], days_judged),
-                        share_of(did_before["kept"], days_judged_before),
+                        share_of(found.kept.now, found.judged.now),
+                        share_of(found.kept.before, found.judged.before),
                         links.list("analytics:health"),
                         is_share=True,
                     ),
-                    Number("answers", did["answers"], did_before["answers"], links.people("answered")),
+                    Number("answers", found.answers.now, found.answers.before, links.people("answered")),
                 ],
                 [
-                    (stage, stages.get((key, stage.value), 0), links.list("analytics:health", stage=stage.value))
+                    (stage, found.stages[stage.value], links.list("analytics:health", stage=stage.value))
                     for stage in HealthStage
                 ],
             )
@@ -212,33 +173,6 @@ class _Links:
         return f"{reverse('analytics:branch_people', args=[self.number])}?{urlencode({'figure': figure})}"
 
 
-def _by(rows: QuerySet[Any], branch: str, **figures: Any) -> dict[int | None, dict[str, int]]:
-    found = rows.order_by().values(branch).annotate(**figures).values_list(branch, *figures)
-    return {key: dict(zip(figures, values, strict=True)) for key, *values in found}
-
-
-def _active(user: User, days: Days, zone: ZoneInfo, now: datetime) -> dict[str, int]:
-    """Members with any event in groups of a branch, by its code; those of headquarters under ""."""
-    question: dict[str, Any] = {
-        "timezone": zone.key,
-        "metric": "unique",
-        "interval": "month",
-        "range": {"from": days.first.isoformat(), "to": days.last.isoformat()},
-    }
-
-    def asked(selection: Selection, **more: Any) -> ActivityResult:
-        query = ActivityQuery.read({**question, **more}, zone=zone, now=now)
-        return query.compute(source_of(selection), SqlNames(), now=now)
-
-    result = asked(Selection(user), breakdown={"by": "branch"})
-    found = {code: figures["overall"] for code, figures in (result.breakdown or {}).items()}
-    if user.is_headquarters:
-        # What happened outside of any group has no branch either, and is nobody's.
-        own = frozenset(Group.objects.open().filter(branch=None).values_list("pk", flat=True))
-        found[""] = asked(Selection(user, group_ids=own)).all["overall"]
-    return found
-
-
 def _joined(places: QuerySet[Membership], days: Days) -> QuerySet[Any]:
     """Newcomers of these days, with whether they did something in their fifth week there."""
     after = [ExpressionWrapper(OuterRef("joined_at") + span, output_field=DateTimeField()) for span in WEEK_4]
@@ -247,41 +181,6 @@ def _joined(places: QuerySet[Membership], days: Days) -> QuerySet[Any]:
     )
     came = places.filter(joined_at__gte=days.start, joined_at__lt=days.end)
     return came.annotate(came_back=Exists(later))
-
-
-def _newcomers(places: QuerySet[Membership], days: Days) -> dict[int | None, dict[str, int]]:
-    return _by(_joined(places, days), "group__branch", came=Count("pk"), stayed=Count("pk", filter=Q(came_back=True)))
-
-
-def _orders(present: QuerySet[Membership], days: Days) -> dict[int | None, dict[str, int]]:
-    """Orders of members who are in a group of the branch; in two branches they count in both."""
-    buyers = present.filter(member__orders__ordered_at__gte=days.start, member__orders__ordered_at__lt=days.end)
-    return _by(
-        buyers,
-        "group__branch",
-        orders=Count("member__orders", distinct=True),
-        buyers=Count("member", distinct=True),
-    )
-
-
-def _done(groups: QuerySet[Group], days: Days, floor: int) -> dict[int | None, dict[str, int]]:
-    stats = DailyGroupStat.objects.filter(group__in=groups, day__range=(days.first, days.last))
-    stats = stats.alias(done=F("posts") + F("staff"))
-    kept = Count("pk", filter=Q(done__gte=floor, group__state=GroupState.ACTIVE))
-    return _by(stats, "group__branch", answers=Sum("answers", default=0), kept=kept)
-
-
-def _judged(groups: QuerySet[Group], days: Days) -> dict[int | None, dict[str, int]]:
-    """How many days of active groups there were."""
-    rows = GroupHealth.objects.filter(group__in=groups, day__range=(days.first, days.last))
-    return _by(rows.filter(group__state=GroupState.ACTIVE), "group__branch", n=Count("pk"))
-
-
-def _stages(groups: QuerySet[Group]) -> dict[tuple[int | None, str], int]:
-    day = judged_day()
-    rows = GroupHealth.objects.filter(group__in=groups, day=day) if day else GroupHealth.objects.none()
-    found = rows.order_by().values("group__branch", "stage").annotate(n=Count("pk"))
-    return {(row["group__branch"], row["stage"]): row["n"] for row in found}
 
 
 # The members behind a figure

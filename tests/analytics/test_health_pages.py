@@ -15,7 +15,6 @@ from accounts.policies import policy_get
 from accounts.scopes import Scope
 from accounts.services import token_issue
 from activity.services import event_key
-from analytics.health.days import zone
 from analytics.health.policy import HealthPolicy
 from analytics.health.services import health_walk
 from analytics.models import GroupHealth
@@ -224,7 +223,7 @@ def test_a_threshold_out_of_range_is_refused_with_what_was_typed(community):
 
 
 def numbers(user):
-    return {row.name: {number.key: number for number in row.numbers} for row in branch_rows(user, NOW, zone())}
+    return {row.name: {number.key: number for number in row.numbers} for row in branch_rows(user, NOW)}
 
 
 def test_branches_stand_beside_each_other_and_a_branch_sees_its_own(community):
