@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from analytics import kernels_ledger
-from analytics.columns import NONE, Columns, Shard
+from analytics.columns import NONE, Columns, Shard, codes_of
+from analytics.kernels_groups import PostTable, Reading, Windows, active_and_back, newcomers, post_readers, present
 from analytics.ledger.columns import Orders, Payments, Places, table_of
 from analytics.queries.activity import ActivityQuery, Metric
 from analytics.queries.funnel import FunnelQuery
@@ -55,6 +56,7 @@ def warm_up() -> None:
         )
     events_read(source, names, since=None, until=1, kinds=None)
     _warm_up_ledger(source.held[0].open())
+    _warm_up_groups(source.held[0].open())
 
 
 def _warm_up_ledger(shard: Shard) -> None:
@@ -74,6 +76,16 @@ def _warm_up_ledger(shard: Shard) -> None:
     kernels_ledger.carries(shard, 1, NONE, nobody)
     kernels_ledger.deeds(shard, np.full(1, -1), 0, 1, NONE, np.zeros((1, 1), np.int32))
     kernels_ledger.paid(payments, nobody, spans, numbers, NONE, nobody)
+
+
+def _warm_up_groups(shard: Shard) -> None:
+    one, flags, edges = np.zeros(1, np.int64), np.zeros(1, np.bool_), np.zeros(3, np.int64)
+    codes = codes_of(one, one)
+    places = table_of(Places, np.zeros((1, 1 + len(Places._fields[2:])), np.int64))
+    newcomers(places, flags, codes, 1, 0, 1)
+    _figures, began = present(places, flags, codes, 1, edges, one, one)
+    active_and_back(shard, Windows(edges, edges, 0, 1), codes, codes, 1, began)
+    post_readers(shard, PostTable(np.zeros(2, np.int64), one, one), Reading(0, 1, flags, 1, flags, 1), 0, flags)
 
 
 def warm_up_in_background() -> None:

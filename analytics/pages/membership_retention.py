@@ -14,9 +14,10 @@ import numpy as np
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from analytics.columns import Ints, codes_of, marked
+from analytics.columns import Flags, Ints, codes_of, marked
 from analytics.forms import RetentionForm
 from analytics.kernels_groups import newcomers
+from analytics.ledger.columns import Places
 from analytics.ledger.reading import Ledger, undisturbed
 from analytics.queries.periods import Periods
 from analytics.sources import GROUP_FIELDS, numbers_of, with_ids
@@ -82,6 +83,10 @@ class Stayed:
         return groups
 
     @cached_property
+    def _places(self) -> list[tuple[Places, Flags]]:
+        return undisturbed(lambda: Ledger.now().places(self._groups))
+
+    @cached_property
     def _everybody(self) -> Cohort:
         groups = numbers_of(self._groups.values_list("pk"))
         return self._counted(groups, np.zeros(len(groups), np.int64), 1)
@@ -90,15 +95,11 @@ class Stayed:
         edges, members = self.periods.edges, self.form.selection().member_ids
         row_of, since, until = codes_of(groups, rows), int(edges[0]), int(edges[-1])
         chosen = None if members is None else np.array(sorted(members), np.int64)
-
-        def count() -> Ints:
-            found = []
-            for places, skip in Ledger.now().places(self._groups):
-                left_out = skip if chosen is None else skip | ~marked(places.members, chosen)
-                found.append(newcomers(places, left_out, row_of, many, since, until))
-            return np.concatenate(found, axis=1)
-
-        member, row, first, last = undisturbed(count)
+        found = []
+        for places, skip in self._places:
+            left_out = skip if chosen is None else skip | ~marked(places.members, chosen)
+            found.append(newcomers(places, left_out, row_of, many, since, until))
+        member, row, first, last = np.concatenate(found, axis=1)
         came, went = (np.searchsorted(edges[1:], at, side="right") for at in (first, last))
         return Cohort(member, row, came, went)
 
