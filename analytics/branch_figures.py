@@ -172,10 +172,9 @@ class BranchCount:
             began.append(found)
         came = np.concatenate(began, axis=1)
         came = np.ascontiguousarray(came[:, np.argsort(came[0], kind="stable")])
-        limits = None if self.user.is_headquarters else frozenset(number.tolist())
         since = min(int(windows.active[0]), int(windows.came[0]) + windows.back_from)
         until = max(int(windows.active[2]), int(windows.came[2]) + windows.back_until)
-        shards = source_of(Selection(self.user, limits)).shards(since=since, until=until, kinds=None)
+        shards = source_of(Selection(self.user)).shards(since=since, until=until, kinds=None)
         figures += run(shards, _Active(windows, active, place, rows, came))
         total: Ints = np.sum(figures, axis=0)
         return total

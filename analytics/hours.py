@@ -193,9 +193,6 @@ class Question:
         if self.bought:
             # Orders name no group, so those of all groups are looked at.
             asked = Selection(asked.user, None, asked.member_ids)
-        elif self.branch or asked.group_ids is not None or not asked.user.is_headquarters:
-            # Named one by one: nobody has to find out what members of a branch did outside of groups.
-            asked = Selection(asked.user, frozenset(np.unique(posts.group).tolist()), asked.member_ids)
         reading = Reading(
             since,
             until,
