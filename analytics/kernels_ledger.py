@@ -16,12 +16,13 @@ from analytics.ledger.columns import NEVER, Orders, Payments, Places
 EVER, THERE, CAME = 1, 2, 4
 
 
-@njit(cache=True, nogil=True)
+# Inlined: a call counts references for every array that it is given, which takes longer than what it does.
+@njit(inline="always")
 def _is_allowed(allow: Flags, group: int) -> bool:
     return len(allow) == 0 or (group < len(allow) and allow[group])
 
 
-@njit(cache=True, nogil=True)
+@njit(inline="always")
 def _cohort(spans: Ints, first: int) -> int:
     for r in range(len(spans)):
         if spans[r, 0] <= first < spans[r, 1]:
@@ -32,41 +33,44 @@ def _cohort(spans: Ints, first: int) -> int:
 @njit(cache=True, nogil=True)
 def first_joined(places: Places, skip: Flags, allow: Flags, first: Ints) -> None:
     """By member when they first joined one of the groups."""
-    for m in range(len(places.members)):
+    members, offsets, joined, group = places.members, places.offsets, places.joined, places.group
+    for m in range(len(members)):
         if not skip[m]:
             earliest = NEVER
-            for i in range(places.offsets[m], places.offsets[m + 1]):
-                if places.joined[i] < earliest and _is_allowed(allow, places.group[i]):
-                    earliest = places.joined[i]
-            first[places.members[m]] = earliest
+            for i in range(offsets[m], offsets[m + 1]):
+                if joined[i] < earliest and _is_allowed(allow, group[i]):
+                    earliest = joined[i]
+            first[members[m]] = earliest
 
 
 @njit(cache=True, nogil=True)
 def standing(places: Places, skip: Flags, allow: Flags, start: int, end: int, marks: Numbers) -> None:
     """By member EVER, THERE and CAME; the time is start <= at < end."""
-    for m in range(len(places.members)):
+    members, offsets, joined, gone, group = places.members, places.offsets, places.joined, places.gone, places.group
+    for m in range(len(members)):
         if not skip[m]:
             found = 0
-            for i in range(places.offsets[m], places.offsets[m + 1]):
-                if _is_allowed(allow, places.group[i]):
+            for i in range(offsets[m], offsets[m + 1]):
+                if _is_allowed(allow, group[i]):
                     found |= EVER
-                    if places.joined[i] < end:
-                        if places.gone[i] >= start:
+                    if joined[i] < end:
+                        if gone[i] >= start:
                             found |= THERE
-                        if places.joined[i] >= start:
+                        if joined[i] >= start:
                             found |= CAME
-            marks[places.members[m]] = found
+            marks[members[m]] = found
 
 
 @njit(cache=True, nogil=True)
 def ordered_within(orders: Orders, skip: Flags, start: int, end: int, counts: Ints) -> None:
     """By member how many orders there were with start <= at < end."""
-    for m in range(len(orders.members)):
+    members, offsets, at = orders.members, orders.offsets, orders.at
+    for m in range(len(members)):
         if not skip[m]:
             n = 0
-            for i in range(orders.offsets[m], orders.offsets[m + 1]):
-                n += start <= orders.at[i] < end
-            counts[orders.members[m]] += n
+            for i in range(offsets[m], offsets[m + 1]):
+                n += start <= at[i] < end
+            counts[members[m]] += n
 
 
 @njit(cache=True, nogil=True)
@@ -127,7 +131,7 @@ def touches(
     return rows[:n].copy()
 
 
-@njit(cache=True, nogil=True)
+@njit(inline="always")
 def _since(at: Ints, low: int, high: int, since: int) -> int:
     """The first of the events low:high that is not before it."""
     while low < high:
@@ -160,12 +164,12 @@ def deeds(shard: Shard, columns: Ints, since: int, until: int, allow: Flags, cou
 def carries(shard: Shard, channel: int, allow: Flags, own: Flags) -> bool:
     """Whether an event in one of the groups, or one outside of any by somebody of `own` (by member), carries the
     channel."""
-    members, offsets, group, skip = shard.members, shard.offsets, shard.group, shard.skip
+    members, offsets, group, skip, channels = shard.members, shard.offsets, shard.group, shard.skip, shard.channel
     for m in range(len(members)):
         if len(skip) > 0 and skip[m]:
             continue
         for i in range(offsets[m], offsets[m + 1]):
-            if shard.channel[i] == channel:
+            if channels[i] == channel:
                 if group[i] > 0:
                     if _is_allowed(allow, group[i]):
                         return True
@@ -176,32 +180,56 @@ def carries(shard: Shard, channel: int, allow: Flags, own: Flags) -> bool:
 
 @njit(cache=True, nogil=True)
 def paid(
-    payments: Payments, skip: Flags, spans: Ints, first: Ints, allow: Flags, buyer: Flags
-) -> tuple[Ints, Ints, Ints]:
-    """What those of the spans ordered and were given back since they joined: members, spans, and the rows of the table.
-    Fills `buyer`."""
-    who = np.empty(1024, np.int64)
-    span = np.empty(1024, np.int64)
-    row = np.empty(1024, np.int64)
-    n = 0
-    for m in range(len(payments.members)):
-        member = payments.members[m]
+    payments: Payments, skip: Flags, spans: Ints, first: Ints, allow: Flags, touch: Codes, edges: Ints, buyer: Flags
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """What those of the spans ordered and were given back since they joined, and who bought (`buyer`).
+
+    Returns for each payment its cell, its amount, and which of the currencies it is in; and the currencies. A cell is
+    ((span * most channels + channel) * 2 + refund) * days + day. Days lie between `edges`.
+    """
+    cell = np.empty(1024, np.int64)
+    amount = np.empty(1024, np.int64)
+    currency = np.empty(1024, np.int64)
+    codes = np.empty(8, np.int64)
+    n = known = 0
+    days, channels = len(edges) - 1, np.int64(touch.max()) + 1
+    pace = days / (edges[-1] - edges[0])
+    members, offsets, times, groups = payments.members, payments.offsets, payments.at, payments.group
+    refund, amounts, words = payments.refund, payments.amount, payments.currency
+    for m in range(len(members)):
+        member = members[m]
         joined = first[member] if member < len(first) else NEVER
         r = -1 if skip[m] else _cohort(spans, joined)
         if r < 0:
             continue
-        for i in range(payments.offsets[m], payments.offsets[m + 1]):
-            group = payments.group[i]
-            if joined <= payments.at[i] < spans[r, 2] and (group == 0 or _is_allowed(allow, group)):
-                if n == len(who):
-                    who = np.append(who, np.empty_like(who))
-                    span = np.append(span, np.empty_like(span))
-                    row = np.append(row, np.empty_like(row))
-                who[n], span[n], row[n] = member, r, i
+        for i in range(offsets[m], offsets[m + 1]):
+            at, group = times[i], groups[i]
+            if joined <= at < spans[r, 2] and (group == 0 or _is_allowed(allow, group)):
+                # Days are nearly of one length, so the first guess is rarely off.
+                day = min(max(int((at - edges[0]) * pace), 0), days - 1)
+                while day < days - 1 and at >= edges[day + 1]:
+                    day += 1
+                while day > 0 and at < edges[day]:
+                    day -= 1
+                code = 0
+                while code < known and codes[code] != words[i]:
+                    code += 1
+                if code == known:
+                    if known == len(codes):
+                        codes = np.append(codes, np.empty_like(codes))
+                    codes[code] = words[i]
+                    known += 1
+                if n == len(cell):
+                    cell = np.append(cell, np.empty_like(cell))
+                    amount = np.append(amount, np.empty_like(amount))
+                    currency = np.append(currency, np.empty_like(currency))
+                back = 1 if refund[i] > 0 else 0
+                cell[n] = ((r * channels + touch[member]) * 2 + back) * days + day
+                amount[n], currency[n] = amounts[i], code
                 n += 1
-                if payments.refund[i] == 0:
+                if back == 0:
                     buyer[member] = True
-    return who[:n].copy(), span[:n].copy(), row[:n].copy()
+    return cell[:n].copy(), amount[:n].copy(), currency[:n].copy(), codes[:known].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -213,14 +241,16 @@ def nearest_there(
     off each is. Of equals the lower number of a membership first. The moments of a group stand from `starts[group]` to
     before `starts[group + 1]`; `found` begins with -1 and `far` with NEVER."""
     room = found.shape[1]
-    for m in range(len(places.members)):
+    members, offsets, numbers, times = places.members, places.offsets, places.number, places.joined
+    gone, groups = places.gone, places.group
+    for m in range(len(members)):
         if skip[m]:
             continue
-        for i in range(places.offsets[m], places.offsets[m + 1]):
-            group = int(places.group[i])
-            if places.gone[i] != NEVER or group >= len(starts) - 1 or not _is_allowed(allow, group):
+        for i in range(offsets[m], offsets[m + 1]):
+            group = int(groups[i])
+            if gone[i] != NEVER or group >= len(starts) - 1 or not _is_allowed(allow, group):
                 continue
-            number, when = int(places.number[i]), places.joined[i]
+            number, when = int(numbers[i]), times[i]
             for k in range(starts[group], starts[group + 1]):
                 if when > at[k]:
                     continue
@@ -234,7 +264,7 @@ def nearest_there(
                     found[k, later] = found[k, later - 1]
                     far[k, later] = far[k, later - 1]
                 if place < room:
-                    found[k, place, 0], found[k, place, 1], found[k, place, 2] = number, places.members[m], when
+                    found[k, place, 0], found[k, place, 1], found[k, place, 2] = number, members[m], when
                     far[k, place] = off
 
 
@@ -245,6 +275,7 @@ def last_before(
     """For each of some moments the last event of its member in its group before it, at most `back` milliseconds: fills
     `kinds` and `instants`. The moments of a member are `starts[member]:starts[member + 1]`; `left_out` marks kinds."""
     members, offsets, times, skip = shard.members, shard.offsets, shard.at, shard.skip
+    shard_kinds, shard_groups = shard.kind, shard.group
     for m in range(len(members)):
         who = members[m]
         if who >= len(starts) - 1 or starts[who] == starts[who + 1] or (len(skip) > 0 and skip[m]):
@@ -253,7 +284,7 @@ def last_before(
             for i in range(_since(times, offsets[m], offsets[m + 1], at[k]) - 1, offsets[m] - 1, -1):
                 if times[i] < at[k] - back:
                     break
-                kind = shard.kind[i]
-                if shard.group[i] == group[k] and not (kind < len(left_out) and left_out[kind]):
+                kind = shard_kinds[i]
+                if shard_groups[i] == group[k] and not (kind < len(left_out) and left_out[kind]):
                     kinds[k], instants[k] = kind, times[i]
                     break

@@ -75,7 +75,7 @@ def _warm_up_ledger(shard: Shard) -> None:
     kernels_ledger.last_before(shard, numbers, numbers, numbers, 1, nobody, numbers, numbers)
     kernels_ledger.carries(shard, 1, NONE, nobody)
     kernels_ledger.deeds(shard, np.full(1, -1), 0, 1, NONE, np.zeros((1, 1), np.int32))
-    kernels_ledger.paid(payments, nobody, spans, numbers, NONE, nobody)
+    kernels_ledger.paid(payments, nobody, spans, numbers, NONE, np.zeros(1, np.int32), np.arange(2), nobody)
 
 
 def _warm_up_groups(shard: Shard) -> None:

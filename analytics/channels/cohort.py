@@ -4,19 +4,17 @@ when and who paid what, one look at the events of those members the rest."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from django.db.models import Q
 
 from activity.models import BuiltInKind, Event
 from analytics import kernels_ledger as kernels
-from analytics.channels.money import CENT
 from analytics.channels.scope import Cohorts, Scope
 from analytics.columns import Columns, Flags, Ints, Shard, allowed
-from analytics.health.days import ONE, Days, local_day
+from analytics.health.days import Days
 from analytics.index.whole import whole_index
 from analytics.ledger.columns import NEVER
 from analytics.ledger.reading import Ledger, size_of
@@ -30,14 +28,22 @@ EVER = millis(datetime(9999, 1, 1, tzinfo=UTC))
 CURRENCY = "CNY"  # of an order that nobody told the currency of
 
 
+@dataclass
+class Takings:
+    """By channel how many orders there were, and in each currency what was earned day by day, in hundredths: refunds
+    are taken off."""
+
+    orders: dict[int, int] = field(default_factory=dict)
+    earned: dict[int, dict[str, Ints]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Cohort:
     """Of one range: each channel (0 where none is known) with what its members did."""
 
     steps: list[tuple[int, int, int, int, int]]
     """(channel, members, friends, buyers, friends who bought)"""
-    takings: list[tuple[int, bool, str, date, int, Decimal]]
-    """(channel, is a refund, currency, day, how many, how much)"""
+    takings: Takings
     clicks: list[tuple[int, int, int]]
     """(channel, people who clicked a link before they were in any group, how many of them joined since)"""
 
@@ -55,6 +61,9 @@ class _Counting:
         self.spans = np.array(
             [(millis(r.days.start), _end(min(r.days.end, r.until)), _end(r.until)) for r in ranges], np.int64
         )
+        self.days = Days(min(r.days.first for r in ranges), max(r.last for r in ranges))
+        self.firsts = [(r.days.first - self.days.first).days for r in ranges]
+        self.lasts = [(r.last - self.days.first).days + 1 for r in ranges]
         self.allow = groups_allowed(self.scope)
         self.ledger = Ledger.now()
         self.first = first_joined(self.ledger, self.scope, self.allow)
@@ -103,28 +112,34 @@ class _Counting:
             rows = tuple(np.append(one, two[other]) for one, two in zip(rows, more, strict=True))
         return Columns.build(*rows).shard()
 
-    def _takings(self) -> list[list[tuple[int, bool, str, date, int, Decimal]]]:
-        told: list[list[tuple[int, bool, str, date, int, Decimal]]] = [[] for _span in self.spans]
-        parts = []
+    def _takings(self) -> list[Takings]:
+        asked = (self.spans, self.first, self.allow, self.touch, self.days.edges, self.buyer)
+        cell, amount, currency = (np.zeros(0, np.int64) for _column in range(3))
+        words: list[str] = []
         for table, skip in self.ledger.payments(np.sort(np.concatenate(self.members))):
-            who, span, row = kernels.paid(table, skip, self.spans, self.first, self.allow, self.buyer)
-            columns = (table.refund, table.currency, table.at, table.amount)
-            parts.append([span, self.touch[who], *(column[row].astype(np.int64) for column in columns)])
-        *keys, at, amount = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        if not len(at):
+            *found, codes = kernels.paid(table, skip, *asked)
+            own = [currency_word(code) or CURRENCY for code in codes.tolist()]
+            words += [word for word in dict.fromkeys(own) if word not in words]
+            found[2] = np.array([words.index(word) for word in own], np.int64)[found[2]]
+            cell, amount, currency = (np.append(*pair) for pair in zip((cell, amount, currency), found, strict=True))
+        told = [Takings() for _span in self.spans]
+        if not len(cell):
             return told
-        days = Days(local_day(_moment(int(at.min()))), local_day(_moment(int(at.max()))))
-        codes, keys[3] = np.unique(keys[3], return_inverse=True)
-        words = [currency_word(code) or CURRENCY for code in codes.tolist()]
-        keys.append(days.place(at))
-        shape = tuple(int(key.max()) + 1 for key in keys)
-        cells, row = np.unique(np.ravel_multi_index(keys, shape), return_inverse=True)
+        cells, row = np.unique(cell * len(words) + currency, return_inverse=True)
         sums = np.zeros(len(cells), np.int64)
         np.add.at(sums, row, amount)
-        found = [column.tolist() for column in (*np.unravel_index(cells, shape), np.bincount(row), sums)]
-        for r, channel, back, code, day, number, total in zip(*found, strict=True):
-            much = (Decimal(total) / PARTS).quantize(CENT)
-            told[r].append((channel, bool(back), words[code], days.first + day * ONE, number, much))
+        size = len(self.days)
+        shape = (len(self.spans), int(self.touch.max(initial=0)) + 1, 2, size, len(words))
+        span, channel, back, day, word = np.unravel_index(cells, shape)
+        signed = np.where(back == 1, -1, 1) * _cents(sums)
+        lines, line = np.unique(np.stack([span, channel, word]), axis=1, return_inverse=True)
+        earned = np.zeros((lines.shape[1], size), np.int64)
+        np.add.at(earned, (line, day), signed)
+        orders = np.bincount(line, weights=np.bincount(row, minlength=len(cells)) * (back == 0))
+        for place, (r, number, code) in enumerate(lines.T.tolist()):
+            of = told[r]
+            of.orders[number] = of.orders.get(number, 0) + int(orders[place])
+            of.earned.setdefault(number, {})[words[code]] = earned[place, self.firsts[r] : self.lasts[r]]
         return told
 
     def _steps(self, r: int) -> list[tuple[int, int, int, int, int]]:
@@ -158,6 +173,13 @@ def is_heard_of(scope: Scope, channel: int) -> bool:
         own = first_joined(Ledger.now(), scope, allow) != NEVER
         return any(run_here(shards, lambda shard: kernels.carries(shard, channel, allow, own)))
     return Selection(scope.user).events().filter(channel=channel).exists()
+
+
+def _cents(amounts: Ints) -> Ints:
+    """Of ten-thousandths; a half goes to the even one, as in decimals."""
+    whole, rest = np.divmod(amounts, PARTS // 100)
+    half = PARTS // 200
+    return np.asarray(whole + ((rest > half) | ((rest == half) & (whole % 2 == 1))), np.int64)
 
 
 def _end(moment: datetime) -> int:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
+
+import numpy as np
 
 from activity.models import Channel
 from analytics.channels.cohort import Cohort, cohorts_of
-from analytics.channels.money import Money, spread
+from analytics.channels.money import CENT, Money, spread
 from analytics.channels.scope import Cohorts, Scope
+from analytics.columns import Ints
 from analytics.health.days import Days, local_day
 from analytics.ledger.reading import undisturbed
 from analytics.sources import SqlNames
 
 NO_CHANNEL = 0
 
-ByDay = Mapping[str, Mapping[date, Decimal]]
+# By currency, day by day from the first of the range, in hundredths.
+ByDay = dict[str, Ints]
 
 
 @dataclass
 class Figures:
     """What became of one channel. `clicked` and what follows from it is None where nothing is known of clicks.
 
-    `earned` and `spent` are amounts by currency and day; days of `earned` go on after the range.
+    Days of `earned` go on after the range.
     """
 
     channel: int = NO_CHANNEL
@@ -36,8 +38,8 @@ class Figures:
     buyers: int = 0
     friends_bought: int = 0
     orders: int = 0
-    earned: dict[str, dict[date, Decimal]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Decimal)))
-    spent: dict[str, dict[date, Decimal]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Decimal)))
+    earned: ByDay = field(default_factory=dict)
+    spent: ByDay = field(default_factory=dict)
 
     @property
     def revenue(self) -> Money:
@@ -47,21 +49,17 @@ class Figures:
     def spend(self) -> Money:
         return _sum(self.spent)
 
-    def payback(self, first: date) -> dict[str, int | None]:
-        """For each currency of the spend, on which day since `first` (the first is 1) the revenue had exceeded it."""
-        return {currency: self._paid(currency, amount, first) for currency, amount in self.spend.amounts.items()}
+    def payback(self) -> dict[str, int | None]:
+        """For each currency of the spend, on which day of the range (the first is 1) the revenue had exceeded it."""
+        return {currency: self._paid(currency) for currency in self.spend.amounts}
 
-    def _paid(self, currency: str, spend: Decimal, first: date) -> int | None:
-        together = Decimal(0)
-        found: int | None = None
-        for day in sorted(self.earned.get(currency, {})):
-            together += self.earned[currency][day]
-            if together > spend:
-                found = found or (day - first).days + 1
-            else:
-                # What a refund takes back was not earned yet.
-                found = None
-        return found
+    def _paid(self, currency: str) -> int | None:
+        together = np.cumsum(self.earned.get(currency, ()))
+        short = np.flatnonzero(together <= self.spent[currency].sum())
+        if not len(together) or (len(short) and short[-1] == len(together) - 1):
+            return None
+        # What a refund takes back was not earned yet.
+        return int(short[-1]) + 2 if len(short) else 1
 
 
 def channel_figures(scope: Scope, *ranges: tuple[Days, datetime]) -> list[dict[int, Figures]]:
@@ -82,15 +80,10 @@ def _figures(asked: Cohorts, cohort: Cohort) -> dict[int, Figures]:
     for channel, joins, friends, buyers, both in cohort.steps:
         row = found[channel]
         row.joins, row.friends, row.buyers, row.friends_bought = joins, friends, buyers, both
-    for channel, is_refund, currency, day, number, amount in cohort.takings:
-        row = found[channel]
-        if is_refund:
-            row.earned[currency][day] -= amount
-        else:
-            row.orders += number
-            row.earned[currency][day] += amount
-    for channel, amounts in _spend(scope, asked.days, asked.until).items():
-        found[channel].spent = amounts
+    for channel, earned in cohort.takings.earned.items():
+        found[channel].orders, found[channel].earned = cohort.takings.orders[channel], earned
+    for channel, spent in _spend(asked).items():
+        found[channel].spent = spent
     for number, row in found.items():
         row.channel = number
         if scope.is_whole and number != NO_CHANNEL:
@@ -98,14 +91,15 @@ def _figures(asked: Cohorts, cohort: Cohort) -> dict[int, Figures]:
     return dict(found)
 
 
-def _spend(scope: Scope, days: Days, until: datetime) -> dict[int, dict[str, dict[date, Decimal]]]:
+def _spend(asked: Cohorts) -> dict[int, ByDay]:
     """What falls on each day up to today: what is planned for later was not spent yet."""
-    last = min(days.last, local_day(until))
-    found: dict[int, dict[str, dict[date, Decimal]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(Decimal)))
-    rows = scope.spends().between(days.first, last).order_by()
+    days = Days(asked.days.first, min(asked.days.last, local_day(asked.until)))
+    found: dict[int, ByDay] = defaultdict(dict)
+    rows = asked.scope.spends().between(days.first, days.last).order_by()
     for channel, currency, *row in rows.values_list("channel_id", "currency", "first_day", "last_day", "amount"):
-        for on, part in spread([tuple(row)], Days(days.first, last)):  # type: ignore[list-item]
-            found[channel][currency][on] += part
+        spent = found[channel].setdefault(currency, np.zeros((asked.last - days.first).days + 1, np.int64))
+        for on, part in spread([tuple(row)], days):  # type: ignore[list-item]
+            spent[(on - days.first).days] += int(part / CENT)
     return found
 
 
@@ -129,12 +123,9 @@ def together(rows: list[Figures]) -> Figures:
     for row in rows:
         for mine, theirs in ((whole.earned, row.earned), (whole.spent, row.spent)):
             for currency, by_day in theirs.items():
-                for day, amount in by_day.items():
-                    mine[currency][day] += amount
+                mine[currency] = mine.get(currency, 0) + by_day
     return whole
 
 
 def _sum(amounts: ByDay) -> Money:
-    return Money(
-        {currency: total for currency, by_day in amounts.items() if (total := sum(by_day.values(), Decimal(0)))}
-    )
+    return Money({currency: total * CENT for currency, by_day in amounts.items() if (total := int(by_day.sum()))})

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from urllib.parse import urlencode
 
+import numpy as np
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -137,7 +138,7 @@ class ChannelRow:
 
     @cached_property
     def payback(self) -> dict[str, int | None]:
-        return self.figures.payback(self.days.first)
+        return self.figures.payback()
 
     @property
     def payback_texts(self) -> list[str]:
@@ -276,13 +277,12 @@ def courses(row: ChannelRow, *, now: datetime) -> list[Course]:
 
 
 def _course(row: ChannelRow, currency: str, days: Sequence[date]) -> Course:
-    earned, spent = row.figures.earned.get(currency, {}), row.figures.spent.get(currency, {})
-    revenue, spend = Decimal(0), Decimal(0)
-    lines: list[tuple[date, Decimal, Decimal, Decimal, Decimal]] = []
-    for day in days:
-        more, cost = earned.get(day, Decimal(0)), spent.get(day, Decimal(0))
-        revenue, spend = revenue + more, spend + cost
-        lines.append((day, more, cost, revenue, spend))
+    nothing = np.zeros(len(days), np.int64)
+    earned, spent = row.figures.earned.get(currency, nothing), row.figures.spent.get(currency, nothing)
+    columns = [
+        [cents * CENT for cents in column.tolist()] for column in (earned, spent, *map(np.cumsum, (earned, spent)))
+    ]
+    lines = list(zip(days, *columns, strict=True))
     chart = Chart(
         "line",
         _("Revenue and spend, added up by day, in %(currency)s") % {"currency": currency},

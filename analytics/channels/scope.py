@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import Branch, User
 from activity.models import BuiltInKind, Event, EventKind
-from analytics.health.days import Days
+from analytics.health.days import Days, local_day
 from groups.models import Group
 from groups.querysets import GroupQuerySet
 from members.acquisition.querysets import ChannelSpendQuerySet
@@ -67,6 +67,11 @@ class Cohorts:
     scope: Scope
     days: Days
     until: datetime
+
+    @property
+    def last(self) -> date:
+        """The last day that counts: later orders of the cohort count on."""
+        return max(self.days.first, local_day(self.until))
 
     def rows(self) -> QuerySet[Any]:
         """Their first membership, each with `touch`: the channel of the earliest event that carries one."""

@@ -60,7 +60,7 @@ class Ledger:
         return self._with(self.stored and self.stored.orders, table_of(Orders, order_rows(rows)))
 
     def _unstored(self, members: Ints) -> list[int]:
-        numbers: list[int] = (members if self.stored is None else np.intersect1d(self.changed, members)).tolist()
+        numbers: list[int] = (members if self.stored is None else members[marked(members, self.changed)]).tolist()
         return numbers
 
     def _with(self, stored: Any, fresh: Any) -> list[tuple[Any, Flags]]:

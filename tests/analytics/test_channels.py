@@ -112,13 +112,12 @@ def test_refunds_are_taken_off_and_currencies_are_never_added(cast, story):
 
 def test_a_channel_has_paid_back_once_its_members_brought_more_than_it_cost(cast, story):
     found = by_code(Scope(cast.ana))
-    first = TEN.first
-    assert found["ad"].payback(first) == {"CNY": 5, "USD": 9}
-    assert found["poster"].payback(first) == {"CNY": None}
+    assert found["ad"].payback() == {"CNY": 5, "USD": 9}
+    assert found["poster"].payback() == {"CNY": None}
     buy("ben", 0.1, "600")
-    assert by_code(Scope(cast.ana))["poster"].payback(first) == {"CNY": 10}
+    assert by_code(Scope(cast.ana))["poster"].payback() == {"CNY": 10}
     tell(("ben", "h", "refunded", 0.05, "", "600"), source="regret")
-    assert by_code(Scope(cast.ana))["poster"].payback(first) == {"CNY": None}
+    assert by_code(Scope(cast.ana))["poster"].payback() == {"CNY": None}
 
 
 def test_a_branch_sees_its_own_members_events_and_spend_only(cast, story):
