@@ -7,7 +7,6 @@ DATA_DIR/index/ledger-NAME/*.npy  the columns of each table, memory-mapped and s
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,11 +63,11 @@ def tables_write(folder: Path, tables: Tables) -> None:
             np.save(folder / f"{name}-{column}.npy", values)
 
 
-class _Opened(threading.local):
-    """What this thread read from last: opening it maps its files."""
+class _Opened:
+    """What was read from last: opening it maps its files. All threads read the same; two that open it at once both have
+    a whole one."""
 
-    manifest: LedgerManifest | None = None
-    tables: Tables | None = None
+    last: tuple[LedgerManifest, Tables] | None = None
 
 
 _opened = _Opened()
@@ -76,11 +75,12 @@ _opened = _Opened()
 
 def tables_open(manifest: LedgerManifest) -> Tables:
     """Raises OSError or ValueError when files are missing or damaged."""
-    if _opened.tables is None or _opened.manifest != manifest:
+    last = _opened.last
+    if last is None or last[0] != manifest:
         folder = index_folder() / manifest.folder
         tables = [_table(folder, name, kind) for name, kind in zip(Tables._fields, TYPES, strict=True)]
-        _opened.tables, _opened.manifest = Tables(*tables), manifest
-    return _opened.tables
+        last = _opened.last = (manifest, Tables(*tables))
+    return last[1]
 
 
 def _table(folder: Path, name: str, kind: Any) -> Any:

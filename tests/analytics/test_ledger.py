@@ -134,7 +134,7 @@ def test_a_damaged_one_is_none_and_the_next_refresh_mends_it(story, fault, monke
         values = json.loads((index_folder() / LEDGER).read_text())
         values |= {"format": 0} if fault == "another version" else {"newest_key": "0" * 32}
         (index_folder() / LEDGER).write_text(json.dumps(values))
-    monkeypatch.setattr("analytics.ledger.files._opened.manifest", None)
+    monkeypatch.setattr("analytics.ledger.files._opened.last", None)
     assert says_what_the_database_says().stored is None
     tell(("ann", "h", "message", 1))
     refresh_index()
