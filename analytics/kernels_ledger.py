@@ -74,61 +74,79 @@ def ordered_within(orders: Orders, skip: Flags, start: int, end: int, counts: In
 
 
 @njit(cache=True, nogil=True)
+def clicked(shard: Shard, spans: Ints, first: Ints, click: int) -> Ints:
+    """Which channels were clicked (`click` is the kind) by people who had joined no group by then: a row of span,
+    channel and whether they joined since for each person and channel."""
+    earliest, latest = spans[:, 0].min(), spans[:, 1].max()
+    members, offsets, at, kind, channel, skip = (
+        shard.members, shard.offsets, shard.at, shard.kind, shard.channel, shard.skip
+    )  # fmt: skip
+    # Room is made beforehand: a loop that replaces the array it fills takes five times as long.
+    asked = np.empty(len(members), np.int64)
+    room = people = 0
+    for m in range(len(members)):
+        joined = first[members[m]] if members[m] < len(first) else NEVER
+        if joined < earliest or (len(skip) > 0 and skip[m]):
+            continue
+        before = room
+        for i in range(offsets[m], offsets[m + 1]):
+            if at[i] > joined or at[i] >= latest:
+                break
+            room += kind[i] == click and channel[i] > 0
+        if room > before:
+            asked[people] = m
+            people += 1
+    rows = np.empty((room, 3), np.int64)
+    n = 0
+    for m in asked[:people]:
+        joined = first[members[m]] if members[m] < len(first) else NEVER
+        own = n
+        for i in range(offsets[m], offsets[m + 1]):
+            if at[i] > joined or at[i] >= latest:
+                break
+            if kind[i] == click and channel[i] > 0:
+                r = _cohort(spans, at[i])
+                known = r < 0
+                for k in range(own, n):
+                    known = known or (rows[k, 0] == r and rows[k, 1] == channel[i])
+                if not known:
+                    rows[n, 0], rows[n, 1], rows[n, 2] = r, channel[i], joined < spans[r, 2]
+                    n += 1
+    return rows[:n].copy()
+
+
+@njit(cache=True, nogil=True)
 def touches(
-    shard: Shard, spans: Ints, first: Ints, allow: Flags, friended: int, click: int, touch: Codes, friend: Flags
-) -> Ints:
+    shard: Shard, spans: Ints, first: Ints, allow: Flags, friended: int, touch: Codes, friend: Flags
+) -> None:  # fmt: skip
     """How those who first joined in one of the spans were found, and whether they became friends: fills `touch` with
     the channel of their earliest event that carries one, and `friend`, up to the end of what is known of their span.
 
-    `spans` are rows of start and end of joining, and until when things are known. Returns as well which channels were
-    clicked (`click` is the kind, below 0 for none) by people who had joined no group by then: a row of span, channel
-    and whether they joined since for each person and channel.
+    `spans` are rows of start and end of joining, and until when things are known.
     """
-    rows = np.empty((1024, 3), np.int64)
-    n = 0
-    earliest, latest = spans[:, 0].min(), spans[:, 1].max()
     members, offsets, at = shard.members, shard.offsets, shard.at
     kind, group, channel, skip = shard.kind, shard.group, shard.channel, shard.skip
     for m in range(len(members)):
         who = members[m]
-        joined = first[who] if who < len(first) else NEVER
-        if joined < earliest or (len(skip) > 0 and skip[m]):
-            continue
-        if click >= 0:
-            own = n
-            for i in range(offsets[m], offsets[m + 1]):
-                if at[i] > joined or at[i] >= latest:
-                    break
-                if kind[i] != click or channel[i] == 0:
-                    continue
-                r = _cohort(spans, at[i])
-                if r < 0:
-                    continue
-                known = False
-                for k in range(own, n):
-                    if rows[k, 0] == r and rows[k, 1] == channel[i]:
-                        known = True
-                        break
-                if not known:
-                    if n == len(rows):
-                        rows = np.concatenate((rows, np.empty_like(rows)))
-                    rows[n, 0], rows[n, 1], rows[n, 2] = r, channel[i], joined < spans[r, 2]
-                    n += 1
-        r = _cohort(spans, joined)
-        if r < 0:
+        r = _cohort(spans, first[who] if who < len(first) else NEVER)
+        if r < 0 or (len(skip) > 0 and skip[m]):
             continue
         is_touched, is_friend = False, False
         for i in range(offsets[m], offsets[m + 1]):
-            if at[i] >= spans[r, 2] or (is_touched and is_friend):
+            is_touch, is_deed = not is_touched and channel[i] > 0, kind[i] == friended
+            if not is_touch and not is_deed:
+                continue
+            # The other columns are looked at for these few events only.
+            if at[i] >= spans[r, 2]:
                 break
             if group[i] == 0 or _is_allowed(allow, group[i]):
-                if not is_touched and channel[i] > 0:
+                if is_touch:
                     is_touched = True
                     touch[who] = channel[i]
-                if kind[i] == friended:
-                    is_friend = True
+                is_friend = is_friend or is_deed
+                if is_touched and is_friend:
+                    break
         friend[who] = is_friend
-    return rows[:n].copy()
 
 
 @njit(inline="always")
@@ -144,8 +162,9 @@ def _since(at: Ints, low: int, high: int, since: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def deeds(shard: Shard, columns: Ints, since: int, until: int, allow: Flags, counts: Codes) -> None:
-    """By member how often they did what in one of the groups; `columns` says by kind where it is counted, or -1."""
+def deeds(shard: Shard, rows: Ints, since: int, until: int, allow: Flags, counts: Codes) -> None:
+    """By member how often they did what in one of the groups; `rows` says by kind where it is counted, or -1. The last
+    row counts all together."""
     members, offsets, at, kind, group = shard.members, shard.offsets, shard.at, shard.kind, shard.group
     skip = shard.skip
     for m in range(len(members)):
@@ -155,9 +174,10 @@ def deeds(shard: Shard, columns: Ints, since: int, until: int, allow: Flags, cou
         for i in range(_since(at, offsets[m], offsets[m + 1], since), offsets[m + 1]):
             if at[i] >= until:
                 break
-            column = columns[kind[i]] if kind[i] < len(columns) else -1
-            if column >= 0 and group[i] > 0 and _is_allowed(allow, group[i]):
-                counts[who, column] += 1
+            row = rows[kind[i]] if kind[i] < len(rows) else -1
+            if row >= 0 and group[i] > 0 and _is_allowed(allow, group[i]):
+                counts[row, who] += 1
+                counts[-1, who] += 1
 
 
 @njit(cache=True, nogil=True)
@@ -187,15 +207,21 @@ def paid(
     Returns for each payment its cell, its amount, and which of the currencies it is in; and the currencies. A cell is
     ((span * most channels + channel) * 2 + refund) * days + day. Days lie between `edges`.
     """
-    cell = np.empty(1024, np.int64)
-    amount = np.empty(1024, np.int64)
-    currency = np.empty(1024, np.int64)
-    codes = np.empty(8, np.int64)
-    n = known = 0
     days, channels = len(edges) - 1, np.int64(touch.max()) + 1
     pace = days / (edges[-1] - edges[0])
     members, offsets, times, groups = payments.members, payments.offsets, payments.at, payments.group
     refund, amounts, words = payments.refund, payments.amount, payments.currency
+    room = 0
+    for m in range(len(members)):
+        if not skip[m] and members[m] < len(first) and _cohort(spans, first[members[m]]) >= 0:
+            room += offsets[m + 1] - offsets[m]
+    cell, amount, currency, codes = (
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+    )
+    n = known = 0
     for m in range(len(members)):
         member = members[m]
         joined = first[member] if member < len(first) else NEVER
@@ -215,14 +241,8 @@ def paid(
                 while code < known and codes[code] != words[i]:
                     code += 1
                 if code == known:
-                    if known == len(codes):
-                        codes = np.append(codes, np.empty_like(codes))
                     codes[code] = words[i]
                     known += 1
-                if n == len(cell):
-                    cell = np.append(cell, np.empty_like(cell))
-                    amount = np.append(amount, np.empty_like(amount))
-                    currency = np.append(currency, np.empty_like(currency))
                 back = 1 if refund[i] > 0 else 0
                 cell[n] = ((r * channels + touch[member]) * 2 + back) * days + day
                 amount[n], currency[n] = amounts[i], code

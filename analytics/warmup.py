@@ -68,7 +68,8 @@ def _warm_up_ledger(shard: Shard) -> None:
     kernels_ledger.first_joined(places, nobody, NONE, numbers)
     kernels_ledger.standing(places, nobody, NONE, 0, 1, marks)
     kernels_ledger.ordered_within(orders, nobody, 0, 1, numbers)
-    kernels_ledger.touches(shard, spans, numbers, NONE, 1, 1, np.zeros(1, np.int32), nobody)
+    kernels_ledger.touches(shard, spans, numbers, NONE, 1, np.zeros(1, np.int32), nobody)
+    kernels_ledger.clicked(shard, spans, numbers, 1)
     kernels_ledger.nearest_there(
         places, nobody, NONE, numbers, numbers, numbers, np.full((1, 1, 3), -1), np.zeros((1, 1), np.int64)
     )

@@ -10,7 +10,7 @@ import numpy as np
 from accounts.models import User
 from activity.models import BuiltInKind
 from analytics import kernels_ledger as kernels
-from analytics.columns import Codes, Ints, allowed
+from analytics.columns import Codes, Ints, Numbers, allowed
 from analytics.health.days import Days
 from analytics.index.source import FEW_GROUPS
 from analytics.index.whole import whole_index
@@ -30,27 +30,26 @@ INTERACTIONS = (
 
 @dataclass(frozen=True)
 class Deeds:
-    """How often each did what: a row for each number of a member, a column for each kind of INTERACTIONS."""
+    """How often each did what: a row for each kind of INTERACTIONS and one for all together, a column for each number
+    of a member."""
 
     counts: Codes
 
     @property
-    def totals(self) -> Ints:
-        return np.asarray(self.counts.sum(axis=1), np.int64)
+    def totals(self) -> Codes:
+        row: Codes = self.counts[-1]
+        return row
 
-    def of(self, kind: BuiltInKind) -> Ints:
-        return self.counts[:, INTERACTIONS.index(kind)].astype(np.int64)
-
-    def row(self, member: int) -> Codes:
-        """What this member did."""
-        return self.counts[member] if member < len(self.counts) else np.zeros(len(INTERACTIONS), np.int32)
+    def of(self, kind: BuiltInKind) -> Codes:
+        row: Codes = self.counts[INTERACTIONS.index(kind)]
+        return row
 
     def together(self, members: Ints) -> int:
         """What these members (no one twice) did in all."""
-        return int(self.counts[members[members < len(self.counts)]].sum())
+        return int(self.totals[members[members < len(self.totals)]].sum())
 
 
-def most_of(counts: Ints, number: int, *, among: Ints | None = None) -> list[tuple[int, int]]:
+def most_of(counts: Numbers, number: int, *, among: Ints | None = None) -> list[tuple[int, int]]:
     """Of counts by number of the member those with most, of these members only, and how much; of equals the lower
     number first."""
     members = np.flatnonzero(counts > 0)
@@ -64,7 +63,7 @@ def most_of(counts: Ints, number: int, *, among: Ints | None = None) -> list[tup
     return list(zip(members[order].tolist(), values[order].tolist(), strict=True))
 
 
-def histogram_of(counts: Ints) -> list[tuple[int, int]]:
+def histogram_of(counts: Numbers) -> list[tuple[int, int]]:
     """(how much, how many did so much), the most first; those who did nothing are not in it."""
     numbers = np.bincount(counts)
     amounts = np.flatnonzero(numbers)[::-1]
@@ -76,8 +75,8 @@ def deeds_of(groups: Ints | None, days: Days) -> Deeds:
     names = SqlNames()
     since, until = millis(days.start), millis(days.end)
     numbers = {number: place for place, kind in enumerate(INTERACTIONS) if (number := names.kind(kind))}
-    columns = np.full(1 + max(numbers, default=0), -1, np.int64)
-    columns[list(numbers)] = list(numbers.values())
+    rows = np.full(1 + max(numbers, default=0), -1, np.int64)
+    rows[list(numbers)] = list(numbers.values())
     stored: Sequence[Stored] = []
     if groups is None or len(groups) > FEW_GROUPS:
         stored = whole_index(since=since, until=until, kinds=numbers.keys())
@@ -86,8 +85,8 @@ def deeds_of(groups: Ints | None, days: Days) -> Deeds:
         stored = source.shards(since=since, until=until, kinds=numbers.keys())
     shards = [shard.open() for shard in stored]
     size = 1 + max((int(shard.members.max(initial=0)) for shard in shards), default=0)
-    counts = np.zeros((size, len(INTERACTIONS)), np.int32)
+    counts = np.zeros((len(INTERACTIONS) + 1, size), np.int32)
     allow = allowed(groups)
     # No member is in two shards, so threads write into one array.
-    run_here(shards, lambda shard: kernels.deeds(shard, columns, since, until, allow, counts))
+    run_here(shards, lambda shard: kernels.deeds(shard, rows, since, until, allow, counts))
     return Deeds(counts)

@@ -115,7 +115,7 @@ class Carrier:
 
 def carriers_of(span: Span, *, figure: str, text: str = "", most: int = LISTED) -> list[Carrier]:
     """Those who did most of one thing, with everything else they did; with `text` of those whom it matches."""
-    counts = {name: span.deeds.of(kind) for name, kind in DEEDS.items()}
+    counts: dict[str, Numbers] = {name: span.deeds.of(kind) for name, kind in DEEDS.items()}
     counts |= {"invited": span.invited, "brought": span.brought}
     told = numbers_of(Member.objects.matching(text).order_by().values_list("pk")) if text else None
     ranked = most_of(counts[figure], most, among=told)

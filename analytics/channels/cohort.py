@@ -82,11 +82,16 @@ class _Counting:
         return self.names.kind(kind) or -1
 
     def _clicks(self) -> list[list[tuple[int, int, int]]]:
-        """Looks at the events."""
-        click = self._kind(BuiltInKind.LINK_CLICK) if self.scope.is_whole else -1
-        asked = (self.spans, self.first, self.allow, self._kind(BuiltInKind.FRIENDED), click, self.touch, self.friend)
-        found = run_here(self._shards(), lambda shard: kernels.touches(shard, *asked))
-        span, channel, came = np.concatenate(found).T
+        """Looks at the events, also for what is asked of them besides."""
+        friended, click = self._kind(BuiltInKind.FRIENDED), self._kind(BuiltInKind.LINK_CLICK)
+
+        def look(shard: Shard) -> Ints:
+            kernels.touches(shard, self.spans, self.first, self.allow, friended, self.touch, self.friend)
+            if self.scope.is_whole:
+                return kernels.clicked(shard, self.spans, self.first, click)
+            return np.zeros((0, 3), np.int64)
+
+        span, channel, came = np.concatenate(run_here(self._shards(), look)).T
         told: list[list[tuple[int, int, int]]] = []
         for r in range(len(self.spans)):
             of = channel[span == r]

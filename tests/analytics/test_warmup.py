@@ -28,6 +28,7 @@ KERNELS = (
     kernels_ledger.standing,
     kernels_ledger.ordered_within,
     kernels_ledger.touches,
+    kernels_ledger.clicked,
     kernels_ledger.carries,
     kernels_ledger.deeds,
     kernels_ledger.nearest_there,
