@@ -185,7 +185,7 @@ def present(
             if gone[i] == NEVER and met[row] != m:
                 met[row] = m
                 figures[MEMBERS, row] += 1
-                if who < len(orders):
+                if who < len(orders) and orders[who] + orders_before[who] > 0:
                     figures[ORDERS, row] += orders[who]
                     figures[ORDERS + 1, row] += orders_before[who]
                     figures[BUYERS, row] += orders[who] > 0

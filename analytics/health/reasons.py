@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
+from django.utils.translation import get_language, gettext_lazy, ngettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy
+
+from analytics.health.models import Alarm
+from groups.models import HealthStage
 
 Reason = dict[str, Any]
 
@@ -52,6 +56,21 @@ WORDS = {
     ),
 }
 WARNINGS = frozenset({"silent", "nearly_silent", "fell", "leaving", "noisy", "below_floor"})
+
+
+def stage_words(stage: str | None) -> str:
+    """Nothing for no stage."""
+    return _labels(HealthStage, get_language())[stage] if stage else ""
+
+
+def alarm_words(warning: int) -> str:
+    return _labels(Alarm, get_language())[warning]
+
+
+@cache
+def _labels(choices: type[HealthStage | Alarm], _language: str | None) -> dict[Any, str]:
+    """Asked for each group of a file, where looking a word up each time would be most of it."""
+    return {value: str(label) for value, label in choices.choices}
 
 
 def reason_words(reason: Reason) -> str:

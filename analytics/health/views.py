@@ -41,7 +41,7 @@ from analytics.health.mistakes import LOOK, mistakes_of
 from analytics.health.models import Alarm, GroupHealth
 from analytics.health.policy import HealthPolicy
 from analytics.health.preview import policy_preview
-from analytics.health.reasons import WARNINGS, reason_words, reasons_words, rescue_post
+from analytics.health.reasons import WARNINGS, alarm_words, reason_words, reasons_words, rescue_post, stage_words
 from analytics.health.selectors import (
     course_of,
     health_visible_to,
@@ -79,11 +79,11 @@ COLUMNS: list[Column[GroupHealth]] = [
         nullable=True,
         wide="xl",
     ),
-    Column("stage", gettext_lazy("Stage"), order="rank", value=lambda row: row.get_stage_display()),
+    Column("stage", gettext_lazy("Stage"), order="rank", value=lambda row: stage_words(row.stage)),
     Column(
         "before",
         gettext_lazy("A week ago"),
-        value=lambda row: _stage_words(getattr(row, "stage_before", None)),
+        value=lambda row: stage_words(getattr(row, "stage_before", None)),
         shown=False,
     ),
     Column("since", gettext_lazy("Since"), order="since", value=lambda row: row.since, wide="md"),
@@ -94,7 +94,7 @@ COLUMNS: list[Column[GroupHealth]] = [
         wide="sm",
     ),
     Column(
-        "warning", gettext_lazy("Warning"), order="warning", value=lambda row: row.get_warning_display(), shown=False
+        "warning", gettext_lazy("Warning"), order="warning", value=lambda row: alarm_words(row.warning), shown=False
     ),
     Column(
         "members",
@@ -116,10 +116,6 @@ COLUMNS: list[Column[GroupHealth]] = [
         "noise", pgettext_lazy("health", "Noise"), order="noise", value=lambda row: row.noise, number=True, wide="lg"
     ),
 ]
-
-
-def _stage_words(stage: str | None) -> str:
-    return str(HealthStage(stage).label) if stage else ""
 
 
 def _filters(user: User) -> list[Filter[GroupHealth]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from analytics.health.reasons import stage_words
 from analytics.ranking.definitions import CHANGE, RANKING
 from analytics.ranking.definitions import FIGURES as DEFINITIONS
 from analytics.ranking.selectors import FIGURES
@@ -20,16 +20,6 @@ LABELS = {
     "messages": gettext_lazy("Messages"),
 }
 WIDE = {"messages": "lg", "joined": "md"}
-
-
-def stage_words(value: str | None) -> str:
-    return _words(get_language())[value] if value else ""
-
-
-@cache
-def _words(_language: str | None) -> dict[str, str]:
-    """Asked twice for each group of a file, which would be most of its time."""
-    return {stage.value: str(stage.label) for stage in HealthStage}
 
 
 def _figure(name: str) -> list[Column[Any]]:

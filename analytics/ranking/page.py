@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 
 from analytics.channels.page import change_text
 from analytics.health.days import Days
+from analytics.health.reasons import stage_words
 from analytics.pages.parts import DASH, MOST_SERIES, Cell, Chart, Head, Table, number_cell
-from analytics.ranking.columns import COLUMNS, FILTERS, LABELS, stage_words
+from analytics.ranking.columns import COLUMNS, FILTERS, LABELS
 from analytics.ranking.forms import RankingForm
 from analytics.ranking.selectors import FIGURES, Ranked, Ranking
 from analytics.saved.answers import Answer, Headline

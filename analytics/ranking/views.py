@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
+from analytics.health.reasons import stage_words
 from analytics.pages.frame import frame_of
-from analytics.ranking.columns import stage_words
 from analytics.ranking.definitions import RANKING
 from analytics.ranking.forms import RankingForm
 from analytics.ranking.page import change_cells, ranking_listing
