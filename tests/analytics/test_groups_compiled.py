@@ -98,7 +98,7 @@ KIND_SEEN, KIND_ORDERED, GROUPS, ROWS = 1, 2, 6, 3
 def made(dice):
     """Random events, who may be looked at, and places."""
     size = 400
-    member, at = dice.integers(1, 40, size), dice.integers(0, 1000, size)
+    member, at = dice.integers(1, 12, size), dice.integers(0, 1000, size)
     order = np.lexsort((at, member))
     kind, group = dice.integers(0, 4, size), dice.integers(0, GROUPS, size)
     columns = Columns.build(member[order], at[order], kind[order], group[order], np.zeros(size, np.int64))
@@ -126,7 +126,7 @@ def test_readers_of_posts_are_those_whom_a_plain_count_finds(bought):
         posts = sorted((int(dice.integers(1, GROUPS)), int(dice.integers(0, 1000))) for _post in range(number))
         group, sent = np.array(posts, np.int64).T.copy()
         cell = dice.integers(0, 3, number)
-        since, until, patience, wait = 100, 900, 80, 120
+        since, until, patience, wait = 100, 900, 200, 200
         marks = np.arange(3) == KIND_SEEN
         orders = np.arange(3) == KIND_ORDERED if bought else np.zeros(0, np.bool_)
         table = PostTable(np.searchsorted(group, np.arange(int(group[-1]) + 2)).astype(np.int64), sent, cell)
