@@ -136,7 +136,7 @@ class _Counting:
         size = len(self.days)
         shape = (len(self.spans), int(self.touch.max(initial=0)) + 1, 2, size, len(words))
         span, channel, back, day, word = np.unravel_index(cells, shape)
-        signed = np.where(back == 1, -1, 1) * _cents(sums)
+        signed = np.where(back == 1, -1, 1) * cents_of(sums)
         lines, line = np.unique(np.stack([span, channel, word]), axis=1, return_inverse=True)
         earned = np.zeros((lines.shape[1], size), np.int64)
         np.add.at(earned, (line, day), signed)
@@ -180,7 +180,7 @@ def is_heard_of(scope: Scope, channel: int) -> bool:
     return Selection(scope.user).events().filter(channel=channel).exists()
 
 
-def _cents(amounts: Ints) -> Ints:
+def cents_of(amounts: Ints) -> Ints:
     """Of ten-thousandths; a half goes to the even one, as in decimals."""
     whole, rest = np.divmod(amounts, PARTS // 100)
     half = PARTS // 200

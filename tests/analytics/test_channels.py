@@ -5,20 +5,23 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 import time_machine
 from django.urls import reverse
 from django.utils.html import strip_tags
 
+from activity.models import Channel
 from activity.services import event_key
+from analytics.channels.cohort import cents_of, is_heard_of
 from analytics.channels.figures import before, channel_figures
-from analytics.channels.money import Money, spread
+from analytics.channels.money import CENT, Money, spread
 from analytics.channels.people import FIGURES, members_behind
 from analytics.channels.scope import Scope
 from analytics.health.days import Days, local_day
 from analytics.index.building import index_build
-from analytics.index.source import IndexSource, source_of
-from analytics.sources import Selection
+from analytics.index.whole import whole_index
+from analytics.ledger.reading import Ledger
 from campaigns.orders.services import NewOrder, orders_record
 from members.ingestion import IncomingEvent, ingest
 from members.services import members_ensure
@@ -84,8 +87,6 @@ def story(cast):
 
 
 def by_code(scope, days=TEN, until=NOW):
-    from activity.models import Channel
-
     codes = dict(Channel.objects.values_list("pk", "code"))
     return {codes.get(number, ""): row for number, row in channel_figures(scope, (days, until))[0].items()}
 
@@ -162,17 +163,39 @@ def test_every_figure_opens_as_many_members_as_it_counts(cast, story):
                 assert members.count() == count, (figure, number)
 
 
-def test_the_figures_are_the_same_out_of_the_index(cast, story, settings, tmp_path, monkeypatch):
+def plain(found):
+    return {
+        code: vars(row)
+        | {name: {word: cents.tolist() for word, cents in vars(row)[name].items()} for name in ("earned", "spent")}
+        for code, row in found.items()
+    }
+
+
+def test_the_figures_are_the_same_out_of_the_index(cast, story, settings, tmp_path):
     settings.DATA_DIR = tmp_path
     scopes = (Scope(cast.ana), Scope(cast.mei), Scope(cast.out), Scope(cast.ana, cast.hangzhou))
-    told = [by_code(scope) for scope in scopes]
+
+    def heard_of():
+        return [
+            is_heard_of(scope, number) for scope in scopes for number in Channel.objects.values_list("pk", flat=True)
+        ]
+
+    told, heard = [plain(by_code(scope)) for scope in scopes], heard_of()
+    assert {True, False} == set(heard)
     index_build(now=NOW)
-    monkeypatch.setattr("analytics.index.source.FEW_MEMBERS", 0)
-    assert isinstance(source_of(Selection(cast.ana, member_ids=frozenset([1]))), IndexSource)
-    assert [by_code(scope) for scope in scopes] == told
+    assert Ledger.now().stored is not None
+    assert whole_index(since=None, until=0, kinds=None)
+    assert [plain(by_code(scope)) for scope in scopes] == told
+    assert heard_of() == heard
     # What came after it counts too.
     buy("ben", 0.1, "600")
     assert by_code(Scope(cast.ana))["poster"].revenue == Money({"CNY": Decimal(690)})
+
+
+@pytest.mark.once
+def test_parts_of_a_cent_are_rounded_as_decimals_are():
+    parts = np.arange(-450, 451)
+    assert cents_of(parts).tolist() == [int((Decimal(n) / 10_000).quantize(CENT) / CENT) for n in parts.tolist()]
 
 
 def test_an_amount_is_spread_over_its_days_to_the_cent(cast):
@@ -208,8 +231,6 @@ def test_the_page_says_who_pays_and_leads_to_the_members(client, cast, story):
 
 @time_machine.travel(NOW, tick=False)
 def test_a_channel_has_a_page_with_its_days_and_no_branch_hears_of_those_of_others(client, cast, story):
-    from activity.models import Channel
-
     ad, flyer = Channel.objects.get(code="ad"), Channel.objects.get(code="flyer")
     client.force_login(cast.ana)
     address = reverse("analytics:channel", args=[ad.pk])

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from django.db import connection
 
 from activity.models import Event
 from activity.services import event_key
@@ -25,6 +26,7 @@ from members.ingestion.by_hand import Deed, events_by_hand, events_take_back
 from members.merging.services import members_merge, merge_undo
 from members.models import Member, Membership
 from tests.builders import NOW, make_group
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -152,6 +154,36 @@ def test_what_was_counted_while_members_were_merged_is_counted_again(story):
         return len(rounds)
 
     assert undisturbed(count) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_whoever_was_acknowledged_is_counted_while_the_ledger_grows(cast):
+    make_group(branch=cast.hangzhou, external_id="h")
+    tell(("m", "h", "joined", 1))
+    index_build(now=NOW)
+    writers, each = 2, 15
+    begun, done, over = [0] * writers, [0] * writers, []
+
+    def write(writer):
+        for number in range(each):
+            begun[writer] += 1
+            tell((f"m{writer}-{number}", "h", "joined", 1))
+            done[writer] += 1
+        over.append(writer)
+
+    def count():
+        while len(over) < writers:
+            least = sum(done)
+            assert 1 + least <= len(counted(Ledger.now().places())) <= 1 + sum(begun)
+
+    def refresh():
+        while len(over) < writers:
+            refresh_index()
+
+    acts = [lambda: write(0), lambda: write(1), count, refresh]
+    assert not [fault for fault in at_once(lambda position: acts[position](), len(acts)) if fault is not None]
+    assert len(says_what_the_database_says().places()) == 2
 
 
 @pytest.mark.once
