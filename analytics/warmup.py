@@ -9,14 +9,16 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analytics import kernels_ledger
+from analytics import kernels_ledger, kernels_periods
 from analytics.columns import NONE, Columns, Shard, codes_of
 from analytics.kernels_groups import PostTable, Reading, Windows, active_and_back, newcomers, post_readers, present
 from analytics.ledger.columns import Orders, Payments, Places, table_of
 from analytics.queries.activity import ActivityQuery, Metric
+from analytics.queries.base import Where, lens_of
 from analytics.queries.funnel import FunnelQuery
 from analytics.queries.retention import RetentionQuery
 from analytics.queries.running import events_read
+from analytics.queries.together import computed
 from analytics.sources import Held
 
 
@@ -54,6 +56,14 @@ def warm_up() -> None:
         ActivityQuery.read({"range": days, "metric": metric, "interval": "day"}, zone=zone, now=now).compute(
             source, names, now=now
         )
+    habits = [
+        ActivityQuery.read({"range": days, "metric": metric}, zone=zone, now=now)
+        for metric in (Metric.UNIQUE, Metric.LIFECYCLE)
+    ]
+    computed(habits, source, names, now=now)
+    lens = lens_of([], Where({}), names, since=0, until=1)
+    edges, codes = np.arange(2, dtype=np.int64), np.zeros(1, np.int32)
+    kernels_periods.member_days(source.held[0].open(), lens, edges, 0, codes, 1, 1, 0)
     events_read(source, names, since=None, until=1, kinds=None)
     _warm_up_ledger(source.held[0].open())
     _warm_up_groups(source.held[0].open())

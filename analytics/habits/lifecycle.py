@@ -30,6 +30,7 @@ from analytics.pages.parts import (
 )
 from analytics.queries.activity import ActivityQuery
 from analytics.queries.base import Names, Source
+from analytics.queries.together import computed
 
 # In the colours of one palette, by index: calm for what stays, warm for what is lost.
 STATES: tuple[tuple[str, str | Promise, int], ...] = (
@@ -61,12 +62,11 @@ def lifecycle_page(
 ) -> LifecyclePage:
     """Raises BadQuery, when the range holds too many periods."""
     query = ActivityQuery.read(form.question(), zone=zone, now=now)
-    states = query.compute(source, names, now=now).all
-    whole = whole_of(form, 0, zone, now).compute(source, names, now=now).all
     # The range before is itself compared with the one before it: there have to be events of that as well.
-    earlier = None
-    if reaches_back(form, 2):
-        earlier = whole_of(form, 1, zone, now).compute(source, names, now=now).all
+    ranges = (0, 1) if reaches_back(form, 2) else (0,)
+    asked = [query, *(whole_of(form, back, zone, now) for back in ranges)]
+    states, whole, *before = (result.all for result in computed(asked, source, names, now=now))
+    earlier = before[0] if before else None
     figures = [
         Figure(
             label,

@@ -15,6 +15,7 @@ from analytics.habits.lifecycle import days_back, reaches_back
 from analytics.pages.parts import Cell, Chart, Head, Table, Text, number_cell, people_url, percent, share_of
 from analytics.queries.activity import ActivityQuery
 from analytics.queries.base import Names, Source
+from analytics.queries.together import computed
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ def stickiness_page(
 ) -> StickinessPage:
     """Raises BadQuery, when the range holds too many periods."""
 
-    def at_least(ranges: int) -> list[int]:
+    def at_least(ranges: int) -> ActivityQuery:
         first, last = days_back(form, ranges)
         question = form.question(range={"from": first.isoformat(), "to": last.isoformat()}) | {"cumulative": True}
-        data: list[int] = ActivityQuery.read(question, zone=zone, now=now).compute(source, names, now=now).all["data"]
-        return data
+        return ActivityQuery.read(question, zone=zone, now=now)
 
-    now_least = at_least(0)
-    before_least = at_least(1) if reaches_back(form, 1) else None
+    asked = [at_least(ranges) for ranges in ((0, 1) if reaches_back(form, 1) else (0,))]
+    now_least, *before = (result.all["data"] for result in computed(asked, source, names, now=now))
+    before_least: list[int] | None = before[0] if before else None
     size, half = len(now_least), (len(now_least) + 1) // 2
     active, active_before = now_least[0], before_least[0] if before_least else None
 

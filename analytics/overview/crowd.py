@@ -9,10 +9,11 @@ import numpy as np
 from django.db.models import BigIntegerField, Case, F, OuterRef, Q, QuerySet, Subquery, Sum, When
 
 from analytics.columns import Ints
-from analytics.health.counting import GONE
+from analytics.health.counting import FOREVER, GONE
 from analytics.health.days import Days
 from analytics.health.models import DailyGroupStat
 from analytics.overview.scope import Scope
+from analytics.queries.together import computed, people_of
 from analytics.sources import EpochMillis, numbers_of
 from campaigns.orders.models import Order
 from members.models import Membership
@@ -96,18 +97,6 @@ def pairs_of(key: Ints, value: Ints, now: Ints) -> Pairs:
     return {key: (now, before) for key, before, now in zip(keys.tolist(), *sums.tolist(), strict=True)}
 
 
-def active_by_group(scope: Scope) -> Pairs:
-    """Member-days by group, over closed groups too."""
-    now, before = (_sums(scope, days, "active") for days in (scope.days, scope.before))
-    return {group: (now.get(group, 0), before.get(group, 0)) for group in {*now, *before}}
-
-
-def _sums(scope: Scope, days: Days, figure: str) -> dict[int, int]:
-    """Of each group. Sums under a condition on the day would cost a database more than each half by itself."""
-    rows = _stats(scope, days).values("group_id").annotate(n=Sum(figure))
-    return dict(rows.values_list("group_id", "n"))
-
-
 def _stats(scope: Scope, days: Days) -> QuerySet[DailyGroupStat]:
     stats = DailyGroupStat.objects.filter(day__range=(days.first, days.last)).order_by()
     return scope.within(stats, "group")
@@ -122,18 +111,10 @@ class Active:
 
 
 def active_of(scope: Scope) -> Active:
-    source, names, now = scope.source, scope.names, scope.now
-    before, members = scope.halves().compute(source, names, now=now).all["data"]
-    days = scope.activity(scope.days).compute(source, names, now=now).all["data"]
-    return Active((members, before), days)
-
-
-def active_by_channel(scope: Scope) -> ByChannel:
-    """Member-days by the channel through which they did something."""
-    query = scope.activity(scope.both, breakdown={"by": "channel"})
-    found = query.compute(scope.source, scope.names, now=scope.now).breakdown or {}
-    size = len(scope.days)
-    return {channel: (sum(figures["data"][size:]), sum(figures["data"][:size])) for channel, figures in found.items()}
+    asked = [scope.halves(), scope.activity(scope.days)]
+    halves, days = computed(asked, scope.source, scope.names, now=scope.now)
+    before, members = halves.all["data"]
+    return Active((members, before), days.all["data"])
 
 
 def joined_by_channel(scope: Scope, joined: tuple[int, int]) -> ByChannel:
@@ -157,10 +138,12 @@ class Newcomers:
 
 
 def newcomers_of(scope: Scope) -> Newcomers:
-    now, before = Cohort.read(scope, scope.before, scope.days), Cohort.read(scope, scope.earlier, scope.before)
+    now, before = Cohort.both(scope)
+    asked = [scope.activity(days, interval="month") for days in (scope.days, scope.before)]
+    active, active_before = people_of(asked, scope.source, scope.names)
     return Newcomers(
         members=(len(now.members), len(before.members)),
-        stayed=(len(now.stayed(scope)), len(before.stayed(scope))),
+        stayed=(len(now.stayed(active)), len(before.stayed(active_before))),
         bought=(len(now.bought()), len(before.bought())),
     )
 
@@ -176,32 +159,42 @@ def went(scope: Scope, days: Days) -> QuerySet[Membership]:
 @dataclass(frozen=True)
 class Cohort:
     """The members who joined an open group in the days `joined`, each with the first time that they did; `there`: still
-    in one of these groups at the end of `days`."""
+    in one of these groups at the end of `days`. `orders`: who ordered and when, perhaps of more members and days."""
 
-    joined: Days
     days: Days
     members: Ints
     since: Ints
     there: Ints
+    orders: tuple[Ints, Ints]
 
     @classmethod
-    def read(cls, scope: Scope, joined: Days, days: Days) -> Self:
-        is_there = Case(When(GONE & Q(left_at__lt=days.end), then=0), default=1, output_field=BigIntegerField())
-        rows = came(scope, joined).order_by().values_list("member_id", EpochMillis(F("joined_at")), is_there)
-        member, at, there = numbers_of(rows).reshape(-1, 3).T
+    def both(cls, scope: Scope) -> tuple[Self, Self]:
+        """Of the range before and of one range earlier, in a query of memberships and one of orders."""
+        whole = Days(scope.earlier.first, scope.before.last)
+        gone = Case(When(GONE, then=EpochMillis(F("left_at"))), default=FOREVER, output_field=BigIntegerField())
+        rows = came(scope, whole).order_by().values_list("member_id", EpochMillis(F("joined_at")), gone)
+        places = numbers_of(rows).reshape(-1, 3)
+        orders = Order.objects.filter(ordered_at__gte=whole.start, ordered_at__lt=scope.days.end).order_by()
+        bought = numbers_of(orders.values_list("member_id", EpochMillis(F("ordered_at")))).reshape(-1, 2)
+        later = places[:, 1] >= scope.before.edges[0]
+        return cls._of(places[later], scope.days, bought), cls._of(places[~later], scope.before, bought)
+
+    @classmethod
+    def _of(cls, places: Ints, days: Days, orders: Ints) -> Self:
+        member, at, gone = places.T
         order = np.lexsort((at, member))
         members, first = np.unique(member[order], return_index=True)
-        return cls(joined, days, members, at[order][first], member[there == 1])
+        return cls(days, members, at[order][first], member[gone >= days.edges[-1]], (orders[:, 0], orders[:, 1]))
 
-    def stayed(self, scope: Scope) -> Ints:
-        return np.intersect1d(self.there, scope.active(self.days))
+    def stayed(self, active: Ints) -> Ints:
+        """Those who are still there, of the members who were active in the days."""
+        return np.intersect1d(self.there, active)
 
     def bought(self) -> Ints:
         """Those who ordered after they joined, up to the end of the days."""
         if not len(self.members):
             return self.members
-        orders = Order.objects.filter(ordered_at__gte=self.joined.start, ordered_at__lt=self.days.end).order_by()
-        rows = orders.values_list("member_id", EpochMillis(F("ordered_at")))
-        member, at = numbers_of(rows).reshape(-1, 2).T
+        member, at = self.orders
         place = np.minimum(np.searchsorted(self.members, member), len(self.members) - 1)
-        return np.unique(member[(self.members[place] == member) & (at >= self.since[place])])
+        in_time = (at >= self.since[place]) & (at < self.days.edges[-1])
+        return np.unique(member[(self.members[place] == member) & in_time])

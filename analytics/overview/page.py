@@ -23,8 +23,6 @@ from analytics.health.selectors import judged_day
 from analytics.overview.crowd import (
     Active,
     Places,
-    active_by_channel,
-    active_by_group,
     active_of,
     joined_by_channel,
     joined_by_group,
@@ -33,6 +31,7 @@ from analytics.overview.crowd import (
 )
 from analytics.overview.earnings import Earnings, earnings_of
 from analytics.overview.forms import OverviewForm
+from analytics.overview.member_days import member_days
 from analytics.overview.moves import Explained, explained
 from analytics.overview.orders import orders_within
 from analytics.overview.sales import Revenue, Sales, money, sales_of
@@ -242,7 +241,7 @@ def _of_sales(answers: Answers) -> list[KeyFigure]:
 
 
 def _moved_active(answers: Answers) -> Move | None:
-    by_group, by_channel = active_by_group(answers.scope), active_by_channel(answers.scope)
+    by_group, by_channel = member_days(answers.scope)
     figure = _of_active(answers)[0] if answers.is_whole else None
     return answers.write.move("active", figure, explained(by_group), explained(by_channel))
 

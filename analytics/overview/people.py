@@ -37,8 +37,8 @@ def members_behind(
         "joined": lambda: scope.members.filter(pk__in=came(scope, scope.days).values("member")),
         "left": lambda: scope.members.filter(pk__in=went(scope, scope.days).values("member")),
         "active": lambda: of(scope.active(scope.days)),
-        "stayed": lambda: of(Cohort.read(scope, scope.before, scope.days).stayed(scope)),
-        "bought": lambda: of(Cohort.read(scope, scope.before, scope.days).bought()),
+        "stayed": lambda: of(Cohort.both(scope)[0].stayed(scope.active(scope.days))),
+        "bought": lambda: of(Cohort.both(scope)[0].bought()),
         "orders": ordered,
         "revenue": ordered,
     }

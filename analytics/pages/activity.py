@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -30,7 +31,11 @@ from analytics.pages.parts import (
 from analytics.queries.activity import ActivityQuery, ActivityResult, Metric
 from analytics.queries.base import Names, Source
 from analytics.queries.periods import Periods, local
+from analytics.queries.together import computed
 from analytics.sources import Held, value_labels
+
+# What a whole range says under each of the two metrics.
+SUMS = ("overall", "sum")
 
 
 @dataclass(frozen=True)
@@ -54,23 +59,26 @@ def activity_page(form: ActivityForm, source: Source, names: Names, *, zone: Zon
     query = ActivityQuery.read(form.question(), zone=zone, now=now)
     # All questions of the page are about the same events: they are read once.
     held = Held(source.shards(since=None, until=query.range.end, kinds=None))
-    result = query.compute(held, names, now=now)
-    figures = _figures(form, held, names, zone, now)
+    before = ActivityQuery.read(form.question(range=form.before()), zone=zone, now=now)
+    known = _reaches_back(form, before)
+    course = [] if query.by else [query, before] if known else [query]
+    figures = _Figures.of(form, zone, now, known=known)
+    found = computed([*figures.queries, *course], held, names, now=now)
+    shown = figures.shown(form, found)
     left_out = 0
-    if result.breakdown is not None:
-        chart, table, left_out = _broken_down(form, result)
+    if query.by:
+        chart, table, left_out = _broken_down(form, query.compute(held, names, now=now))
     else:
-        before = ActivityQuery.read(form.question(range=form.before()), zone=zone, now=now)
-        earlier = before.compute(held, names, now=now) if _reaches_back(form, before) else None
-        chart, table = _course(form, result, earlier)
+        result, *earlier = found[len(figures.queries) :]
+        chart, table = _course(form, result, earlier[0] if earlier else None)
     return ActivityPage(
         query=query,
-        figures=figures,
+        figures=shown,
         chart=chart,
         table=table,
         definitions=[METRICS[query.metric.value]],
         metric_label=dict(METRIC_LABELS)[query.metric.value],
-        active=figures[0].value,
+        active=shown[0].value,
         left_out=left_out,
     )
 
@@ -101,34 +109,35 @@ def _reaches_back(form: ActivityForm, query: ActivityQuery) -> bool:
     return form.selection().events().filter(at__lte=local(query.range.start, query.zone)).exists()
 
 
-def _figures(form: ActivityForm, source: Held, names: Names, zone: ZoneInfo, now: datetime) -> list[Figure]:
-    def one(metric: str, figure: str, days: dict[str, str]) -> int:
-        question = form.question(metric=metric, interval="month", range=days, breakdown=None)
-        result = ActivityQuery.read(question, zone=zone, now=now).compute(source, names, now=now)
-        return int(result.all[figure])
+@dataclass(frozen=True)
+class _Figures:
+    """The questions behind the figures of the range: its lifecycle, who did it and how often; the last two of the range
+    before as well, where that is known."""
 
-    whole = whole_range_of(form, zone, now)
-    states = whole.compute(source, names, now=now).all
-    known = _reaches_back(form, ActivityQuery.read(form.question(range=form.before()), zone=zone, now=now))
-    everybody = people_url(form, "activity", figure="active")
-    return [
-        Figure(
-            _("Active members"),
-            one("unique", "overall", form.range()),
-            FIGURES["active"],
-            everybody,
-            one("unique", "overall", form.before()) if known else None,
-        ),
-        Figure(_("New members"), states["new"][0], FIGURES["new"], people_url(form, "activity", figure="new")),
-        Figure(_("Gone quiet"), -states["dormant"][0], FIGURES["quiet"], people_url(form, "activity", figure="quiet")),
-        Figure(
-            _("Events"),
-            one("total", "sum", form.range()),
-            FIGURES["events"],
-            everybody,
-            one("total", "sum", form.before()) if known else None,
-        ),
-    ]
+    queries: list[ActivityQuery]
+
+    @classmethod
+    def of(cls, form: ActivityForm, zone: ZoneInfo, now: datetime, *, known: bool) -> Self:
+        def one(metric: str, days: dict[str, str]) -> ActivityQuery:
+            question = form.question(metric=metric, interval="month", range=days, breakdown=None)
+            return ActivityQuery.read(question, zone=zone, now=now)
+
+        ranges = [form.range(), form.before()] if known else [form.range()]
+        counts = [one(metric, days) for days in ranges for metric in ("unique", "total")]
+        return cls([whole_range_of(form, zone, now), *counts])
+
+    def shown(self, form: ActivityForm, found: Sequence[ActivityResult]) -> list[Figure]:
+        states, *counts = (result.all for result in found[: len(self.queries)])
+        active, events = ([counts[n][name] for n in range(place, len(counts), 2)] for place, name in enumerate(SUMS))
+        everybody = people_url(form, "activity", figure="active")
+        return [
+            Figure(_("Active members"), active[0], FIGURES["active"], everybody, *active[1:]),
+            Figure(_("New members"), states["new"][0], FIGURES["new"], people_url(form, "activity", figure="new")),
+            Figure(
+                _("Gone quiet"), -states["dormant"][0], FIGURES["quiet"], people_url(form, "activity", figure="quiet")
+            ),
+            Figure(_("Events"), events[0], FIGURES["events"], everybody, *events[1:]),
+        ]
 
 
 def _links(form: ActivityForm, count: int, **pointer: Any) -> list[str]:

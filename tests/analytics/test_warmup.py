@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from analytics import kernels, kernels_ledger
+from analytics import kernels, kernels_ledger, kernels_periods
 from analytics.queries.activity import ActivityQuery, Metric
 from analytics.queries.funnel import FunnelQuery
 from analytics.queries.periods import millis
@@ -34,6 +34,9 @@ KERNELS = (
     kernels_ledger.nearest_there,
     kernels_ledger.last_before,
     kernels_ledger.paid,
+    kernels_periods.habits,
+    kernels_periods.lifecycles,
+    kernels_periods.member_days,
 )
 
 
