@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from activity.models import BuiltInKind
 from analytics.chance import Shares
@@ -39,7 +39,6 @@ MILLISECOND = timedelta(milliseconds=1)
 READ, BOUGHT = timedelta(days=1), timedelta(days=3)
 QUARTER = HOUR // 4  # every zone is whole quarters of an hour off UTC
 SLICE = 28  # days of hours that one question may hold
-LATELY = timedelta(days=3)
 DATES = 100_000_000  # more than any day as a number: 20260302
 
 
@@ -271,46 +270,39 @@ def _members_then(group: Ints, at: Ints, groups: QuerySet[Group], span: Span) ->
     if not len(group):
         return np.zeros(0, np.int64)
     day = _local_days(at, span.zone)
-    # Nearly every group has a figure within a few days: for the others all of the range is looked through.
-    lately = max(span.first, date.fromisoformat(str(day.min())) - LATELY)
-    of, when, after = _by_day(groups, lately, span.last, F("members"))
-    last = np.searchsorted(of * DATES + when, group * DATES + day, side="right") - 1
-    known = last >= 0
-    known[known] = of[last[known]] == group[known]
-    members = np.zeros(len(group), np.int64)
-    members[known] = after[last[known]]
-    if not known.all():
-        members[~known] = _members_later(group[~known], day[~known], groups, span)
+    # Days on which nobody came or went repeat the one before. Of a group without others any figure says how many.
+    first = max(span.first, date.fromisoformat(str(day.min())))
+    members = _at_the_end(group, day, groups, first, span.last, Q(joined__gt=0) | Q(left__gt=0))
+    for figures in (True, False):
+        rest = members < 0
+        if rest.any():
+            chosen = with_ids(groups, np.unique(group[rest]).tolist())
+            if figures:
+                members[rest] = _at_the_end(group[rest], day[rest], chosen, span.first, span.last, Q())
+            else:
+                today = dict(chosen.order_by().values_list("pk", "member_count"))
+                members[rest] = [today.get(number, 0) for number in group[rest].tolist()]
     return members
 
 
-def _members_later(group: Ints, day: Ints, groups: QuerySet[Group], span: Span) -> Ints:
-    """The same where no figure was found lately: that of the last day before, else what the first day after began
-    with, else how many there are today."""
-    chosen = with_ids(groups, np.unique(group).tolist())
-    now = dict(chosen.order_by().values_list("pk", "member_count"))
-    today = np.array([now.get(number, 0) for number in group.tolist()], np.int64)
+def _at_the_end(group: Ints, day: Ints, groups: QuerySet[Group], first: date, last: date, which: Q) -> Ints:
+    """Members by the last of these figures up to the day (20260302), else by what the first one after it began with;
+    below 0 where there is none."""
+    rows = DailyGroupStat.objects.filter(which, group__in=groups.order_by().values("pk"), day__range=(first, last))
     began = F("members") - F("joined") + F("left")
-    of, when, after, before = _by_day(chosen, span.first, span.last, F("members"), began)
-    if not len(of):
-        return today
-    last = np.searchsorted(of * DATES + when, group * DATES + day, side="right") - 1
-    following = np.minimum(last + 1, len(of) - 1)
-    last_of, next_of = of[np.maximum(last, 0)], of[following]
+    found = numbers_of(rows.order_by().values_list("group_id", DayNumber(F("day")), "members", began)).reshape(-1, 4)
+    if not len(found):
+        return np.full(len(group), -1)
+    moment = found[:, 0] * DATES + found[:, 1]
+    order = np.argsort(moment, kind="stable")
+    of, _day, after, before = found[order].T
+    place = np.searchsorted(moment[order], group * DATES + day, side="right") - 1
+    before_it, following = np.maximum(place, 0), np.minimum(place + 1, len(of) - 1)
     return np.where(
-        (last >= 0) & (last_of == group),
-        after[np.maximum(last, 0)],
-        np.where(next_of == group, before[following], today),
+        (place >= 0) & (of[before_it] == group),
+        after[before_it],
+        np.where(of[following] == group, before[following], -1),
     )
-
-
-def _by_day(groups: QuerySet[Group], first: date, last: date, *figures: Any) -> list[Ints]:
-    """Group, day (as 20260302) and figures, sorted by group and day."""
-    rows = DailyGroupStat.objects.filter(group__in=groups.order_by().values("pk"), day__range=(first, last))
-    found = numbers_of(rows.order_by().values_list("group_id", DayNumber(F("day")), *figures))
-    columns = found.reshape(-1, 2 + len(figures)).T
-    order = np.argsort(columns[0] * DATES + columns[1], kind="stable")
-    return [column[order] for column in columns]
 
 
 def _local_days(at: Ints, zone: ZoneInfo) -> Ints:
