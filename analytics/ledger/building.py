@@ -14,7 +14,7 @@ from activity.models import Event, EventMove
 from activity.services import events_frontier
 from analytics.columns import Ints
 from analytics.index.files import new_folder
-from analytics.ledger.columns import Orders, Payments, Places, rows_of, table_of
+from analytics.ledger.columns import Orders, Payments, Places, merged, table_of
 from analytics.ledger.files import (
     KIND,
     LedgerManifest,
@@ -99,7 +99,9 @@ def ledger_refresh(*, is_of_this_database: Callable[[Any], bool]) -> None:
     changed = members_changed(manifest)
     if len(changed):
         fresh = fresh_tables(changed)
-        _put(Tables(*(_joined(one, two, changed) for one, two in zip(old, fresh, strict=True))), marks)
+        places = merged(old.places, fresh.places, without=changed)
+        payments = merged(old.payments, fresh.payments, without=changed)
+        _put(Tables(places, payments, merged(old.orders, fresh.orders, without=changed)), marks)
     return None
 
 
@@ -115,11 +117,6 @@ def fresh_tables(members: Ints) -> Tables:
 
 def _values(marks: LedgerMarks) -> tuple[Any, ...]:
     return (marks.newest, marks.newest_key, marks.moves, marks.memberships, marks.orders)
-
-
-def _joined(old: Any, fresh: Any, changed: Ints) -> Any:
-    nobody = np.zeros(0, np.int64)
-    return table_of(type(old), np.concatenate([rows_of(old, without=changed), rows_of(fresh, without=nobody)]))
 
 
 def _put(tables: Tables, marks: LedgerMarks) -> None:

@@ -6,6 +6,7 @@ Instants are in milliseconds since 1970 (UTC).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -53,26 +54,29 @@ EMPTY = np.zeros(0, np.int64)
 
 def table_of(kind: type[Table], rows: Ints) -> Table:
     """Of rows that each begin with their member, in any order; rows of one member stay in theirs."""
-    rows = rows[np.argsort(rows[:, 0], kind="stable")] if len(rows) else rows
-    member = rows[:, 0]
-    starts = np.flatnonzero(np.r_[True, member[1:] != member[:-1]]) if len(rows) else EMPTY
-    offsets = np.append(starts, len(rows)).astype(np.int64)
-    names = kind._fields[2:]
-    columns = [_column(name, rows[:, place]) for place, name in enumerate(names, 1)]
-    return sealed(kind(np.ascontiguousarray(member[starts]), offsets, *columns))
+    order = np.argsort(rows[:, 0], kind="stable")
+    # Column by column: a copy of all rows would be the most memory that this takes.
+    columns = [rows[order, place] for place in range(1, rows.shape[1])]
+    return _of_columns(kind, rows[order, 0], columns)
 
 
-def _column(name: str, values: Ints) -> Numbers:
-    column = np.ascontiguousarray(values)
-    return as_places(column) if name in NARROW else column
+def merged(old: Table, fresh: Table, *, without: Ints) -> Table:
+    """What is old but for some members (sorted numbers), and what is fresh. Nobody else is in both."""
+    keep: Flags = ~marked(old.members, without)
+    rows = np.flatnonzero(np.repeat(keep, np.diff(old.offsets)))
+    owners = [np.repeat(old.members, np.diff(old.offsets))[rows], np.repeat(fresh.members, np.diff(fresh.offsets))]
+    member = np.concatenate(owners)
+    order = np.argsort(member, kind="stable")
+    columns = [np.concatenate([one[rows], two])[order] for one, two in zip(old[2:], fresh[2:], strict=True)]
+    return _of_columns(type(old), member[order], columns)
 
 
-def rows_of(table: Table, *, without: Ints) -> Ints:
-    """The rows again, but for those of some members (sorted numbers)."""
-    owner = np.repeat(np.arange(len(table.members)), np.diff(table.offsets))
-    keep: Flags = ~marked(table.members, without)[owner]
-    columns = [table.members[owner[keep]], *(column[keep].astype(np.int64) for column in table[2:])]
-    return np.stack(columns, axis=1)
+def _of_columns(kind: type[Table], member: Ints, columns: Sequence[Numbers]) -> Table:
+    """Of columns sorted by member."""
+    starts = np.flatnonzero(np.r_[True, member[1:] != member[:-1]]) if len(member) else EMPTY
+    offsets = np.append(starts, len(member)).astype(np.int64)
+    named = zip(kind._fields[2:], columns, strict=True)
+    return sealed(kind(member[starts], offsets, *(as_places(one) if name in NARROW else one for name, one in named)))
 
 
 def sealed(table: Table) -> Table:
