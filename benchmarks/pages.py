@@ -4,8 +4,8 @@
 
 Makes the community in FOLDER (see large.py: ten minutes or more and some 14 GB; kept for the next time, and the same at
 a tenth of the size in FOLDER/tenth) and starts the embedded web server as a child. As a manager of headquarters and as
-an operator of one of ten branches it asks in turn for every page and for the parts that a page loads by itself, once
-without counting and then as often as --rounds says. Prints the median and the 95th percentile of the time until an
+an operator of one of ten branches it asks for every page and for the parts that a page loads by itself, once without
+counting and then as often as --rounds says. Prints the median and the 95th percentile of the time until an
 answer was read on loopback, so with the whole stack and the network; the processor time of the server, to which waiting
 for other programs does not add; the number of SQL queries, here and at a tenth of the size, which are counted in
 processes of their own; and the most memory that the server had: of its own (RssAnon) and with the mapped files of the
@@ -26,6 +26,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -210,6 +211,41 @@ def sessions() -> dict[str, str]:
     return found
 
 
+@dataclass
+class Row:
+    """A page, or a part that it loads by itself, as somebody asks for it."""
+
+    name: str
+    who: str
+    username: str
+    address: str
+    took: list[float] = field(default_factory=list)
+    worked: float = 0.0
+
+    def ask(self, server: Server, session: str, rounds: int) -> None:
+        """Once without counting, then as often as `rounds`."""
+        for number in range(rounds + 1):
+            before = server.processor()
+            status, _text, milliseconds = server.get(self.address, session, part=self.name.startswith(" "))
+            assert status == 200, (self.address, status)
+            if number:
+                self.took.append(milliseconds)
+                self.worked += (server.processor() - before) / rounds
+        self.took.sort()
+
+    def line(self) -> str:
+        p50, p95 = self.took[len(self.took) // 2], self.took[min(len(self.took) - 1, int(len(self.took) * 0.95))]
+        return f"{self.name:<32}{self.who:<10}{p50:>8.0f}{p95:>8.0f}{self.took[-1]:>8.0f}{self.worked:>8.0f}"
+
+
+def rows_of(server: Server, name: str, who: str, username: str, address: str, session: str) -> list[Row]:
+    status, text, _took = server.get(address, session)
+    assert status == 200, (address, status)
+    parts = dict.fromkeys(html.unescape(part) for part in PART.findall(text))
+    page = Row(name, who, username, address)
+    return [page, *(Row(f"  {name}, part {n}", who, username, part) for n, part in enumerate(parts, 1))]
+
+
 def measure(asked: argparse.Namespace) -> None:
     print(f"{asked.events:,} events of {asked.members:,} members in {asked.groups:,} groups")
     print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
@@ -217,38 +253,22 @@ def measure(asked: argparse.Namespace) -> None:
     keys = sessions()
     with Server() as server:
         time.sleep(3)  # kernels are compiled, or loaded, beside the first requests
-        rows = []
+        rows: list[Row] = []
         for name, page in PAGES.items():
-            if asked.only not in name:
-                continue
-            for who, username in STAFF.items():
-                address = page.format(group=GROUP)
-                status, text, _took = server.get(address, keys[username])
-                assert status == 200, (address, status)
-                rows.append((name, who, username, address))
-                parts = dict.fromkeys(html.unescape(part) for part in PART.findall(text))
-                rows += [(f"  {name}, part {n}", who, username, part) for n, part in enumerate(parts, 1)]
-        took: list[list[float]] = [[] for _row in rows]
-        worked = [0.0] * len(rows)
-        for round_number in range(asked.rounds + 1):
-            for number, (name, _who, username, address) in enumerate(rows):
-                before = server.processor()
-                status, _text, milliseconds = server.get(address, keys[username], part=name.startswith(" "))
-                assert status == 200, (address, status)
-                if round_number:
-                    took[number].append(milliseconds)
-                    worked[number] += (server.processor() - before) / asked.rounds
+            if asked.only in name:
+                for who, username in STAFF.items():
+                    for row in rows_of(server, name, who, username, page.format(group=GROUP), keys[username]):
+                        row.ask(server, keys[username], asked.rounds)
+                        print(row.line(), file=sys.stderr, flush=True)
+                        rows.append(row)
         own, whole = server.own, server.memory("VmHWM")
-    questions = json.dumps([(username, address) for _name, _who, username, address in rows])
+    questions = json.dumps([(row.username, row.address) for row in rows])
     here = json.loads(run_again(asked.data, "--count", questions))
     tenth = here if asked.no_tenth else json.loads(run_again(asked.data / "tenth", "--count", questions))
     print(f"\n{'page':<32}{'who':<10}{'p50 ms':>8}{'p95 ms':>8}{'worst':>8}{'CPU ms':>8}{'queries':>9}{'a tenth':>9}")
-    for (name, who, *_rest), times, cpu, many, few in zip(rows, took, worked, here, tenth, strict=True):
-        times.sort()
-        p50, p95 = times[len(times) // 2], times[min(len(times) - 1, int(len(times) * 0.95))]
+    for row, many, few in zip(rows, here, tenth, strict=True):
         differs = "" if many == few else "  DIFFERS"
-        few_text = "-" if asked.no_tenth else str(few)
-        print(f"{name:<32}{who:<10}{p50:>8.0f}{p95:>8.0f}{times[-1]:>8.0f}{cpu:>8.0f}{many:>9}{few_text:>9}{differs}")
+        print(f"{row.line()}{many:>9}{'-' if asked.no_tenth else str(few):>9}{differs}")
     print(f"\nmost memory of the server: {own} MB of its own, {whole} MB with mapped files")
     print(f"load {os.getloadavg()[0]:.1f} at the end")
 

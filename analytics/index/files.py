@@ -20,7 +20,7 @@ import secrets
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -184,17 +184,22 @@ def part_open(folder: Path) -> Columns:
 
 @dataclass(frozen=True, slots=True)
 class PartOnDisk:
-    """A part of the index and what of it may be looked at. It travels as a path, and is opened where it arrives."""
+    """A part of the index and what of it may be looked at. It travels as a path, and is opened where it arrives. A part
+    of the base `lasts`; that of members with news is written again and again."""
 
     folder: Path
     skip: Flags
     own: Flags
     allow: Flags
     opened: Columns | None = None
+    lasts: bool = False
 
     def open(self) -> Shard:
         columns = self.opened or part_open(self.folder)
         return columns.shard(skip=self.skip, own=self.own, allow=self.allow)
+
+    def skipping(self, skip: Flags) -> PartOnDisk:
+        return replace(self, skip=skip)
 
     def __reduce__(self) -> tuple[type[PartOnDisk], tuple[Path, Flags, Flags, Flags]]:
         return PartOnDisk, (self.folder, self.skip, self.own, self.allow)

@@ -94,7 +94,8 @@ class IndexSource:
                 again = again[~generation.skips[number][np.searchsorted(stored.members, again)]]
                 skip |= generation.skips[number]
             rows.append(stored.of(again))
-            shards.append(PartOnDisk(folder, skip, choice.own(stored.members), choice.allow, stored))
+            lasts = number < len(generation.parts)
+            shards.append(PartOnDisk(folder, skip, choice.own(stored.members), choice.allow, stored, lasts))
         # Newer events stand behind the older ones of the same instant, as they came.
         fresh = Columns.build(*(np.concatenate(columns) for columns in zip(*rows, newer, strict=True)))
         shards.append(fresh.shard(skip=choice.skip(fresh.members), own=choice.own(fresh.members), allow=choice.allow))

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from analytics import kernels
 from analytics.columns import Ints, Shard
 from analytics.kernels import Lens, Split
+from analytics.queries.adding import run_adding
 from analytics.queries.base import (
     ATTRIBUTES,
     EventSpec,
@@ -161,7 +162,7 @@ class ActivityQuery:
     def _figures(self, shards: Sequence[Stored], lens: Lens, split: Split) -> tuple[list[Figures], list[int]]:
         """The figures of each row of the breakdown, and how many events (or members) each row has."""
         size = len(self.periods)
-        counted = run(shards, _Counting(self, lens, split))
+        counted = run_adding(shards, _Counting(self, lens, split))
         if self.metric is Metric.LIFECYCLE:
             counts = sum(counted, np.zeros((4, size), np.int64))
             states = {state: counts[code - 1].tolist() for state, code in STATES.items()}

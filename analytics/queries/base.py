@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -36,6 +37,20 @@ class Stored(Protocol):
     """A shard that is somewhere else, and opened where it is worked on."""
 
     def open(self) -> Shard: ...
+
+
+@runtime_checkable
+class Lasting(Stored, Protocol):
+    """A shard in files. Where it `lasts`, its events never change: members with news are skipped in it."""
+
+    folder: Path
+    skip: Flags
+    own: Flags
+    allow: Flags
+    lasts: bool
+
+    def skipping(self, skip: Flags) -> Stored:
+        """The same with other members skipped."""
 
 
 class Source(Protocol):

@@ -14,6 +14,7 @@ import numpy as np
 from analytics import kernels
 from analytics.columns import Flags, Ints, Shard
 from analytics.kernels import Lens
+from analytics.queries.adding import run_adding
 from analytics.queries.base import EventSpec, Names, Source, Stored, Where, flags_of, kinds_of, lens_of
 from analytics.queries.fields import KNOWN, Fields
 from analytics.queries.periods import (
@@ -88,7 +89,7 @@ class RetentionQuery:
         return query
 
     def compute(self, source: Source, names: Names, *, now: datetime) -> RetentionResult:
-        squares = run(self._shards(source, names), _Retention(self, self._lens(names)))
+        squares = run_adding(self._shards(source, names), _Retention(self, self._lens(names)))
         square = sum(squares, np.zeros((len(self.periods),) * 2, np.int64))
         size = len(self.periods)
         return RetentionResult(self, now, [square[i, : size - i].tolist() for i in range(size)])

@@ -14,6 +14,7 @@ from analytics.columns import Codes, Ints, Shard
 from analytics.kernels import Lens
 from analytics.kernels_periods import Sets
 from analytics.queries.activity import ActivityQuery, ActivityResult, Figures, Metric
+from analytics.queries.adding import run_adding
 from analytics.queries.base import Names, Source, kinds_of, lens_of
 from analytics.queries.running import run
 
@@ -93,7 +94,8 @@ def _habits(
     lens = lens_of([event], where, names, since=first, until=last)
     shards = source.shards(since=first, until=last, kinds=kinds_of([event], names))
     order = list(asked)
-    return [order.index(key) for key in keys], run(shards, _Marking(lens, sets) if marked else _Counting(lens, sets))
+    counted = run(shards, _Marking(lens, sets)) if marked else run_adding(shards, _Counting(lens, sets))
+    return [order.index(key) for key in keys], counted
 
 
 def _lifecycles(queries: Sequence[ActivityQuery], source: Source, names: Names) -> list[Ints]:
@@ -102,7 +104,7 @@ def _lifecycles(queries: Sequence[ActivityQuery], source: Source, names: Names) 
     event, where = queries[0].event, queries[0].filter
     lens = lens_of([event], where, names, since=int(since.min()), until=int(until.max()))
     shards = source.shards(since=None, until=lens.until, kinds=kinds_of([event], names))
-    return run(shards, _Lifecycles(lens, _sets(every, since, until)))
+    return run_adding(shards, _Lifecycles(lens, _sets(every, since, until)))
 
 
 def _sets(every: Sequence[Ints], since: Ints, until: Ints) -> Sets:

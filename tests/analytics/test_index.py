@@ -6,6 +6,7 @@ import errno
 import threading
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -25,13 +26,18 @@ from activity.services import (
     kinds_ensure,
     record_batch,
 )
+from analytics import kernels
 from analytics.columns import Columns, events_of
 from analytics.index import building, files
 from analytics.index.building import index_build, index_refresh
 from analytics.index.files import IndexBusy, IndexDiskFull, index_folder, manifest_read
 from analytics.index.source import IndexSource, source_of
-from analytics.sources import Selection, SqlSource
+from analytics.queries import adding
+from analytics.queries.activity import ActivityQuery
+from analytics.queries.retention import RetentionQuery
+from analytics.sources import Selection, SqlNames, SqlSource
 from analytics.tasks import refresh_index
+from members.models import Membership
 from tests.base import Cast
 from tests.builders import NOW, make_group, make_member
 
@@ -100,43 +106,54 @@ def by_member(columns):
     }
 
 
-@pytest.mark.django_db
-@examples(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_it_answers_as_the_database_does_whatever_was_built_added_and_moved(cast_once, small, data):
-    cast, groups, members = cast_once
-    event = st.tuples(
-        st.sampled_from([member.pk for member in members]),
-        st.sampled_from([None, *(group.pk for group in groups)]),
-        st.sampled_from(["message", "like", "ordered"]),
-        st.integers(0, 6),
-    )
-    files.index_remove()
-    Event.objects.all().delete()
-    sent = 0
-    for act in data.draw(
-        st.lists(st.sampled_from(["add", "build", "refresh", "move", "back", "take"]), min_size=2, max_size=7)
-    ):
+ACTS = ["add", "build", "refresh", "move", "back", "take"]
+
+
+class Story:
+    """What happens to events and to their index, which begin with nothing."""
+
+    def __init__(self, data, groups, members):
+        self.data, self.members, self.sent = data, members, 0
+        self.event = st.tuples(
+            st.sampled_from([member.pk for member in members]),
+            st.sampled_from([None, *(group.pk for group in groups)]),
+            st.sampled_from(["message", "like", "ordered"]),
+            st.integers(0, 6),
+        )
+        files.index_remove()
+        Event.objects.all().delete()
+
+    def act(self, act):
         if act == "add":
-            rows = data.draw(st.lists(event, min_size=1, max_size=12))
-            add(rows, sent)
-            sent += len(rows)
+            rows = self.data.draw(st.lists(self.event, min_size=1, max_size=12))
+            add(rows, self.sent)
+            self.sent += len(rows)
         elif act == "build":
             index_build(now=NOW)
         elif act == "refresh":
             index_refresh(now=NOW)
         elif act == "take":
-            events_delete(keys=[event_key("index", f"{number}") for number in range(sent) if number % 3 == 0])
+            events_delete(keys=[event_key("index", f"{number}") for number in range(self.sent) if number % 3 == 0])
         else:
-            one, other = data.draw(st.permutations(members))[:2]
+            one, other = self.data.draw(st.permutations(self.members))[:2]
             numbers = events_move(member_id=one.pk, to=other.pk)
             if act == "back":
                 events_move_back(numbers=numbers, member_id=other.pk, to=one.pk)
+
+
+@pytest.mark.django_db
+@examples(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_it_answers_as_the_database_does_whatever_was_built_added_and_moved(cast_once, small, data):
+    cast, groups, members = cast_once
+    story = Story(data, groups, members)
+    for act in data.draw(st.lists(st.sampled_from(ACTS), min_size=2, max_size=7)):
+        story.act(act)
     if not Event.objects.exists():
         return
     index_refresh(now=NOW)
     if data.draw(st.booleans()):
-        add(data.draw(st.lists(event, min_size=1, max_size=6)), sent)
+        story.act("add")
     user = data.draw(st.sampled_from([cast.lin, cast.mei, cast.out]))
     some = st.none() | st.frozensets(st.sampled_from([group.external_id for group in groups]), min_size=1)
     few = st.none() | st.frozensets(st.sampled_from([member.external_id for member in members]), min_size=1)
@@ -145,6 +162,93 @@ def test_it_answers_as_the_database_does_whatever_was_built_added_and_moved(cast
     first = int(START.timestamp() * 1000)
     since = data.draw(st.none() | st.integers(0, 6).map(lambda second: first + 1000 * second))
     same(selection, since=since, until=first + 1000 * data.draw(st.integers(3, 8)), kinds=kinds)
+
+
+DAYS = {"from": "2026-03-01T00:00:01Z", "to": "2026-03-01T00:00:05Z"}
+QUESTIONS = [
+    ActivityQuery.read({"range": DAYS, "interval": "hour", **asked}, zone=ZoneInfo("UTC"), now=NOW)
+    for asked in (
+        {"metric": "total", "breakdown": {"by": "group"}},
+        {"metric": "unique", "breakdown": {"by": "branch"}},
+        {"metric": "unique", "cumulative": True},
+        {"metric": "rolling_unique"},
+        {"metric": "lifecycle"},
+        {"metric": "stickiness"},
+    )
+] + [
+    RetentionQuery.read(
+        {"range": DAYS, "period": "day", "start_event": {"kind": "message"}, "mode": mode},
+        zone=ZoneInfo("UTC"),
+        now=NOW,
+    )
+    for mode in ("recurring", "first_time")
+]
+
+
+@pytest.mark.django_db
+@examples(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_counts_that_were_kept_of_what_lasts_are_right_whatever_came_since(cast_once, small, monkeypatch, data):
+    cast, groups, members = cast_once
+    story = Story(data, groups, members)
+    monkeypatch.setattr(adding, "MOST_SKIPPED", data.draw(st.sampled_from([0.2, 1, 1])))
+    few = st.frozensets(st.sampled_from([member.external_id for member in members]), min_size=3)
+    chosen = data.draw(st.none() | few)
+    story.act("add")
+    index_build(now=NOW)
+    for act in data.draw(st.lists(st.sampled_from(ACTS), min_size=1, max_size=5)):
+        for question in QUESTIONS:
+            for user in (cast.lin, cast.mei):
+                selection = Selection.of(user, groups=None, members=chosen)
+                # Of a database whose newest event was taken back there is no index.
+                source = source_of(selection)
+                ours, truth = (question.compute(one, SqlNames(), now=NOW) for one in (source, SqlSource(selection)))
+                assert ours.as_dict() == truth.as_dict(), question
+        story.act(act)
+
+
+@pytest.mark.django_db
+def test_a_question_is_counted_once_over_what_lasts_and_then_over_the_members_with_news(talk, monkeypatch):
+    selection, group, members = talk
+    looked_at = []
+    unique = kernels.unique
+
+    def watched(shard, *rest):
+        looked_at.append(len(shard.members) - shard.skip.sum())
+        return unique(shard, *rest)
+
+    monkeypatch.setattr(kernels, "unique", watched)
+    monkeypatch.setattr(adding, "MOST_SKIPPED", 0.5)
+    adding.forget_counts()
+    question = ActivityQuery.read({"range": DAYS, "metric": "unique"}, zone=ZoneInfo("UTC"), now=NOW)
+
+    def ask():
+        return question.compute(source_of(selection), SqlNames(), now=NOW).all
+
+    first = ask()
+    assert sum(looked_at) == 3
+    looked_at.clear()
+    assert ask() == first
+    assert sum(looked_at) == 0
+    add([(members[0].pk, group.pk, "ordered", 2)], start=100)
+    assert ask() == first
+    assert sum(looked_at) == 2, "the member with news: as it was, to be taken off, and as it is"
+
+
+@pytest.mark.django_db
+def test_what_a_branch_comes_to_see_of_a_member_outside_of_groups_counts_from_then_on(cast, small):
+    here, there = make_group(branch=cast.hangzhou), make_group(branch=cast.chengdu)
+    ours, theirs = make_member(groups=[here]), make_member(groups=[there])
+    add([(ours.pk, None, "message", 2), (theirs.pk, None, "message", 2)])
+    index_build(now=NOW)
+    question = ActivityQuery.read({"range": DAYS, "metric": "total"}, zone=ZoneInfo("UTC"), now=NOW)
+    counts = []
+    for _look in range(2):
+        source = source_of(Selection(cast.mei))
+        assert isinstance(source, IndexSource)
+        counts.append(question.compute(source, SqlNames(), now=NOW).all["sum"])
+        Membership.objects.get_or_create(member=theirs, group=here, defaults={"joined_at": NOW, "last_seen_at": NOW})
+    assert counts == [1, 2]
 
 
 @pytest.fixture
