@@ -119,6 +119,11 @@ class Shard(NamedTuple):
     def open(self) -> Shard:
         return self
 
+    def among(self, members: Ints) -> Shard:
+        """The same without others than these members (sorted numbers)."""
+        others = ~marked(self.members, members)
+        return self._replace(skip=others | self.skip if len(self.skip) else others).sealed()
+
 
 def as_kinds(column: Numbers) -> Numbers:
     """Kinds in two bytes, in four where there are more than 65,535."""

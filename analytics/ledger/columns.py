@@ -41,9 +41,14 @@ class Payments(NamedTuple):
 
 
 class Orders(NamedTuple):
+    """`cents` are hundredths of a currency, which is a code (see rows.currency_code)."""
+
     members: Ints
     offsets: Ints
     at: Ints
+    cents: Ints
+    currency: Ints
+    group: Numbers
 
 
 Table = TypeVar("Table", Places, Payments, Orders)

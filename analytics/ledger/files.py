@@ -16,7 +16,7 @@ import numpy as np
 from analytics.index.files import LEDGER, index_folder, manifest_write, sweep
 from analytics.ledger.columns import Orders, Payments, Places
 
-FORMAT = 1
+FORMAT = 2
 KIND = "ledger"
 
 

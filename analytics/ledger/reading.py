@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
 from django.db.models import QuerySet
 
+from accounts.models import User
 from activity.models import Event, EventMove
-from analytics.columns import Flags, Ints, marked
+from analytics.columns import Flags, Ints, Numbers, marked
 from analytics.index.building import is_of_this_database
 from analytics.ledger.building import members_changed
 from analytics.ledger.columns import Orders, Payments, Places, table_of
 from analytics.ledger.files import Tables, ledger_manifest, tables_open
 from analytics.ledger.rows import order_rows, payment_rows, place_rows
-from analytics.sources import with_ids
+from analytics.sources import groups_seen_by, visible_among, with_ids
 from campaigns.orders.models import Order
 from groups.models import Group
 from members.models import Membership
@@ -59,6 +61,23 @@ class Ledger:
         rows = with_ids(Order.objects.order_by(), self._unstored(members), "member_id")
         return self._with(self.stored and self.stored.orders, table_of(Orders, order_rows(rows)))
 
+    def orders_between(self, start: datetime, end: datetime) -> list[tuple[Orders, Flags]]:
+        """Of everybody. Those of other times may be missing."""
+        rows: QuerySet[Order] = Order.objects.order_by()
+        if self.stored is not None:
+            rows = with_ids(rows, self.changed.tolist(), "member_id")
+        else:
+            rows = rows.filter(ordered_at__gte=start, ordered_at__lt=end)
+        return self._with(self.stored and self.stored.orders, table_of(Orders, order_rows(rows)))
+
+    def visible_among(self, members: Ints, user: User) -> Ints:
+        """As sources.visible_among()."""
+        if self.stored is None or user.branch_id is None or not len(members):
+            return visible_among(members, user)
+        allow = flags_by_number(groups_seen_by(user))
+        seen = [_with_place_in(places, skip, allow) for places, skip in self.places()]
+        return members[marked(members, np.unique(np.concatenate(seen)))]
+
     def _unstored(self, members: Ints) -> list[int]:
         numbers: list[int] = (members if self.stored is None else members[marked(members, self.changed)]).tolist()
         return numbers
@@ -66,6 +85,35 @@ class Ledger:
     def _with(self, stored: Any, fresh: Any) -> list[tuple[Any, Flags]]:
         found = [(fresh, np.zeros(len(fresh.members), np.bool_))]
         return found if stored is None else [(stored, marked(stored.members, self.changed)), *found]
+
+
+def _with_place_in(places: Places, skip: Flags, allow: Flags) -> Ints:
+    if not len(places.members):
+        return places.members
+    here = np.logical_or.reduceat(is_allowed(allow, places.group), places.offsets[:-1])
+    found: Ints = places.members[here & ~skip]
+    return found
+
+
+def flags_by_number(numbers: Ints) -> Flags:
+    """A mark for each of these numbers."""
+    flags = np.zeros(1 + int(numbers.max(initial=0)), np.bool_)
+    flags[numbers] = True
+    return flags
+
+
+def is_allowed(allow: Flags, numbers: Numbers) -> Flags:
+    """Which of these numbers are marked; those beyond the end are not."""
+    found: Flags = allow[np.minimum(numbers, len(allow) - 1)] & (numbers < len(allow))
+    return found
+
+
+def rows_within(table: Any, skip: Flags, at: Ints, start: int, end: int) -> tuple[Ints, Ints]:
+    """The rows of a table with start <= at < end, and the member of each."""
+    rows = np.flatnonzero((at >= start) & (at < end))
+    owner = np.searchsorted(table.offsets, rows, side="right") - 1
+    keep = ~skip[owner]
+    return rows[keep], table.members[owner[keep]]
 
 
 def size_of(tables: Sequence[tuple[Places | Orders, Flags]]) -> int:

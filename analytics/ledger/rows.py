@@ -14,8 +14,8 @@ from django.db.models.functions import Cast, Coalesce, Round
 from activity.models import BuiltInKind, Event, EventKind
 from analytics.columns import Ints
 from analytics.health.counting import FOREVER, GONE
-from analytics.ledger.columns import Orders, Payments, Places
-from analytics.sources import EpochMillis, numbers_of
+from analytics.ledger.columns import Payments, Places
+from analytics.sources import EpochMillis, coded_of, numbers_of
 from campaigns.orders.models import Order
 from members.models import Membership
 
@@ -44,9 +44,15 @@ def place_rows(places: QuerySet[Membership]) -> Ints:
 
 def order_rows(orders: QuerySet[Order]) -> Ints:
     """Rows for Orders."""
-    return numbers_of(orders.values_list("member_id", EpochMillis(F("ordered_at")))).reshape(
-        -1, 1 + len(Orders._fields[2:])
+    told = orders.annotate(
+        moment=EpochMillis(F("ordered_at")),
+        cents=Cast(Round(F("amount") * 100), BigIntegerField()),
+        place=Coalesce("group_id", 0),
     )
+    words, columns = coded_of(told, "currency", "member_id", "moment", "cents", "place")
+    code, member, at, cents, group = columns.T
+    codes = np.array([currency_code(word) for word in words], np.int64)
+    return np.stack([member, at, cents, codes[code] if len(code) else code, group], axis=1)
 
 
 def payment_rows(events: QuerySet[Event]) -> Ints:

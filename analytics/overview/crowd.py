@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from django.db.models import BigIntegerField, Case, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import BigIntegerField, Case, OuterRef, Q, QuerySet, Subquery, Sum, When
 
 from analytics.columns import Ints
-from analytics.health.counting import FOREVER, GONE
+from analytics.health.counting import GONE
 from analytics.health.days import Days
 from analytics.health.models import DailyGroupStat
+from analytics.ledger.reading import Ledger, flags_by_number, is_allowed, rows_within, undisturbed
 from analytics.overview.scope import Scope
 from analytics.queries.together import computed, people_of
-from analytics.sources import EpochMillis, numbers_of
-from campaigns.orders.models import Order
+from analytics.sources import numbers_of
 from members.models import Membership
 
 NO_CHANNEL = ""
@@ -138,9 +138,10 @@ class Newcomers:
 
 
 def newcomers_of(scope: Scope) -> Newcomers:
-    now, before = Cohort.both(scope)
+    now, before = cohorts_of(scope)
     asked = [scope.activity(days, interval="month") for days in (scope.days, scope.before)]
-    active, active_before = people_of(asked, scope.source, scope.names)
+    there = np.union1d(now.there, before.there)
+    active, active_before = people_of(asked, scope.source, scope.names, among=there)
     return Newcomers(
         members=(len(now.members), len(before.members)),
         stayed=(len(now.stayed(active)), len(before.stayed(active_before))),
@@ -156,6 +157,34 @@ def went(scope: Scope, days: Days) -> QuerySet[Membership]:
     return scope.places.filter(GONE, left_at__gte=days.start, left_at__lt=days.end)
 
 
+def cohorts_of(scope: Scope) -> tuple[Cohort, Cohort]:
+    """Who joined in the range before, and who did one range earlier: out of the ledger."""
+    return undisturbed(lambda: _cohorts(scope))
+
+
+def _cohorts(scope: Scope) -> tuple[Cohort, Cohort]:
+    ledger, groups = Ledger.now(), scope.groups.open()
+    allow = flags_by_number(numbers_of(groups.order_by().values_list("pk")))
+    start, middle, end = (int(days.edges[0]) for days in (scope.earlier, scope.before, scope.days))
+    found = []
+    for table, skip in ledger.places(groups):
+        rows, member = rows_within(table, skip, table.joined, start, end)
+        keep = is_allowed(allow, table.group[rows])
+        found.append(np.stack([member, table.joined[rows], table.gone[rows]])[:, keep])
+    places = np.concatenate(found, axis=1)
+    later = places[1] >= middle
+    bought = [
+        np.stack([member, table.at[rows]])
+        for table, skip in ledger.orders_between(scope.earlier.start, scope.days.end)
+        for rows, member in [rows_within(table, skip, table.at, start, int(scope.days.edges[-1]))]
+    ]
+    orders = np.concatenate(bought, axis=1)
+    now, before = (
+        Cohort.of(places[:, half], days, orders) for half, days in ((later, scope.days), (~later, scope.before))
+    )
+    return now, before
+
+
 @dataclass(frozen=True)
 class Cohort:
     """The members who joined an open group in the days `joined`, each with the first time that they did; `there`: still
@@ -168,23 +197,12 @@ class Cohort:
     orders: tuple[Ints, Ints]
 
     @classmethod
-    def both(cls, scope: Scope) -> tuple[Self, Self]:
-        """Of the range before and of one range earlier, in a query of memberships and one of orders."""
-        whole = Days(scope.earlier.first, scope.before.last)
-        gone = Case(When(GONE, then=EpochMillis(F("left_at"))), default=FOREVER, output_field=BigIntegerField())
-        rows = came(scope, whole).order_by().values_list("member_id", EpochMillis(F("joined_at")), gone)
-        places = numbers_of(rows).reshape(-1, 3)
-        orders = Order.objects.filter(ordered_at__gte=whole.start, ordered_at__lt=scope.days.end).order_by()
-        bought = numbers_of(orders.values_list("member_id", EpochMillis(F("ordered_at")))).reshape(-1, 2)
-        later = places[:, 1] >= scope.before.edges[0]
-        return cls._of(places[later], scope.days, bought), cls._of(places[~later], scope.before, bought)
-
-    @classmethod
-    def _of(cls, places: Ints, days: Days, orders: Ints) -> Self:
-        member, at, gone = places.T
+    def of(cls, places: Ints, days: Days, orders: Ints) -> Self:
+        """`places` are columns of members, when they joined and when they left."""
+        member, at, gone = places
         order = np.lexsort((at, member))
         members, first = np.unique(member[order], return_index=True)
-        return cls(days, members, at[order][first], member[gone >= days.edges[-1]], (orders[:, 0], orders[:, 1]))
+        return cls(days, members, at[order][first], member[gone >= days.edges[-1]], (orders[0], orders[1]))
 
     def stayed(self, active: Ints) -> Ints:
         """Those who are still there, of the members who were active in the days."""

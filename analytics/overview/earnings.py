@@ -10,7 +10,7 @@ from django.db.models import F
 
 from activity.models import BuiltInKind
 from analytics import kernels
-from analytics.columns import Ints, Shard, marked
+from analytics.columns import Ints, Shard
 from analytics.kernels import Lens
 from analytics.overview.crowd import Pairs, pairs_of
 from analytics.overview.sales import Sales
@@ -108,8 +108,7 @@ class _Touches:
     in_groups: bool
 
     def __call__(self, shard: Shard) -> _Table:
-        others = ~marked(shard.members, self.members)
-        shard = shard._replace(skip=others | shard.skip if len(shard.skip) else others).sealed()
+        shard = shard.among(self.members)
         events, owners = kernels.matching(shard, self.lens)
         named = shard.channel[events] > 0
         if self.in_groups:

@@ -7,12 +7,13 @@ from typing import Self
 
 import numpy as np
 from django.db.models import BigIntegerField, Exists, F, OuterRef, QuerySet
-from django.db.models.functions import Cast, Coalesce, Round
+from django.db.models.functions import Cast, Round
 
 from analytics.columns import Ints, marked
 from analytics.health.days import Days
+from analytics.ledger.reading import Ledger, rows_within, undisturbed
+from analytics.ledger.rows import currency_word
 from analytics.overview.scope import Scope
-from analytics.sources import EpochMillis, coded_of, visible_among
 from campaigns.orders.models import Order
 from members.models import Membership
 
@@ -44,17 +45,24 @@ class Orders:
 
     @classmethod
     def read(cls, scope: Scope, first: Days, last: Days) -> Self:
-        """All in one query, and whom of their members the viewer may see in another: asked for each order, that would
-        take longer than everything else."""
-        orders = Order.objects.filter(ordered_at__gte=first.start, ordered_at__lt=last.end).annotate(
-            cents=cents_of("amount"),
-            moment=EpochMillis(F("ordered_at")),
-            place=Coalesce("group_id", 0),
-        )
-        currencies, columns = coded_of(orders, "currency", "member_id", "moment", "cents", "place")
+        """From the ledger; whom of their members the viewer may see is asked of all at once."""
+        return undisturbed(lambda: cls._read(scope, first, last))
+
+    @classmethod
+    def _read(cls, scope: Scope, first: Days, last: Days) -> Self:
+        ledger, found = Ledger.now(), []
+        for table, skip in ledger.orders_between(first.start, last.end):
+            rows, member = rows_within(table, skip, table.at, int(first.edges[0]), int(last.edges[-1]))
+            told = (table.currency, table.at, table.cents, table.group)
+            found.append(np.stack([member, *(column[rows].astype(np.int64) for column in told)]))
+        columns: Ints = np.concatenate(found, axis=1)
         if scope.viewer.branch_id is not None:
-            members, row = np.unique(columns[:, 1], return_inverse=True)
-            columns = columns[marked(members, visible_among(members, scope.viewer))[row]]
-        # What nobody of them ordered in is no currency of theirs.
-        seen, currency = np.unique(columns[:, 0], return_inverse=True)
-        return cls([currencies[place] for place in seen.tolist()], currency, *columns[:, 1:].T)
+            members, row = np.unique(columns[0], return_inverse=True)
+            columns = columns[:, marked(members, ledger.visible_among(members, scope.viewer))[row]]
+        member, code, at, cents, group = columns
+        codes = np.unique(code)
+        words = {currency_word(int(number)): number for number in codes}
+        place = np.zeros(len(codes), np.int64)
+        for number, word in enumerate(sorted(words)):
+            place[np.searchsorted(codes, words[word])] = number
+        return cls(sorted(words), place[np.searchsorted(codes, code)], member, at, cents, group)

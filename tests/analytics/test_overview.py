@@ -18,6 +18,8 @@ from django.test.utils import CaptureQueriesContext
 from activity.models import Event
 from activity.services import event_key
 from analytics.health.services import stats_catch_up
+from analytics.index.files import LEDGER, building, index_folder
+from analytics.ledger.building import ledger_build
 from analytics.overview.crowd import joined_by_channel, joined_by_group, places_of
 from analytics.overview.earnings import earnings_of
 from analytics.overview.forms import OverviewForm
@@ -26,7 +28,9 @@ from analytics.overview.page import overview_page
 from analytics.overview.sales import sales_of
 from analytics.overview.scope import Scope
 from campaigns.orders.services import NewOrder, orders_record
+from groups.models import Group
 from members.ingestion.batch import IncomingEvent, ingest
+from members.models import Member
 from tests.builders import NOW, make_group, make_member
 
 pytestmark = pytest.mark.django_db
@@ -144,6 +148,29 @@ def test_a_branch_and_headquarters_looking_at_it_see_the_same_and_nothing_of_oth
     for theirs in ("Maths", "USD", "advert", "成都"):
         assert theirs not in html
     assert "notice-bad" in page(community.mei, f"{OVERVIEW}&branch=chengdu")
+
+
+def test_the_ledger_says_what_the_database_says_and_misses_nothing_that_came_later(community, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+
+    def said():
+        pages = [overview_page(*asked(user)) for user in (community.lin, community.mei)]
+        return [[list(row) for row in page.table.values()] for page in pages]
+
+    alone = said()
+    with building():
+        ledger_build()
+    assert said() == alone
+    ann, eve = Member.objects.get(name="Ann"), make_member("Eve")
+    did(eve, "joined", 8, Group.objects.get(name="Reading"), "poster")
+    did(eve, "message", 2, Group.objects.get(name="Reading"))
+    bought(eve, "10.01", 2)
+    bought(ann, "7", 3)
+    stats_catch_up(now=NOW)
+    beside = said()
+    assert beside != alone
+    (index_folder() / LEDGER).unlink()
+    assert said() == beside
 
 
 @pytest.mark.parametrize("who", ["ana", "mei"])
