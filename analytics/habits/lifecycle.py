@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Min
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -30,6 +29,7 @@ from analytics.pages.parts import (
 )
 from analytics.queries.activity import ActivityQuery
 from analytics.queries.base import Names, Source
+from analytics.queries.periods import local, midnight
 from analytics.queries.together import computed
 
 # In the colours of one palette, by index: calm for what stays, warm for what is lost.
@@ -111,8 +111,9 @@ def whole_of(form: LifecycleForm, ranges: int, zone: ZoneInfo, now: datetime) ->
 
 def reaches_back(form: RangeForm, ranges: int) -> bool:
     """Whether there were events when the range so many ranges earlier began: against half a range all is growth."""
-    first = form.selection().events().aggregate(first=Min("at"))["first"]
-    return first is not None and first.astimezone(form.zone).date() <= days_back(form, ranges)[0]
+    day_after = midnight(days_back(form, ranges)[0] + timedelta(days=1), form.zone)
+    # Not by the first event of all: to find that of a branch, a database reads all that it has.
+    return form.selection().events().filter(at__lt=local(day_after, form.zone)).exists()
 
 
 def _course(form: LifecycleForm, query: ActivityQuery, states: dict[str, list[int]]) -> tuple[Chart, Table]:
