@@ -12,8 +12,8 @@ from analytics.columns import Codes, Ints, Shard
 from analytics.kernels import Lens
 from analytics.overview.crowd import ByChannel, Pairs
 from analytics.overview.scope import Scope
+from analytics.queries.adding import run_adding
 from analytics.queries.base import EventSpec, Where, lens_of, split_by
-from analytics.queries.running import run
 from analytics.sources import numbers_of
 
 
@@ -33,7 +33,7 @@ def member_days(scope: Scope) -> tuple[Pairs, ByChannel]:
         groups=1 + int(groups.max(initial=0)),
         left=names.kind(BuiltInKind.LEFT) or 0,
     )
-    found = run(scope.source.shards(since=since, until=until, kinds=None), work)
+    found = run_adding(scope.source.shards(since=since, until=until, kinds=None), work)
     by_channel, by_group = (np.sum(parts, axis=0) for parts in zip(*found, strict=True))
     rows = zip(groups.tolist(), *by_group[groups].T.tolist(), strict=True)
     of_channels = zip(labels, *by_channel.T.tolist(), strict=True)
