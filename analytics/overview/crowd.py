@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from django.db.models import BigIntegerField, Case, OuterRef, Q, QuerySet, Subquery, Sum, When
 
-from analytics.columns import Ints
+from analytics.columns import Ints, marked
 from analytics.health.counting import GONE
 from analytics.health.days import Days
 from analytics.health.models import DailyGroupStat
@@ -140,7 +140,7 @@ class Newcomers:
 def newcomers_of(scope: Scope) -> Newcomers:
     now, before = cohorts_of(scope)
     asked = [scope.activity(days, interval="month") for days in (scope.days, scope.before)]
-    there = np.union1d(now.there, before.there)
+    there = np.sort(np.append(now.there, before.there))
     active, active_before = people_of(asked, scope.source, scope.names, among=there)
     return Newcomers(
         members=(len(now.members), len(before.members)),
@@ -199,14 +199,19 @@ class Cohort:
     @classmethod
     def of(cls, places: Ints, days: Days, orders: Ints) -> Self:
         """`places` are columns of members, when they joined and when they left."""
-        member, at, gone = places
-        order = np.lexsort((at, member))
-        members, first = np.unique(member[order], return_index=True)
-        return cls(days, members, at[order][first], member[gone >= days.edges[-1]], (orders[0], orders[1]))
+        if not places.size:
+            nobody = np.zeros(0, np.int64)
+            return cls(days, nobody, nobody, nobody, (orders[0], orders[1]))
+        # They come nearly in the order of members, which a stable sort makes use of.
+        member, at, gone = places[:, np.argsort(places[0], kind="stable")]
+        starts = np.flatnonzero(np.r_[True, member[1:] != member[:-1]])
+        members = member[starts]
+        there = members[np.maximum.reduceat(gone, starts) >= days.edges[-1]]
+        return cls(days, members, np.minimum.reduceat(at, starts), there, (orders[0], orders[1]))
 
     def stayed(self, active: Ints) -> Ints:
         """Those who are still there, of the members who were active in the days."""
-        return np.intersect1d(self.there, active)
+        return self.there[marked(self.there, active)]
 
     def bought(self) -> Ints:
         """Those who ordered after they joined, up to the end of the days."""

@@ -39,8 +39,9 @@ def earnings_of(scope: Scope, sales: Sales, currency: str) -> Earnings:
     of_it = np.zeros(len(orders.at), np.bool_)
     if currency in orders.currencies:
         of_it = orders.currency == orders.currencies.index(currency)
+    start = scope.days.start
     back = [
-        (refund.member, refund.group, -refund.cents, int(refund.at >= scope.days.start))
+        (refund.member, refund.group, -refund.cents, int(refund.at >= start))
         for refund in sales.refunds
         if refund.currency == currency
     ]

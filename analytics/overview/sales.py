@@ -16,6 +16,7 @@ from django.db.models import OuterRef, Subquery
 from activity.models import BuiltInKind, Event
 from analytics.overview.orders import Orders, cents_of
 from analytics.overview.scope import Scope
+from analytics.queries.periods import millis
 from campaigns.orders.models import Order
 
 CENT = Decimal("0.01")
@@ -73,9 +74,10 @@ def sales_of(scope: Scope) -> Sales:
     }
     main = min(found.values(), key=lambda revenue: (-revenue.orders, revenue.currency), default=Revenue("CNY"))
     refunds = _refunds(scope, main=main.currency)
+    start = scope.days.start
     for refund in refunds:
         revenue = found.setdefault(refund.currency, Revenue(refund.currency))
-        pair = (refund.cents, 0) if refund.at >= scope.days.start else (0, refund.cents)
+        pair = (refund.cents, 0) if refund.at >= start else (0, refund.cents)
         revenue.refunds = revenue.refunds[0] + pair[0], revenue.refunds[1] + pair[1]
         revenue.add(-pair[0], -pair[1])
     revenues = sorted(found.values(), key=lambda revenue: (-revenue.orders, revenue.currency))
@@ -107,10 +109,10 @@ def _count_days(scope: Scope, orders: Orders, refunds: Sequence[Refund], revenue
     place = scope.days.place(orders.at[is_now])
     if revenues:
         main = revenues[0].currency
-        back = np.zeros(size, np.int64)
-        for refund in refunds:
-            if refund.currency == main and refund.at >= scope.days.start:
-                back[scope.days.place(np.array([int(refund.at.timestamp() * 1000)]))[0]] += refund.cents
+        start, back = scope.days.start, np.zeros(size, np.int64)
+        given = [refund for refund in refunds if refund.currency == main and refund.at >= start]
+        when = scope.days.place(np.array([millis(refund.at) for refund in given], np.int64))
+        np.add.at(back, when, np.array([refund.cents for refund in given], np.int64))
         sums = np.zeros(size, np.int64)
         if main in orders.currencies:
             of_main = orders.currency[is_now] == orders.currencies.index(main)
