@@ -392,12 +392,11 @@ def _places(lens: Lens, allow: Flags) -> Ints:
 
 @njit(cache=True, nogil=True)
 def plain_funnel(
-    shard: Shard, lens: Lens, steps: int, window: int, start_from: int, start_until: int, split: Split, touch: int,
-    touch_step: int,
-) -> tuple[Codes, Picks, Codes, Flags]:  # fmt: skip
-    """What `funnel` says about every member in order, without exclusions and entry periods: steps reached, the instant
-    of each, and the row of the breakdown. Members with two events of one instant are not looked at but marked in the
-    last answer.
+    shard: Shard, lens: Lens, steps: int, window: int, start_from: int, start_until: int, edges: Ints, from_step: int,
+    to_step: int, split: Split, touch: int, touch_step: int,
+) -> tuple[Codes, Picks, Codes, Ints, Ints, Flags]:  # fmt: skip
+    """What `funnel` says, in order and without exclusions. Members with two events of one instant are not looked at but
+    marked in the last answer.
 
     Where no two events are of one instant, of all attempts that stand at a step only the one that started last
     matters: `began[k]` is when the one did that waits for step k, and an event of step k changes nothing unless that
@@ -418,6 +417,10 @@ def plain_funnel(
     times = np.zeros((steps, members), np.int64).T
     rows = np.full(members, -1, np.int32)
     tied = np.zeros(members, np.bool_)
+    periods = max(len(edges) - 1, 0)
+    entered = np.zeros(periods, np.int64)
+    converted = np.zeros(periods, np.int64)
+    pointer = np.empty(steps, np.int64)
     began = np.empty(steps + 1, np.int64)
     highest = np.zeros(1 << steps, np.int8)
     for what in range(2, 1 << steps):
@@ -472,6 +475,33 @@ def plain_funnel(
         if furthest == 0:
             continue
         reached[m] = furthest
+        if periods:
+            pointer[:] = 0
+            period, period_best = 0, 0
+            for e in range(n):
+                begun = at[place[e]]
+                if bits[e] & 1 and start_from <= begun < start_until:
+                    if begun >= edges[period + 1]:
+                        if period_best >= from_step:
+                            entered[period] += 1
+                            converted[period] += period_best >= to_step
+                        period_best = 0
+                        while begun >= edges[period + 1]:
+                            period += 1
+                    got, latest = 1, e
+                    while got < steps:
+                        # See _ordered_attempt.
+                        following = max(pointer[got], latest + 1)
+                        while following < n and not (bits[following] >> got) & 1:
+                            following += 1
+                        pointer[got] = following
+                        if following == n or at[place[following]] - begun > window:
+                            break
+                        got, latest = got + 1, following
+                    period_best = max(period_best, got)
+            if period_best >= from_step:
+                entered[period] += 1
+                converted[period] += period_best >= to_step
         # Each step as early as it can be from that start on.
         e = 0
         while at[place[e]] != opening:
@@ -496,7 +526,7 @@ def plain_funnel(
                 if seen[e - lo] and value < len(codes) and codes[value] > 0:
                     rows[m] = codes[value]
                     break
-    return reached, times, rows, tied
+    return reached, times, rows, entered, converted, tied
 
 
 @njit(cache=True, nogil=True)

@@ -50,6 +50,7 @@ class Order(StrEnum):
 
 
 NO_PERIODS = np.zeros(0, np.int64)
+NO_EXCLUSIONS = np.zeros((0, 2), np.int64)
 MODES = {Order.ORDERED: kernels.ORDERED, Order.STRICT: kernels.STRICT, Order.UNORDERED: kernels.UNORDERED}
 
 
@@ -249,36 +250,16 @@ class _Walking:
         steps, window = len(query.steps), 1000 * query.window
         touch = TOUCHES[breakdown.attribution] if breakdown else kernels.NO_TOUCH
         touch_step = breakdown.step if breakdown else 1
-        is_plain = query.order is Order.ORDERED and not query.exclusions and not len(self.edges)
-        if is_plain:
-            reached, times, rows, tied = kernels.plain_funnel(
-                shard, self.lens, steps, window, self.start, self.end, self.split, touch, touch_step
-            )
+        asked = (window, self.start, self.end, self.edges, self.from_step, self.to_step, self.split, touch, touch_step)
+        if query.order is Order.ORDERED and not query.exclusions:
+            plain = kernels.plain_funnel(shard, self.lens, steps, *asked)
+            ours, tied = _Run(shard.members, *plain[:5]), plain[5]
             if not tied.any():
-                return _Run(shard.members, reached, times, rows, NO_PERIODS, NO_PERIODS)
+                return ours
             rest = shard._replace(skip=~tied).sealed()
-        else:
-            rest = shard
-        found = kernels.funnel(
-            rest,
-            self.lens,
-            np.array([(e.after_step, e.before_step) for e in query.exclusions], np.int64).reshape(-1, 2),
-            steps,
-            MODES[query.order],
-            window,
-            self.start,
-            self.end,
-            self.edges,
-            self.from_step,
-            self.to_step,
-            self.split,
-            touch,
-            touch_step,
-        )
-        if is_plain:
-            # Each member was looked at by one of the two; the other left 0, or -1 for the row.
-            return _Run(shard.members, reached + found[0], times + found[1], np.maximum(rows, found[2]), *found[3:])
-        return _Run(shard.members, *found)
+            return ours.plus(kernels.funnel(rest, self.lens, NO_EXCLUSIONS, steps, kernels.ORDERED, *asked))
+        exclusions = np.array([(e.after_step, e.before_step) for e in query.exclusions], np.int64).reshape(-1, 2)
+        return _Run(shard.members, *kernels.funnel(shard, self.lens, exclusions, steps, MODES[query.order], *asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +272,18 @@ class _Run:
     rows: Codes
     entered: Ints
     converted: Ints
+
+    def plus(self, other: tuple[Codes, Ints, Codes, Ints, Ints]) -> _Run:
+        """With what was said of other members: where one of the two looked, the other left 0, or -1 for the row."""
+        reached, times, rows, entered, converted = other
+        return _Run(
+            self.members,
+            self.reached + reached,
+            self.times + times,
+            np.maximum(self.rows, rows),
+            self.entered + entered,
+            self.converted + converted,
+        )
 
 
 def _ways(runs: Sequence[_Run], k: int, size: int) -> tuple[Ints, list[float | None], list[float | None]]:

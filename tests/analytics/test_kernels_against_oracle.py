@@ -142,14 +142,14 @@ def test_a_member_goes_as_far_and_as_fast_as_the_best_of_all_attempts(mode, data
 @given(looks(), st.integers(1, 30), st.sampled_from([(0, 31), (4, 12)]), st.integers(0, 3), st.data())
 def test_the_plain_funnel_says_what_the_other_one_says_or_leaves_it_to_that(look, window, starts, touch, data):
     steps, shard, lens, split = look
-    touch_step = data.draw(st.integers(1, steps))
-    plain: Any = kernels.plain_funnel(shard, lens, steps, window, starts[0], starts[1], split, touch, touch_step)
-    nothing = np.zeros(0, np.int64)
-    full: Any = kernels.funnel(
-        shard, lens, nothing.reshape(-1, 2), steps, kernels.ORDERED, window, starts[0], starts[1], nothing, 1, 1, split,
-        touch, touch_step,
-    )  # fmt: skip
-    (*said, tied), want = plain, full[:3]
+    from_step, touch_step = (data.draw(st.integers(1, steps)) for _each in range(2))
+    edges = np.array(data.draw(st.sampled_from([[], [0, 31], [0, 5, 6, 12, 31]])), np.int64)
+    asked = (window, *starts, edges, from_step, data.draw(st.integers(from_step, steps)), split, touch, touch_step)
+    plain: Any = kernels.plain_funnel(shard, lens, steps, *asked)
+    *said, entered, converted, tied = plain
+    none = np.zeros((0, 2), np.int64)
+    full: Any = kernels.funnel(shard, lens, none, steps, kernels.ORDERED, *asked)
+    want = full[:3]
     events, owners = kernels.matching(shard, lens)
     for m in range(len(shard.members)):
         instants = shard.at[events[owners == m]]
@@ -158,6 +158,9 @@ def test_the_plain_funnel_says_what_the_other_one_says_or_leaves_it_to_that(look
             assert np.array_equal(
                 ours[m], np.full_like(ours[m], -1 if ours is said[2] else 0) if tied[m] else theirs[m]
             )
+    others = shard._replace(skip=tied | shard.skip if len(shard.skip) else tied).sealed()
+    *_members, want_entered, want_converted = kernels.funnel(others, lens, none, steps, kernels.ORDERED, *asked)
+    assert (entered.tolist(), converted.tolist()) == (want_entered.tolist(), want_converted.tolist())
 
 
 @pytest.mark.parametrize("mode", MODES)
