@@ -186,6 +186,13 @@ class Server:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def rest(self) -> None:
+        """Waits until kernels are compiled, or loaded, which happens beside the first requests."""
+        before = -1.0
+        while self.processor() - before > 20:
+            before = self.processor()
+            time.sleep(2)
+
     def memory(self, name: str) -> int:
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith(name):
@@ -252,7 +259,7 @@ def measure(asked: argparse.Namespace) -> None:
     print(f"load {os.getloadavg()[0]:.1f} at the beginning")
     keys = sessions()
     with Server() as server:
-        time.sleep(3)  # kernels are compiled, or loaded, beside the first requests
+        server.rest()
         rows: list[Row] = []
         for name, page in PAGES.items():
             if asked.only in name:

@@ -115,8 +115,8 @@ def _before(
     first = midnight(date.fromisoformat(form.before()["from"]), zone)
     if not form.selection().events().filter(at__lt=local(first, zone)).exists():
         return None
-    earlier = FunnelQuery.read(form.question(range=form.before(), breakdown=None), zone=zone, now=now)
-    then = earlier.compute(source, names, now=now).all.counts
+    question = form.question(range=form.before(), breakdown=None, series=None)
+    then = FunnelQuery.read(question, zone=zone, now=now).counts(source, names)
     now_share, then_share = share_of(counts[-1], counts[0]), share_of(then[-1], then[0])
     if then_share is None:
         return None

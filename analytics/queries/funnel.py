@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from analytics import kernels
 from analytics.columns import Codes, Ints, Shard
 from analytics.kernels import Lens, Split
+from analytics.queries.adding import run_adding
 from analytics.queries.base import (
     ATTRIBUTES,
     MOST_LISTED,
@@ -24,6 +25,7 @@ from analytics.queries.base import (
     EventSpec,
     Names,
     Source,
+    Stored,
     Where,
     kinds_of,
     lens_of,
@@ -139,11 +141,13 @@ class FunnelQuery:
 
     def compute(self, source: Source, names: Names, *, now: datetime) -> FunnelResult:
         split, labels = split_by(self.breakdown.by if self.breakdown else None, names)
-        runs = self._run(source, names, split)
-        whole = self._figures([replace(part, rows=np.zeros_like(part.rows)) for part in runs], 1)
+        shards, walking = self._work(source, names, split)
+        parts = run(shards, _Timing(walking))
+        runs = [part.run for part in parts]
+        whole = self._figures(parts, 1, by_row=False)
         result = FunnelResult(query=self, as_of=now, all=whole[0])
         if self.breakdown:
-            rows = zip(labels, self._figures(runs, len(labels)), strict=True)
+            rows = zip(labels, self._figures(parts, len(labels), by_row=True), strict=True)
             result = replace(result, breakdown={label: figures for label, figures in rows if figures.counts[0]})
         if self.series:
             size = len(self.series.periods)
@@ -159,6 +163,14 @@ class FunnelQuery:
             ]
             result = replace(result, members=[list(names.members(ids)) for ids in lists])
         return result
+
+    def counts(self, source: Source, names: Names) -> list[int]:
+        """Members by step, where the time they took does not matter."""
+        split, _labels = split_by(None, names)
+        shards, walking = self._work(source, names, split)
+        counts: Ints = sum(run_adding(shards, _Reaching(walking)), np.zeros(len(self.steps), np.int64))
+        found: list[int] = counts.tolist()
+        return found
 
     def people(
         self, source: Source, names: Names, *, step: int, lost: bool = False, value: str | None = None,
@@ -188,6 +200,11 @@ class FunnelQuery:
         return joined(found)
 
     def _run(self, source: Source, names: Names, split: Split, *, only_series: bool = False) -> list[_Run]:
+        return run(*self._work(source, names, split, only_series=only_series))
+
+    def _work(
+        self, source: Source, names: Names, split: Split, *, only_series: bool = False
+    ) -> tuple[Sequence[Stored], _Walking]:
         specs = [*self.steps, *(exclusion.event for exclusion in self.exclusions)]
         is_strict = self.order is Order.STRICT
         start, end = self.range.start, self.range.end
@@ -206,22 +223,22 @@ class FunnelQuery:
             edges, from_step, to_step = self.series.periods.edges, self.series.from_step, self.series.to_step
             if only_series:
                 start, end = max(start, int(edges[0])), min(end, int(edges[-1]))
-        return run(shards, _Walking(self, lens, split, start, end, edges, from_step, to_step))
+        return shards, _Walking(self, lens, split, start, end, edges, from_step, to_step)
 
-    def _figures(self, runs: Sequence[_Run], size: int) -> list[Figures]:
-        """The figures of each of the `size` rows of a breakdown."""
+    def _figures(self, runs: Sequence[_Timed], size: int, *, by_row: bool) -> list[Figures]:
+        """The figures of each of the `size` rows of a breakdown, or of everybody."""
         counts = np.zeros((len(self.steps), size), np.int64)
         bars = np.zeros((size, len(TIME_EDGES) + 1), np.int64)
         for part in runs:
-            there = (part.reached > 0) & (part.rows >= 0)
-            counts[0] += np.bincount(part.rows[there], minlength=size)
-            there &= part.reached == len(self.steps)
-            np.add.at(bars, (part.rows[there], _bar_of(part.times[there])), 1)
+            row = part.run.rows if by_row else np.zeros_like(part.run.rows)
+            counts[0] += np.bincount(row[(part.run.reached > 0) & (row >= 0)], minlength=size)
+            done = np.flatnonzero((part.run.reached == len(self.steps)) & (row >= 0))
+            np.add.at(bars, (row[done], _bar_of(part.run.times[done])), 1)
 
         averages: list[list[float | None]] = [[None] * size]
         medians: list[list[float | None]] = [[None] * size]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            ways = pool.map(lambda k: _ways(runs, k, size), range(1, len(self.steps)))
+            ways = pool.map(lambda k: _ways(runs, k, size, by_row=by_row), range(1, len(self.steps)))
             for k, (many, average, median) in enumerate(ways, 1):
                 counts[k] = many
                 averages.append(average)
@@ -263,6 +280,18 @@ class _Walking:
 
 
 @dataclass(frozen=True, slots=True)
+class _Reaching:
+    """How many members of a shard reach each step."""
+
+    walking: _Walking
+
+    def __call__(self, shard: Shard) -> Ints:
+        steps = len(self.walking.query.steps)
+        exactly = np.bincount(self.walking(shard).reached, minlength=steps + 1)
+        return np.cumsum(exactly[:0:-1])[::-1]
+
+
+@dataclass(frozen=True, slots=True)
 class _Run:
     """One shard: steps reached, the instant of each, and the row of the breakdown by member; entries by period."""
 
@@ -286,18 +315,38 @@ class _Run:
         )
 
 
-def _ways(runs: Sequence[_Run], k: int, size: int) -> tuple[Ints, list[float | None], list[float | None]]:
-    """By row of the breakdown: how many got to step k (from 0), and the seconds since the step before, average and
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """A shard's run, and for each step but the first the milliseconds since the step before of those who got there."""
+
+    run: _Run
+    ways: list[Ints]
+
+
+@dataclass(frozen=True, slots=True)
+class _Timing:
+    walking: _Walking
+
+    def __call__(self, shard: Shard) -> _Timed:
+        found = self.walking(shard)
+        # Here, where what was written last is still in the processor's cache, and for several shards at once.
+        ways = [(found.times[:, k] - found.times[:, k - 1])[found.reached > k] for k in range(1, found.times.shape[1])]
+        return _Timed(found, ways)
+
+
+def _ways(
+    runs: Sequence[_Timed], k: int, size: int, *, by_row: bool
+) -> tuple[Ints, list[float | None], list[float | None]]:
+    """By row of the breakdown: how many got to step k (from 1), and the seconds since the step before, average and
     median."""
-    rows, took = [], []
-    for part in runs:
-        there = (part.reached > k) & (part.rows >= 0)
-        rows.append(part.rows[there].astype(np.int64))
-        took.append((part.times[:, k] - part.times[:, k - 1])[there])
-    row, ways = joined(rows), joined(took)
+    ways = joined([part.ways[k - 1] for part in runs])
+    row = np.zeros(len(ways), np.int32)
+    if by_row:
+        row = np.concatenate([part.run.rows[part.run.reached > k] for part in runs])
+        ways, row = ways[row >= 0], row[row >= 0]
     many = np.bincount(row, minlength=size)
     if size > 1:
-        ways += row << ROW
+        ways += row.astype(np.int64) << ROW
         ways.sort()
         ways &= (1 << ROW) - 1
     elif len(ways):

@@ -34,6 +34,7 @@ from analytics.index.files import IndexBusy, IndexDiskFull, index_folder, manife
 from analytics.index.source import IndexSource, source_of
 from analytics.queries import adding
 from analytics.queries.activity import ActivityQuery
+from analytics.queries.funnel import FunnelQuery
 from analytics.queries.retention import RetentionQuery
 from analytics.sources import Selection, SqlNames, SqlSource
 from analytics.tasks import refresh_index
@@ -185,6 +186,11 @@ QUESTIONS = [
 ]
 
 
+FUNNEL = FunnelQuery.read(
+    {"range": DAYS, "steps": [{"kind": "message"}, {"kind": "ordered"}]}, zone=ZoneInfo("UTC"), now=NOW
+)
+
+
 @pytest.mark.django_db
 @examples(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
@@ -204,6 +210,8 @@ def test_counts_that_were_kept_of_what_lasts_are_right_whatever_came_since(cast_
                 source = source_of(selection)
                 ours, truth = (question.compute(one, SqlNames(), now=NOW) for one in (source, SqlSource(selection)))
                 assert ours.as_dict() == truth.as_dict(), question
+        counts = FUNNEL.compute(SqlSource(Selection(cast.lin)), SqlNames(), now=NOW).all.counts
+        assert FUNNEL.counts(source_of(Selection(cast.lin)), SqlNames()) == counts
         story.act(act)
 
 
