@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 ENOUGH = 0.8  # of all that rose and fell
 MOST = 8
 
-K = TypeVar("K", bound=Hashable)
+# Numbers of groups and channels, or codes: an order among equals is needed.
+K = TypeVar("K", int, str)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def explained(pairs: Mapping[K, tuple[int, int]]) -> Explained[K]:
     """As many parts as it takes for ENOUGH of all change, at most MOST. Rises and falls are not set off against each
     other: two groups that changed places are both worth a look."""
     moved = [part for key, (now, before) in pairs.items() if (part := Part(key, now, before)).change]
-    moved.sort(key=lambda part: (-abs(part.change), str(part.key)))
+    moved.sort(key=lambda part: (-abs(part.change), part.key))
     whole = sum(abs(part.change) for part in moved)
     covered, shown = 0, 0
     while shown < min(MOST, len(moved)) and covered < ENOUGH * whole:
