@@ -12,11 +12,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from analytics.columns import Codes, Ints, Shard
 from analytics.kernels import Lens
 
+Reals = npt.NDArray[np.float64]
 # So many events are looked at together: they fit into the processor's cache.
 BLOCK = 2048
 NEW, RETURNING, RESURRECTING, DORMANT = 0, 1, 2, 3
@@ -46,6 +48,20 @@ def _room(offsets: Ints) -> int:
     for m in range(len(offsets) - 1):
         room = max(room, offsets[m + 1] - offsets[m])
     return room
+
+
+@njit(cache=True, nogil=True)
+def _paces(sets: Sets) -> tuple[int, Reals]:
+    """The most periods of a set, and for each how many of its periods are in a millisecond: they are nearly of
+    one length, so the first guess of a period is rarely off by more than one."""
+    edges, first = sets.edges, sets.first
+    most = 0
+    pace = np.empty(len(first) - 1, np.float64)
+    for s in range(len(first) - 1):
+        size = first[s + 1] - first[s] - 1
+        most = max(most, size)
+        pace[s] = size / (edges[first[s + 1] - 1] - edges[first[s]])
+    return most, pace
 
 
 @njit(cache=True, nogil=True)
@@ -135,15 +151,10 @@ def habits(shard: Shard, lens: Lens, sets: Sets, marks: Codes) -> tuple[Ints, In
     """
     edges, first, since, until = sets.edges, sets.first, sets.since, sets.until
     number = len(first) - 1
-    most = 0
-    for s in range(number):
-        most = max(most, first[s + 1] - first[s] - 1)
+    most, pace = _paces(sets)
     members = np.zeros((number, most), np.int64)
     events = np.zeros((number, most), np.int64)
     often = np.zeros((number, most + 1), np.int64)
-    pace = np.empty(number, np.float64)
-    for s in range(number):
-        pace[s] = (first[s + 1] - first[s] - 1) / (edges[first[s + 1] - 1] - edges[first[s]])
     offsets = shard.offsets
     bare, room = _is_bare(shard, lens), _room(offsets)
     starts = np.empty(BLOCK + 2, np.int64)
@@ -191,13 +202,8 @@ def lifecycles(shard: Shard, lens: Lens, sets: Sets) -> Ints:
     """
     edges, first = sets.edges, sets.first
     number = len(first) - 1
-    most = 0
-    for s in range(number):
-        most = max(most, first[s + 1] - first[s] - 2)
-    counts = np.zeros((number, 4, most), np.int64)
-    pace = np.empty(number, np.float64)
-    for s in range(number):
-        pace[s] = (first[s + 1] - first[s] - 1) / (edges[first[s + 1] - 1] - edges[first[s]])
+    most, pace = _paces(sets)
+    counts = np.zeros((number, 4, most - 1), np.int64)
     offsets, times = shard.offsets, shard.at
     bare, room = _is_bare(shard, lens), _room(offsets)
     starts = np.empty(BLOCK + 2, np.int64)
