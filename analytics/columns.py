@@ -119,11 +119,6 @@ class Shard(NamedTuple):
     def open(self) -> Shard:
         return self
 
-    def among(self, members: Ints) -> Shard:
-        """The same without others than these members (sorted numbers)."""
-        others = ~marked(self.members, members)
-        return self._replace(skip=others | self.skip if len(self.skip) else others).sealed()
-
 
 def as_kinds(column: Numbers) -> Numbers:
     """Kinds in two bytes, in four where there are more than 65,535."""
@@ -149,6 +144,14 @@ def allowed(groups: Ints | None) -> Flags:
     table[groups] = True
     table.setflags(write=False)  # as NONE, for kernels to be compiled once
     return table
+
+
+def is_allowed(allow: Flags, groups: Numbers) -> Flags:
+    """Which of these groups are marked; those beyond the end are not, and where nothing is marked all are."""
+    if not len(allow):
+        return np.ones(len(groups), np.bool_)
+    found: Flags = allow[np.minimum(groups, len(allow) - 1)] & (groups < len(allow))
+    return found
 
 
 def marked(members: Ints, chosen: Ints) -> Flags:

@@ -144,11 +144,8 @@ def _first(shard: Shard, lens: Lens, m: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def habits(shard: Shard, lens: Lens, sets: Sets, marks: Codes) -> tuple[Ints, Ints, Ints]:
-    """Of each set: members by period, events by period, and members by the number of periods in which they did it.
-
-    `marks`, where it is not empty, has an entry for each member: bit s says that they did it within set s.
-    """
+def habits(shard: Shard, lens: Lens, sets: Sets) -> tuple[Ints, Ints, Ints]:
+    """Of each set: members by period, events by period, and members by the number of periods in which they did it."""
     edges, first, since, until = sets.edges, sets.first, sets.since, sets.until
     number = len(first) - 1
     most, pace = _paces(sets)
@@ -188,8 +185,6 @@ def habits(shard: Shard, lens: Lens, sets: Sets, marks: Codes) -> tuple[Ints, In
                     if p >= 0:
                         events[s, p] += 1
                 often[s, n] += 1
-                if n > 0 and len(marks) > 0:
-                    marks[m] |= 1 << s
     return members, events, often
 
 

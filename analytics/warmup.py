@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analytics import kernels_ledger, kernels_periods
+from analytics import kernels_ledger, kernels_overview, kernels_periods
 from analytics.columns import NONE, Columns, Shard, codes_of
 from analytics.kernels_groups import PostTable, Reading, Windows, active_and_back, newcomers, post_readers, present
 from analytics.ledger.columns import Orders, Payments, Places, table_of
@@ -67,6 +67,7 @@ def warm_up() -> None:
     events_read(source, names, since=None, until=1, kinds=None)
     _warm_up_ledger(source.held[0].open())
     _warm_up_groups(source.held[0].open())
+    _warm_up_overview(source.held[0].open())
 
 
 def _warm_up_ledger(shard: Shard) -> None:
@@ -97,6 +98,20 @@ def _warm_up_groups(shard: Shard) -> None:
     _figures, began = present(places, flags, codes, 1, edges, one, one)
     active_and_back(shard, Windows(edges, edges, 0, 1), codes, codes, 1, began)
     post_readers(shard, PostTable(np.zeros(2, np.int64), one, one), Reading(0, 1, flags, 1, flags, 1), 0, flags)
+
+
+def _warm_up_overview(shard: Shard) -> None:
+    one, flags, edges = np.zeros(1, np.int64), np.zeros(1, np.bool_), np.arange(2, dtype=np.int64)
+    pairs = np.zeros((1, 2), np.int64)
+    places = table_of(Places, np.zeros((1, 1 + len(Places._fields[2:])), np.int64))
+    orders = table_of(Orders, np.zeros((1, 1 + len(Orders._fields[2:])), np.int64))
+    kernels_overview.flow(places, flags, NONE, edges, 0, pairs.copy(), pairs)
+    kernels_overview.came(places, flags, NONE, 0, 1)
+    kernels_overview.bought_since(orders, flags, one, one, 1, flags)
+    kernels_overview.rows_between(orders.offsets, orders.at, flags, 0, 1)
+    kernels_overview.first_group(places, flags, NONE, one, one)
+    kernels_overview.active_of(shard, np.ones(1, np.uint8), one, one)
+    kernels_overview.first_channel(shard, flags, 1, True)
 
 
 def warm_up_in_background() -> None:

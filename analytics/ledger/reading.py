@@ -10,15 +10,14 @@ from typing import Any, TypeVar
 import numpy as np
 from django.db.models import QuerySet
 
-from accounts.models import User
-from activity.models import Event, EventMove
-from analytics.columns import Flags, Ints, Numbers, marked
+from activity.models import BuiltInKind, Event, EventKind, EventMove
+from analytics.columns import Flags, Ints, marked
 from analytics.index.building import is_of_this_database
 from analytics.ledger.building import members_changed
 from analytics.ledger.columns import Orders, Payments, Places, table_of
 from analytics.ledger.files import Tables, ledger_manifest, tables_open
 from analytics.ledger.rows import order_rows, payment_rows, place_rows
-from analytics.sources import groups_seen_by, visible_among, with_ids
+from analytics.sources import with_ids
 from campaigns.orders.models import Order
 from groups.models import Group
 from members.models import Membership
@@ -52,6 +51,11 @@ class Ledger:
             rows = rows.filter(group__in=groups.order_by().values("pk"))
         return self._with(self.stored and self.stored.places, table_of(Places, place_rows(rows)))
 
+    def places_of(self, members: Ints) -> list[tuple[Places, Flags]]:
+        """The same. Those of others than these members (sorted numbers) may be missing."""
+        rows = with_ids(Membership.objects.order_by(), self._unstored(members), "member_id")
+        return self._with(self.stored and self.stored.places, table_of(Places, place_rows(rows)))
+
     def payments(self, members: Ints) -> list[tuple[Payments, Flags]]:
         """The same of payments. Those of others than these members (sorted numbers) may be missing."""
         rows = with_ids(Event.objects.order_by(), self._unstored(members), "member_id")
@@ -70,13 +74,15 @@ class Ledger:
             rows = rows.filter(ordered_at__gte=start, ordered_at__lt=end)
         return self._with(self.stored and self.stored.orders, table_of(Orders, order_rows(rows)))
 
-    def visible_among(self, members: Ints, user: User) -> Ints:
-        """As sources.visible_among()."""
-        if self.stored is None or user.branch_id is None or not len(members):
-            return visible_among(members, user)
-        allow = flags_by_number(groups_seen_by(user))
-        seen = [_with_place_in(places, skip, allow) for places, skip in self.places()]
-        return members[marked(members, np.unique(np.concatenate(seen)))]
+    def refunds_between(self, start: datetime, end: datetime) -> list[tuple[Payments, Flags]]:
+        """Of everybody what was given back. What was paid, and what is of other times, may be there or missing."""
+        rows = Event.objects.filter(value__isnull=False).order_by()
+        if self.stored is not None:
+            rows = with_ids(rows, self.changed.tolist(), "member_id")
+        else:
+            refunded = EventKind.objects.filter(slug=BuiltInKind.REFUNDED)
+            rows = rows.filter(kind__in=refunded.values("pk"), at__gte=start, at__lt=end)
+        return self._with(self.stored and self.stored.payments, table_of(Payments, payment_rows(rows)))
 
     def _unstored(self, members: Ints) -> list[int]:
         numbers: list[int] = (members if self.stored is None else members[marked(members, self.changed)]).tolist()
@@ -85,35 +91,6 @@ class Ledger:
     def _with(self, stored: Any, fresh: Any) -> list[tuple[Any, Flags]]:
         found = [(fresh, np.zeros(len(fresh.members), np.bool_))]
         return found if stored is None else [(stored, marked(stored.members, self.changed)), *found]
-
-
-def _with_place_in(places: Places, skip: Flags, allow: Flags) -> Ints:
-    if not len(places.members):
-        return places.members
-    here = np.logical_or.reduceat(is_allowed(allow, places.group), places.offsets[:-1])
-    found: Ints = places.members[here & ~skip]
-    return found
-
-
-def flags_by_number(numbers: Ints) -> Flags:
-    """A mark for each of these numbers."""
-    flags = np.zeros(1 + int(numbers.max(initial=0)), np.bool_)
-    flags[numbers] = True
-    return flags
-
-
-def is_allowed(allow: Flags, numbers: Numbers) -> Flags:
-    """Which of these numbers are marked; those beyond the end are not."""
-    found: Flags = allow[np.minimum(numbers, len(allow) - 1)] & (numbers < len(allow))
-    return found
-
-
-def rows_within(table: Any, skip: Flags, at: Ints, start: int, end: int) -> tuple[Ints, Ints]:
-    """The rows of a table with start <= at < end, and the member of each."""
-    rows = np.flatnonzero((at >= start) & (at < end))
-    owner = np.searchsorted(table.offsets, rows, side="right") - 1
-    keep = ~skip[owner]
-    return rows[keep], table.members[owner[keep]]
 
 
 def size_of(tables: Sequence[tuple[Places | Orders, Flags]]) -> int:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
-from django.db.models import BigIntegerField, Case, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import QuerySet
 
-from analytics.columns import Ints, marked
+from analytics import kernels_overview
+from analytics.columns import Ints, Numbers, Shard
 from analytics.health.counting import GONE
 from analytics.health.days import Days
-from analytics.health.models import DailyGroupStat
-from analytics.ledger.reading import Ledger, flags_by_number, is_allowed, rows_within, undisturbed
+from analytics.ledger.reading import Ledger, undisturbed
 from analytics.overview.scope import Scope
-from analytics.queries.together import computed, people_of
-from analytics.sources import numbers_of
+from analytics.queries.running import run
+from analytics.queries.together import computed
 from members.models import Membership
 
 NO_CHANNEL = ""
 
-# Value now and value before, by what they belong to.
-Pairs = dict[int, tuple[int, int]]
+# By number of what they belong to, value now and value before.
+Pairs = Ints
 ByChannel = dict[str, tuple[int, int]]
 
 
@@ -35,6 +34,7 @@ class Places:
     left: tuple[int, int]
     joined_days: list[int]
     left_days: list[int]
+    joined_by_group: Pairs
 
     @property
     def members_before(self) -> int:
@@ -47,59 +47,26 @@ class Places:
 
 
 def places_of(scope: Scope) -> Places:
-    """Three queries over the figures of groups by day."""
-    both = scope.both
-    joined, left = _by_day(_moved(scope, both), both)
-    # Nearly all groups are open: to take the others off is quicker than to look at each.
-    of_closed = _by_day(
-        _moved(scope, both).filter(group__in=list(scope.groups.closed().values_list("pk", flat=True))), both
+    """In one loop over the memberships in the ledger: what figures of groups by day say when they are added up."""
+    return undisturbed(lambda: _places(scope))
+
+
+def _places(scope: Scope) -> Places:
+    edges, later, allow = scope.both.edges, len(scope.before), scope.open_groups
+    by_day, by_group = np.zeros((2, len(edges) - 1), np.int64), np.zeros((len(allow), 2), np.int64)
+    members = sum(
+        kernels_overview.flow(table, skip, allow, edges, later, by_day, by_group)
+        for table, skip in Ledger.now().places(scope.groups.open())
     )
-    joined, left = joined - of_closed[0], left - of_closed[1]
-    size = len(scope.days)
-    newest = DailyGroupStat.objects.filter(group=OuterRef("pk"), day__lte=scope.days.last).order_by("-day")
-    at_end = scope.groups.open().order_by().annotate(places=Subquery(newest.values("members")[:1]))
+    joined, left = by_day
     return Places(
-        members=at_end.aggregate(n=Sum("places", default=0))["n"],
-        joined=(int(joined[size:].sum()), int(joined[:size].sum())),
-        left=(int(left[size:].sum()), int(left[:size].sum())),
-        joined_days=joined[size:].tolist(),
-        left_days=left[size:].tolist(),
+        members=members,
+        joined=(int(joined[later:].sum()), int(joined[:later].sum())),
+        left=(int(left[later:].sum()), int(left[:later].sum())),
+        joined_days=joined[later:].tolist(),
+        left_days=left[later:].tolist(),
+        joined_by_group=by_group,
     )
-
-
-def _moved(scope: Scope, days: Days) -> QuerySet[DailyGroupStat]:
-    """Where somebody came or went: a few of all figures, which have an index of their own."""
-    return _stats(scope, days).filter(Q(joined__gt=0) | Q(left__gt=0))
-
-
-def _by_day(stats: QuerySet[DailyGroupStat], days: Days) -> tuple[Ints, Ints]:
-    """How many joined and left, day by day."""
-    sums = np.zeros((2, len(days)), np.int64)
-    for day, *figures in stats.values("day").annotate(a=Sum("joined"), b=Sum("left")).values_list("day", "a", "b"):
-        sums[:, (day - days.first).days] = figures
-    return sums[0], sums[1]
-
-
-def joined_by_group(scope: Scope) -> Pairs:
-    """Who joined, by open group."""
-    is_now = Case(When(day__gte=scope.days.first, then=1), default=0, output_field=BigIntegerField())
-    rows = _moved(scope, scope.both).filter(joined__gt=0).values_list("group_id", is_now, "joined")
-    group, now, joined = numbers_of(rows).reshape(-1, 3).T
-    is_open = ~np.isin(group, numbers_of(scope.groups.closed().order_by().values_list("pk")))
-    return pairs_of(group[is_open], joined[is_open], now[is_open])
-
-
-def pairs_of(key: Ints, value: Ints, now: Ints) -> Pairs:
-    """The sums of values by their key, of those that are now (1) and of those that are not (0)."""
-    keys, place = np.unique(key, return_inverse=True)
-    sums = np.zeros((2, len(keys)), np.int64)
-    np.add.at(sums, (now, place), value)
-    return {key: (now, before) for key, before, now in zip(keys.tolist(), *sums.tolist(), strict=True)}
-
-
-def _stats(scope: Scope, days: Days) -> QuerySet[DailyGroupStat]:
-    stats = DailyGroupStat.objects.filter(day__range=(days.first, days.last)).order_by()
-    return scope.within(stats, "group")
 
 
 @dataclass(frozen=True)
@@ -138,14 +105,12 @@ class Newcomers:
 
 
 def newcomers_of(scope: Scope) -> Newcomers:
-    now, before = cohorts_of(scope)
-    asked = [scope.activity(days, interval="month") for days in (scope.days, scope.before)]
-    there = np.sort(np.append(now.there, before.there))
-    active, active_before = people_of(asked, scope.source, scope.names, among=there)
+    cohorts = now, before = cohorts_of(scope)
+    stayed, stayed_before = stayed_of(scope, cohorts)
     return Newcomers(
         members=(len(now.members), len(before.members)),
-        stayed=(len(now.stayed(active)), len(before.stayed(active_before))),
-        bought=(len(now.bought()), len(before.bought())),
+        stayed=(len(stayed), len(stayed_before)),
+        bought=(len(now.bought), len(before.bought)),
     )
 
 
@@ -157,67 +122,65 @@ def went(scope: Scope, days: Days) -> QuerySet[Membership]:
     return scope.places.filter(GONE, left_at__gte=days.start, left_at__lt=days.end)
 
 
+@dataclass(frozen=True)
+class Cohort:
+    """The members who joined an open group in the range before `days`; `there`: still in one of these groups at the end
+    of the days, `bought`: with an order since they joined."""
+
+    days: Days
+    members: Ints
+    there: Ints
+    bought: Ints
+
+
 def cohorts_of(scope: Scope) -> tuple[Cohort, Cohort]:
     """Who joined in the range before, and who did one range earlier: out of the ledger."""
     return undisturbed(lambda: _cohorts(scope))
 
 
 def _cohorts(scope: Scope) -> tuple[Cohort, Cohort]:
-    ledger, groups = Ledger.now(), scope.groups.open()
-    allow = flags_by_number(numbers_of(groups.order_by().values_list("pk")))
-    start, middle, end = (int(days.edges[0]) for days in (scope.earlier, scope.before, scope.days))
-    found = []
-    for table, skip in ledger.places(groups):
-        rows, member = rows_within(table, skip, table.joined, start, end)
-        keep = is_allowed(allow, table.group[rows])
-        found.append(np.stack([member, table.joined[rows], table.gone[rows]])[:, keep])
-    places = np.concatenate(found, axis=1)
-    later = places[1] >= middle
-    bought = [
-        np.stack([member, table.at[rows]])
-        for table, skip in ledger.orders_between(scope.earlier.start, scope.days.end)
-        for rows, member in [rows_within(table, skip, table.at, start, int(scope.days.edges[-1]))]
+    ledger = Ledger.now()
+    places = ledger.places(scope.groups.open())
+    orders = ledger.orders_between(scope.earlier.start, scope.days.end)
+
+    def cohort(joined: Days, days: Days) -> Cohort:
+        start, middle, end = (int(moment) for moment in (joined.edges[0], joined.edges[-1], days.edges[-1]))
+        # Members stand in order in each table, and none is in two.
+        found = [kernels_overview.came(table, skip, scope.open_groups, start, middle) for table, skip in places]
+        members, since, gone = (np.concatenate(column) for column in zip(*found, strict=True))
+        order = np.argsort(members, kind="stable")
+        members, since, gone = members[order], since[order], gone[order]
+        bought = np.zeros(len(members), np.bool_)
+        for table, skip in orders:
+            kernels_overview.bought_since(table, skip, members, since, end, bought)
+        return Cohort(days, members, members[gone >= end], members[bought])
+
+    return cohort(scope.before, scope.days), cohort(scope.earlier, scope.before)
+
+
+def stayed_of(scope: Scope, cohorts: tuple[Cohort, ...]) -> list[Ints]:
+    """Of each of these cohorts the members who are still there and did anything in its days."""
+    since, until = (np.array([cohort.days.edges[end] for cohort in cohorts], np.int64) for end in (0, -1))
+    wanted = np.zeros(1 + max(int(cohort.there.max(initial=0)) for cohort in cohorts), np.uint8)
+    for bit, cohort in enumerate(cohorts):
+        wanted[cohort.there] |= 1 << bit
+    shards = scope.source.shards(since=int(since.min()), until=int(until.max()), kinds=None)
+    found = run(shards, _Active(wanted, since, until))
+    return [
+        np.sort(np.concatenate([members[marks >> bit & 1 > 0] for members, marks in found]))
+        for bit in range(len(cohorts))
     ]
-    orders = np.concatenate(bought, axis=1)
-    now, before = (
-        Cohort.of(places[:, half], days, orders) for half, days in ((later, scope.days), (~later, scope.before))
-    )
-    return now, before
 
 
-@dataclass(frozen=True)
-class Cohort:
-    """The members who joined an open group in the days `joined`, each with the first time that they did; `there`: still
-    in one of these groups at the end of `days`. `orders`: who ordered and when, perhaps of more members and days."""
+@dataclass(frozen=True, slots=True)
+class _Active:
+    """The members of a shard who did anything, and a bit for each time within which they did (see the kernel)."""
 
-    days: Days
-    members: Ints
+    wanted: Numbers
     since: Ints
-    there: Ints
-    orders: tuple[Ints, Ints]
+    until: Ints
 
-    @classmethod
-    def of(cls, places: Ints, days: Days, orders: Ints) -> Self:
-        """`places` are columns of members, when they joined and when they left."""
-        if not places.size:
-            nobody = np.zeros(0, np.int64)
-            return cls(days, nobody, nobody, nobody, (orders[0], orders[1]))
-        # They come nearly in the order of members, which a stable sort makes use of.
-        member, at, gone = places[:, np.argsort(places[0], kind="stable")]
-        starts = np.flatnonzero(np.r_[True, member[1:] != member[:-1]])
-        members = member[starts]
-        there = members[np.maximum.reduceat(gone, starts) >= days.edges[-1]]
-        return cls(days, members, np.minimum.reduceat(at, starts), there, (orders[0], orders[1]))
-
-    def stayed(self, active: Ints) -> Ints:
-        """Those who are still there, of the members who were active in the days."""
-        return self.there[marked(self.there, active)]
-
-    def bought(self) -> Ints:
-        """Those who ordered after they joined, up to the end of the days."""
-        if not len(self.members):
-            return self.members
-        member, at = self.orders
-        place = np.minimum(np.searchsorted(self.members, member), len(self.members) - 1)
-        in_time = (at >= self.since[place]) & (at < self.days.edges[-1])
-        return np.unique(member[(self.members[place] == member) & in_time])
+    def __call__(self, shard: Shard) -> tuple[Ints, Numbers]:
+        marks = kernels_overview.active_of(shard, self.wanted, self.since, self.until)
+        found = np.flatnonzero(marks)
+        return shard.members[found], marks[found]

@@ -6,20 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from django.db.models import F
 
 from activity.models import BuiltInKind
-from analytics import kernels
-from analytics.columns import Ints, Shard
-from analytics.kernels import Lens
-from analytics.overview.crowd import Pairs, pairs_of
+from analytics import kernels_overview
+from analytics.columns import Flags, Ints, Shard, is_allowed
+from analytics.ledger.reading import Ledger, undisturbed
+from analytics.overview.crowd import Pairs
+from analytics.overview.orders import first_groups
 from analytics.overview.sales import Sales
 from analytics.overview.scope import Scope
-from analytics.queries.base import EventSpec, Where, lens_of
 from analytics.queries.periods import millis
 from analytics.queries.running import run
-from analytics.sources import EpochMillis, groups_seen_by, numbers_of, with_ids
-from members.models import Membership
 
 ENDLESS = millis(datetime(9999, 1, 1, tzinfo=UTC))
 
@@ -35,84 +32,48 @@ class Earnings:
 def earnings_of(scope: Scope, sales: Sales, currency: str) -> Earnings:
     """By the group of the order's own event, or of the refund, else the one that the member joined first; by the
     channel through which the member first came. Groups and events that the viewer may not see are not looked at."""
-    orders = sales.bought
-    of_it = np.zeros(len(orders.at), np.bool_)
-    if currency in orders.currencies:
-        of_it = orders.currency == orders.currencies.index(currency)
-    start = scope.days.start
-    back = [
-        (refund.member, refund.group, -refund.cents, int(refund.at >= start))
-        for refund in sales.refunds
-        if refund.currency == currency
-    ]
-    is_now = (orders.at >= scope.days.edges[0]).astype(np.int64)
-    found = np.stack([orders.member, _seen(scope, orders.group), orders.cents, is_now], axis=1)[of_it]
-    member, group, cents, now = np.append(found, np.array(back, np.int64).reshape(-1, 4), axis=0).T
-    unplaced = group == 0
-    group = group.copy()
-    group[unplaced] = _looked_up(_first_groups(scope, np.unique(member[unplaced])), member[unplaced])
-    channel = _looked_up(_first_channels(scope, np.unique(member)), member)
-    return Earnings(pairs_of(group, cents, now), pairs_of(channel, cents, now))
+    columns = []
+    for amounts, sign in ((sales.bought, 1), (sales.refunds, -1)):
+        rows = amounts.which(currency)
+        group = amounts.group[rows]
+        group = np.where(is_allowed(scope.seen_groups, group), group, 0)
+        columns.append((amounts.member[rows], group, sign * amounts.cents[rows], amounts.at[rows]))
+    member, group, cents, at = (np.concatenate(column) for column in zip(*columns, strict=True))
+    unplaced = np.flatnonzero(group == 0)
+    if len(unplaced):
+        group[unplaced] = undisturbed(lambda: first_groups(scope, Ledger.now(), member[unplaced]))
+    is_before = (at < scope.days.edges[0]).astype(np.int64)
+    return Earnings(_pairs(group, is_before, cents), _pairs(_first_channels(scope, member), is_before, cents))
 
 
-def _seen(scope: Scope, group: Ints) -> Ints:
-    """0 in place of the groups that the viewer may not see."""
-    if scope.viewer.branch_id is None:
-        return group
-    return np.where(np.isin(group, groups_seen_by(scope.viewer)), group, 0)
+def _pairs(key: Ints, is_before: Ints, value: Ints) -> Pairs:
+    sums = np.zeros(2 * (1 + int(key.max(initial=0))), np.int64)
+    np.add.at(sums, 2 * key + is_before, value)
+    return sums.reshape(-1, 2)
 
 
-# Members in ascending order, and the number that belongs to each.
-_Table = tuple[Ints, Ints]
-
-
-def _looked_up(table: _Table, member: Ints) -> Ints:
-    """What the table says of each member; 0 for those who are not in it."""
-    members, values = table
-    if not len(members):
-        return np.zeros(len(member), np.int64)
-    place = np.minimum(np.searchsorted(members, member), len(members) - 1)
-    return np.where(members[place] == member, values[place], 0)
-
-
-def _first_of_each(member: Ints, value: Ints) -> _Table:
-    members, first = np.unique(member, return_index=True)
-    return members, value[first]
-
-
-def _first_groups(scope: Scope, members: Ints) -> _Table:
-    places = with_ids(Membership.objects.order_by(), members.tolist(), "member_id")
-    rows = numbers_of(places.values_list("member_id", EpochMillis(F("joined_at")), "pk", "group_id")).reshape(-1, 4)
-    member, joined, number, group = rows[_seen(scope, rows[:, 3]) > 0].T
-    order = np.lexsort((number, joined, member))
-    return _first_of_each(member[order], group[order])
-
-
-def _first_channels(scope: Scope, members: Ints) -> _Table:
-    """By the first event of joining that names a channel."""
+def _first_channels(scope: Scope, member: Ints) -> Ints:
+    """The channel that the first event of joining names that names one, of each of these members; 0 for none."""
     kind = scope.names.kind(BuiltInKind.JOINED)
-    if kind is None or not len(members):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    lens = lens_of([EventSpec(BuiltInKind.JOINED, Where({}))], Where({}), scope.names, since=None, until=ENDLESS)
-    shards = scope.source.shards(since=None, until=ENDLESS, kinds={kind})
-    found = run(shards, _Touches(lens, members, in_groups=scope.viewer.branch_id is not None))
-    return _first_of_each(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    channel = np.zeros(1 + int(member.max(initial=0)), np.int64)
+    if kind is not None and len(member):
+        wanted = np.zeros(len(channel), np.bool_)
+        wanted[member] = True
+        shards = scope.source.shards(since=None, until=ENDLESS, kinds={kind})
+        for who, first in run(shards, _First(wanted, kind, inside=scope.viewer.branch_id is not None)):
+            channel[who] = first
+    found: Ints = channel[member]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Touches:
-    """Of some members in a shard (their numbers ascend) the events that name a channel, member by member in the order
-    of time; `in_groups`: events outside of any group do not count. The others are not looked at."""
+class _First:
+    """The first channels in a shard (see the kernel)."""
 
-    lens: Lens
-    members: Ints
-    in_groups: bool
+    wanted: Flags
+    joined: int
+    inside: bool
 
-    def __call__(self, shard: Shard) -> _Table:
-        shard = shard.among(self.members)
-        events, owners = kernels.matching(shard, self.lens)
-        named = shard.channel[events] > 0
-        if self.in_groups:
-            named &= shard.group[events] > 0
-        events, owners = events[named], owners[named]
-        return shard.members[owners], shard.channel[events].astype(np.int64)
+    def __call__(self, shard: Shard) -> tuple[Ints, Ints]:
+        found: tuple[Ints, Ints] = kernels_overview.first_channel(shard, self.wanted, self.joined, self.inside)
+        return found

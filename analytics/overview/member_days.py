@@ -8,7 +8,7 @@ import numpy as np
 
 from activity.models import BuiltInKind
 from analytics import kernels_periods
-from analytics.columns import Codes, Ints, Shard
+from analytics.columns import Codes, Ints, Shard, allowed
 from analytics.kernels import Lens
 from analytics.overview.crowd import ByChannel, Pairs
 from analytics.overview.scope import Scope
@@ -22,7 +22,7 @@ def member_days(scope: Scope) -> tuple[Pairs, ByChannel]:
     it was done. Both in one pass over the events."""
     both, names, nothing = scope.both, scope.names, Where({})
     split, labels = split_by("channel", names)
-    groups = numbers_of(scope.groups.order_by().values_list("pk"))
+    groups = allowed(numbers_of(scope.groups.order_by().values_list("pk")))
     since, until = int(both.edges[0]), int(both.edges[-1])
     work = _Counting(
         lens=lens_of([EventSpec(None, nothing)], nothing, names, since=since, until=until),
@@ -30,16 +30,15 @@ def member_days(scope: Scope) -> tuple[Pairs, ByChannel]:
         later=len(scope.before),
         codes=split.codes,
         rows=split.size,
-        groups=1 + int(groups.max(initial=0)),
+        groups=len(groups),
         left=names.kind(BuiltInKind.LEFT) or 0,
     )
     found = run_adding(scope.source.shards(since=since, until=until, kinds=None), work)
     by_channel, by_group = (np.sum(parts, axis=0) for parts in zip(*found, strict=True))
-    rows = zip(groups.tolist(), *by_group[groups].T.tolist(), strict=True)
     of_channels = zip(labels, *by_channel.T.tolist(), strict=True)
-    return {group: (now, before) for group, before, now in rows}, {
-        channel: (now, before) for channel, before, now in of_channels
-    }
+    # The kernel puts the days before first.
+    pairs = np.where(groups[:, np.newaxis], by_group[:, ::-1], 0)
+    return pairs, {channel: (now, before) for channel, before, now in of_channels}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import numpy as np
+
+from analytics.columns import Ints
+
 ENOUGH = 0.8  # of all that rose and fell
 MOST = 8
 
-# Numbers of groups and channels, or codes: an order among equals is needed.
+# Numbers of groups and channels, or codes.
 K = TypeVar("K", int, str)
 
 
@@ -36,13 +40,23 @@ class Explained(Generic[K]):
 
 
 def explained(pairs: Mapping[K, tuple[int, int]]) -> Explained[K]:
-    """As many parts as it takes for ENOUGH of all change, at most MOST. Rises and falls are not set off against each
-    other: two groups that changed places are both worth a look."""
-    moved = [part for key, (now, before) in pairs.items() if (part := Part(key, now, before)).change]
-    moved.sort(key=lambda part: (-abs(part.change), part.key))
-    whole = sum(abs(part.change) for part in moved)
-    covered, shown = 0, 0
-    while shown < min(MOST, len(moved)) and covered < ENOUGH * whole:
-        covered += abs(moved[shown].change)
-        shown += 1
-    return Explained(moved[:shown], round(100 * covered / whole, 1) if whole else 0.0, len(moved) - shown)
+    """As many parts as it takes for ENOUGH of all change, at most MOST; of equal ones those that come first in order.
+    Rises and falls are not set off against each other: two groups that changed places are both worth a look."""
+    keys = sorted(pairs)
+    found = explained_by_number(np.array([pairs[key] for key in keys], np.int64).reshape(-1, 2))
+    parts = [Part(keys[part.key], part.now, part.before) for part in found.parts]
+    return Explained(parts, found.share, found.left_out)
+
+
+def explained_by_number(pairs: Ints) -> Explained[int]:
+    """The same of rows of value now and value before, each known by its number."""
+    size = np.abs(pairs[:, 0] - pairs[:, 1])
+    moved, whole = int(np.count_nonzero(size)), int(size.sum())
+    covered = 0
+    parts: list[Part[int]] = []
+    for key in np.argsort(-size, kind="stable")[: min(MOST, moved)].tolist():
+        if covered >= ENOUGH * whole:
+            break
+        covered += int(size[key])
+        parts.append(Part(key, *pairs[key].tolist()))
+    return Explained(parts, round(100 * covered / whole, 1) if whole else 0.0, moved - len(parts))

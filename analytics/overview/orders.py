@@ -1,25 +1,24 @@
-"""The orders of some days, read once into columns."""
+"""The orders of some days, and what was given back in them, read once into columns."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from django.db.models import BigIntegerField, Exists, F, OuterRef, QuerySet
-from django.db.models.functions import Cast, Round
+from django.db.models import Exists, OuterRef, QuerySet
 
-from analytics.columns import Ints, marked
+from analytics import kernels_overview
+from analytics.columns import Ints, is_allowed
 from analytics.health.days import Days
-from analytics.ledger.reading import Ledger, rows_within, undisturbed
-from analytics.ledger.rows import currency_word
+from analytics.ledger.reading import Ledger, undisturbed
+from analytics.ledger.rows import PARTS, currency_word
 from analytics.overview.scope import Scope
 from campaigns.orders.models import Order
 from members.models import Membership
 
-
-def cents_of(amount: str) -> Cast:
-    return Cast(Round(F(amount) * 100), BigIntegerField())
+NO_CURRENCY = ""
 
 
 def orders_within(scope: Scope, first: Days, last: Days) -> QuerySet[Order]:
@@ -32,9 +31,9 @@ def orders_within(scope: Scope, first: Days, last: Days) -> QuerySet[Order]:
 
 
 @dataclass(frozen=True)
-class Orders:
-    """Of the members whom the viewer may see. `currency` is a place in `currencies`, amounts are in hundredths, and
-    `group` is 0 where the order names none."""
+class Amounts:
+    """Orders or refunds. `currency` is a place in `currencies`, amounts are in hundredths, `group` is 0 where none is
+    named."""
 
     currencies: list[str]
     currency: Ints
@@ -44,25 +43,80 @@ class Orders:
     group: Ints
 
     @classmethod
-    def read(cls, scope: Scope, first: Days, last: Days) -> Self:
-        """From the ledger; whom of their members the viewer may see is asked of all at once."""
-        return undisturbed(lambda: cls._read(scope, first, last))
-
-    @classmethod
-    def _read(cls, scope: Scope, first: Days, last: Days) -> Self:
-        ledger, found = Ledger.now(), []
-        for table, skip in ledger.orders_between(first.start, last.end):
-            rows, member = rows_within(table, skip, table.at, int(first.edges[0]), int(last.edges[-1]))
-            told = (table.currency, table.at, table.cents, table.group)
-            found.append(np.stack([member, *(column[rows].astype(np.int64) for column in told)]))
-        columns: Ints = np.concatenate(found, axis=1)
-        if scope.viewer.branch_id is not None:
-            members, row = np.unique(columns[0], return_inverse=True)
-            columns = columns[:, marked(members, ledger.visible_among(members, scope.viewer))[row]]
-        member, code, at, cents, group = columns
+    def of(cls, parts: Sequence[Sequence[Ints]]) -> Self:
+        """Columns of codes of currencies, members, instants, amounts and groups."""
+        code, *columns = (np.concatenate(column) for column in zip(*parts, strict=True))
         codes = np.unique(code)
-        words = {currency_word(int(number)): number for number in codes}
+        words = [currency_word(number) for number in codes.tolist()]
+        order = sorted(range(len(words)), key=words.__getitem__)
         place = np.zeros(len(codes), np.int64)
-        for number, word in enumerate(sorted(words)):
-            place[np.searchsorted(codes, words[word])] = number
-        return cls(sorted(words), place[np.searchsorted(codes, code)], member, at, cents, group)
+        place[order] = np.arange(len(codes))
+        return cls([words[number] for number in order], place[np.searchsorted(codes, code)], *columns)
+
+    def which(self, currency: str) -> Ints:
+        """The rows of one currency."""
+        of = [place for place, word in enumerate(self.currencies) if word == currency]
+        return np.flatnonzero(np.isin(self.currency, of))
+
+
+def orders_of(scope: Scope, days: Days) -> Amounts:
+    """Of the members whom the viewer may see."""
+    return undisturbed(lambda: _orders(scope, days))
+
+
+def _orders(scope: Scope, days: Days) -> Amounts:
+    ledger, found = Ledger.now(), []
+    start, end = int(days.edges[0]), int(days.edges[-1])
+    for table, skip in ledger.orders_between(days.start, days.end):
+        rows, owner = kernels_overview.rows_between(table.offsets, table.at, skip, start, end)
+        told = (table.at, table.cents, table.group)
+        found.append([table.currency[rows], table.members[owner], *(column[rows].astype(np.int64) for column in told)])
+    if scope.viewer.branch_id is not None:
+        for number, columns in enumerate(found):
+            seen = first_groups(scope, ledger, columns[1]) > 0
+            found[number] = [column[seen] for column in columns]
+    return Amounts.of(found)
+
+
+def refunds_of(scope: Scope, days: Days) -> Amounts:
+    """What was given back, in groups that the viewer may see. A refund has the currency of the order before it, or
+    NO_CURRENCY."""
+    return undisturbed(lambda: _refunds(scope, days))
+
+
+def _refunds(scope: Scope, days: Days) -> Amounts:
+    start, end = int(days.edges[0]), int(days.edges[-1])
+    found = []
+    for table, skip in Ledger.now().refunds_between(days.start, days.end):
+        rows = np.flatnonzero(table.refund)  # few of all payments
+        rows = rows[(table.at[rows] >= start) & (table.at[rows] < end) & (table.amount[rows] != 0)]
+        owner = np.searchsorted(table.offsets, rows, side="right") - 1
+        group = table.group[rows].astype(np.int64)
+        keep = ~skip[owner]
+        if scope.viewer.branch_id is not None:
+            keep &= (group > 0) & is_allowed(scope.seen_groups, group)
+        rows, owner, group = rows[keep], owner[keep], group[keep]
+        cents = _in_cents(table.amount[rows])
+        found.append([table.currency[rows], table.members[owner], table.at[rows], cents, group])
+    return Amounts.of(found)
+
+
+def _in_cents(amounts: Ints) -> Ints:
+    """Of ten-thousandths; half a cent counts as one, as databases round."""
+    part = PARTS // 100
+    return np.asarray(np.sign(amounts) * ((np.abs(amounts) + part // 2) // part), np.int64)
+
+
+def first_groups(scope: Scope, ledger: Ledger, member: Ints) -> Ints:
+    """The first group that each of these members, in any order, joined of those that the viewer may see; 0 for none."""
+    if not len(member):
+        return member
+    wanted = np.zeros(1 + int(member.max()), np.int64)
+    wanted[member] = 1
+    members = np.flatnonzero(wanted)
+    groups = np.zeros(len(members), np.int64)
+    for table, skip in ledger.places_of(members):
+        kernels_overview.first_group(table, skip, scope.seen_groups, members, groups)
+    wanted[members] = groups
+    found: Ints = wanted[member]
+    return found

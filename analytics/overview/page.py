@@ -25,14 +25,13 @@ from analytics.overview.crowd import (
     Places,
     active_of,
     joined_by_channel,
-    joined_by_group,
     newcomers_of,
     places_of,
 )
 from analytics.overview.earnings import Earnings, earnings_of
 from analytics.overview.forms import OverviewForm
 from analytics.overview.member_days import member_days
-from analytics.overview.moves import Explained, explained
+from analytics.overview.moves import Explained, explained, explained_by_number
 from analytics.overview.orders import orders_within
 from analytics.overview.sales import Revenue, Sales, money, sales_of
 from analytics.overview.scope import Scope
@@ -243,15 +242,14 @@ def _of_sales(answers: Answers) -> list[KeyFigure]:
 def _moved_active(answers: Answers) -> Move | None:
     by_group, by_channel = member_days(answers.scope)
     figure = _of_active(answers)[0] if answers.is_whole else None
-    return answers.write.move("active", figure, explained(by_group), explained(by_channel))
+    return answers.write.move("active", figure, explained_by_number(by_group), explained(by_channel))
 
 
 def _moved_joined(answers: Answers) -> Move | None:
-    by_group = joined_by_group(answers.scope)
-    now, before = (sum(pair[half] for pair in by_group.values()) for half in (0, 1))
-    by_channel = joined_by_channel(answers.scope, (now, before))
+    places = answers.places
+    by_channel = joined_by_channel(answers.scope, places.joined)
     figure = _joined(answers) if answers.is_whole else None
-    return answers.write.move("joined", figure, explained(by_group), explained(by_channel))
+    return answers.write.move("joined", figure, explained_by_number(places.joined_by_group), explained(by_channel))
 
 
 def _moved_revenue(answers: Answers) -> Move | None:
@@ -402,10 +400,10 @@ class _Writer:
         return Move(key, LABELS[key], figure, MOVES[key], lists)
 
     def revenue(self, currency: str, figure: KeyFigure | None, earnings: Earnings) -> Move:
-        channels = explained(earnings.by_channel)
+        channels = explained_by_number(earnings.by_channel)
         codes = dict(Channel.objects.filter(pk__in=[part.key for part in channels.parts]).values_list("pk", "code"))
         lists = [
-            self._groups(_("Groups"), explained(earnings.by_group), money),
+            self._groups(_("Groups"), explained_by_number(earnings.by_group), money),
             self._list(_("Channels"), channels, lambda pk: self._channel(codes.get(pk, ""), "ordered"), money),
         ]
         return Move("revenue", _revenue_label(currency), figure, MOVES["revenue"], lists)

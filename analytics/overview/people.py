@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from analytics.columns import Ints
 from analytics.health.counting import GONE
-from analytics.overview.crowd import came, cohorts_of, went
+from analytics.overview.crowd import came, cohorts_of, stayed_of, went
 from analytics.overview.forms import OverviewForm
 from analytics.overview.orders import orders_within
 from analytics.overview.page import LABELS, days_words
@@ -37,8 +37,8 @@ def members_behind(
         "joined": lambda: scope.members.filter(pk__in=came(scope, scope.days).values("member")),
         "left": lambda: scope.members.filter(pk__in=went(scope, scope.days).values("member")),
         "active": lambda: of(scope.active(scope.days)),
-        "stayed": lambda: of(cohorts_of(scope)[0].stayed(scope.active(scope.days))),
-        "bought": lambda: of(cohorts_of(scope)[0].bought()),
+        "stayed": lambda: of(stayed_of(scope, cohorts_of(scope)[:1])[0]),
+        "bought": lambda: of(cohorts_of(scope)[0].bought),
         "orders": ordered,
         "revenue": ordered,
     }

@@ -6,18 +6,14 @@ Amounts are counted in hundredths: SQLite would add them up as binary fractions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import numpy as np
-from django.db.models import OuterRef, Subquery
 
-from activity.models import BuiltInKind, Event
-from analytics.overview.orders import Orders, cents_of
+from analytics.columns import Ints
+from analytics.overview.orders import NO_CURRENCY, Amounts, orders_of, refunds_of
 from analytics.overview.scope import Scope
-from analytics.queries.periods import millis
-from campaigns.orders.models import Order
 
 CENT = Decimal("0.01")
 
@@ -41,81 +37,56 @@ class Revenue:
 
 
 @dataclass(frozen=True)
-class Refund:
-    member: int
-    at: datetime
-    cents: int
-    currency: str
-    group: int
-
-
-@dataclass(frozen=True)
 class Sales:
     """`orders` of all currencies, and the revenue of each, the one with the most orders first."""
 
     orders: tuple[int, int]
     days: list[int]
     revenues: list[Revenue]
-    refunds: list[Refund]
-    bought: Orders
+    refunds: Amounts
+    bought: Amounts
 
 
 def sales_of(scope: Scope) -> Sales:
-    orders = Orders.read(scope, scope.before, scope.days)
-    is_now = orders.at >= scope.days.edges[0]
-    counts = [np.bincount(orders.currency[half], minlength=len(orders.currencies)) for half in (is_now, ~is_now)]
-    sums = np.zeros((2, len(orders.currencies)), np.int64)
-    np.add.at(sums, (is_now.astype(np.int64), orders.currency), orders.cents)
+    orders = orders_of(scope, scope.both)
+    counts, sums = _halves(scope, orders)
     found = {
         currency: Revenue(currency, orders=now + before, total=(cents, cents_before))
-        for currency, now, before, cents_before, cents in zip(
-            orders.currencies, *(count.tolist() for count in counts), *sums.tolist(), strict=True
+        for currency, (now, before), (cents, cents_before) in zip(
+            orders.currencies, counts.tolist(), sums.tolist(), strict=True
         )
     }
     main = min(found.values(), key=lambda revenue: (-revenue.orders, revenue.currency), default=Revenue("CNY"))
-    refunds = _refunds(scope, main=main.currency)
-    start = scope.days.start
-    for refund in refunds:
-        revenue = found.setdefault(refund.currency, Revenue(refund.currency))
-        pair = (refund.cents, 0) if refund.at >= start else (0, refund.cents)
-        revenue.refunds = revenue.refunds[0] + pair[0], revenue.refunds[1] + pair[1]
-        revenue.add(-pair[0], -pair[1])
+    refunds = refunds_of(scope, scope.both)
+    refunds = replace(
+        refunds, currencies=[main.currency if word == NO_CURRENCY else word for word in refunds.currencies]
+    )
+    for currency, (cents, cents_before) in zip(refunds.currencies, _halves(scope, refunds)[1].tolist(), strict=True):
+        revenue = found.setdefault(currency, Revenue(currency))
+        revenue.refunds = revenue.refunds[0] + cents, revenue.refunds[1] + cents_before
+        revenue.add(-cents, -cents_before)
     revenues = sorted(found.values(), key=lambda revenue: (-revenue.orders, revenue.currency))
     days = _count_days(scope, orders, refunds, revenues)
-    return Sales((int(counts[0].sum()), int(counts[1].sum())), days, revenues, refunds, orders)
+    return Sales((int(counts[:, 0].sum()), int(counts[:, 1].sum())), days, revenues, refunds, orders)
 
 
-def _refunds(scope: Scope, *, main: str) -> list[Refund]:
-    """What was given back."""
-    number, both = scope.names.kind(BuiltInKind.REFUNDED), scope.both
-    if number is None:
-        return []
-    events = Event.objects.filter(kind_id=number, at__gte=both.start, at__lt=both.end, value__isnull=False)
-    events = scope.within(events, "group_id").order_by()
-    order = Order.objects.filter(member_id=OuterRef("member_id"), ordered_at__lte=OuterRef("at"))
-    rows = events.annotate(
-        cents=cents_of("value"), currency=Subquery(order.order_by("-ordered_at").values("currency")[:1])
-    )
-    return [
-        Refund(member, at, cents, currency or main, group or 0)
-        for member, at, cents, currency, group in rows.values_list("member_id", "at", "cents", "currency", "group_id")
-    ]
+def _halves(scope: Scope, amounts: Amounts) -> tuple[Ints, Ints]:
+    """How many there are of each currency now and before, and how much that is."""
+    cell = 2 * amounts.currency + (amounts.at < scope.days.edges[0])
+    sums = np.zeros(2 * len(amounts.currencies), np.int64)
+    np.add.at(sums, cell, amounts.cents)
+    return np.bincount(cell, minlength=len(sums)).reshape(-1, 2), sums.reshape(-1, 2)
 
 
-def _count_days(scope: Scope, orders: Orders, refunds: Sequence[Refund], revenues: Sequence[Revenue]) -> list[int]:
+def _count_days(scope: Scope, orders: Amounts, refunds: Amounts, revenues: Sequence[Revenue]) -> list[int]:
     """Orders by day; fills in the revenue by day of the first currency."""
-    size = len(scope.days)
-    is_now = orders.at >= scope.days.edges[0]
-    place = scope.days.place(orders.at[is_now])
+    size, start = len(scope.days), scope.days.edges[0]
     if revenues:
-        main = revenues[0].currency
-        start, back = scope.days.start, np.zeros(size, np.int64)
-        given = [refund for refund in refunds if refund.currency == main and refund.at >= start]
-        when = scope.days.place(np.array([millis(refund.at) for refund in given], np.int64))
-        np.add.at(back, when, np.array([refund.cents for refund in given], np.int64))
         sums = np.zeros(size, np.int64)
-        if main in orders.currencies:
-            of_main = orders.currency[is_now] == orders.currencies.index(main)
-            np.add.at(sums, place[of_main], orders.cents[is_now][of_main])
-        revenues[0].days = (sums - back).tolist()
+        for amounts, sign in ((orders, 1), (refunds, -1)):
+            rows = amounts.which(revenues[0].currency)
+            rows = rows[amounts.at[rows] >= start]
+            np.add.at(sums, scope.days.place(amounts.at[rows]), sign * amounts.cents[rows])
+        revenues[0].days = sums.tolist()
+    place = scope.days.place(orders.at[orders.at >= start])
     return np.bincount(place, minlength=size).tolist()  # type: ignore[no-any-return]

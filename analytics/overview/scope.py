@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from django.db.models import QuerySet
 
 from accounts.models import User
-from analytics.columns import Ints
+from analytics.columns import Flags, Ints, allowed
 from analytics.health.days import ONE, Days, zone
 from analytics.index.source import source_of
 from analytics.queries.activity import ActivityQuery
 from analytics.queries.base import Names, Source
 from analytics.queries.periods import millis
-from analytics.sources import Selection, SqlNames
+from analytics.sources import Selection, SqlNames, groups_seen_by, numbers_of
 from groups.models import Group
 from groups.querysets import GroupQuerySet
 from members.models import Member, Membership
@@ -48,6 +48,16 @@ class Scope:
     def source(self) -> Source:
         return source_of(Selection(self.viewer))
 
+    @cached_property
+    def open_groups(self) -> Flags:
+        """A mark for each group that is run."""
+        return allowed(numbers_of(self.groups.open().order_by().values_list("pk")))
+
+    @cached_property
+    def seen_groups(self) -> Flags:
+        """A mark for each group that the viewer may see; none at all for headquarters, which sees all."""
+        return allowed(None if self.viewer.branch_id is None else groups_seen_by(self.viewer))
+
     @property
     def groups(self) -> GroupQuerySet:
         return Group.objects.visible_to(self.viewer)
@@ -60,12 +70,6 @@ class Scope:
     @property
     def members(self) -> MemberQuerySet:
         return Member.objects.visible_to(self.viewer)
-
-    def within(self, rows: QuerySet[Any], column: str) -> QuerySet[Any]:
-        """The rows whose group the viewer may see: all of them for headquarters, without a look at each."""
-        if self.viewer.branch_id is None:
-            return rows
-        return rows.filter(**{f"{column}__in": self.groups.values("pk")})
 
     def activity(self, days: Days, **question: Any) -> ActivityQuery:
         asked = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 
 from analytics import kernels_periods
-from analytics.columns import Codes, Ints, Shard
+from analytics.columns import Ints, Shard
 from analytics.kernels import Lens
 from analytics.kernels_periods import Sets
 from analytics.queries.activity import ActivityQuery, ActivityResult, Figures, Metric
 from analytics.queries.adding import run_adding
-from analytics.queries.base import Names, Source, Stored, kinds_of, lens_of
-from analytics.queries.running import run
-
-NOBODY = np.zeros(0, np.int32)
+from analytics.queries.base import Names, Source, kinds_of, lens_of
 
 
 def computed(queries: Sequence[ActivityQuery], source: Source, names: Names, *, now: datetime) -> list[ActivityResult]:
@@ -27,9 +24,7 @@ def computed(queries: Sequence[ActivityQuery], source: Source, names: Names, *, 
     lives = [query for query in queries if query.metric is Metric.LIFECYCLE]
     found: dict[int, Figures] = {}
     if plain:
-        places, counted = _habits(
-            plain, source, names, lambda shards, lens, sets: run_adding(shards, _Counting(lens, sets))
-        )
+        places, counted = _habits(plain, source, names)
         members, events, often = (np.sum(parts, axis=0) for parts in zip(*counted, strict=True))
         for query, place in zip(plain, places, strict=True):
             size = len(query.periods)
@@ -41,19 +36,6 @@ def computed(queries: Sequence[ActivityQuery], source: Source, names: Names, *, 
     return [
         ActivityResult(query, now, found[id(query)]) if id(query) in found else query.compute(source, names, now=now)
         for query in queries
-    ]
-
-
-def people_of(
-    queries: Sequence[ActivityQuery], source: Source, names: Names, *, among: Ints | None = None
-) -> list[Ints]:
-    """The members who did anything that a query asks about within its range, of each query: in ascending order. With
-    `among` others than these members (sorted numbers) are not looked at."""
-    places, counted = _habits(
-        queries, source, names, lambda shards, lens, sets: run(shards, _Marking(lens, sets, among))
-    )
-    return [
-        np.sort(np.concatenate([members[marks >> place & 1 > 0] for members, marks in counted])) for place in places
     ]
 
 
@@ -83,12 +65,7 @@ def _states(counts: Ints) -> Figures:
     }
 
 
-def _habits(
-    queries: Sequence[ActivityQuery],
-    source: Source,
-    names: Names,
-    work: Callable[[Sequence[Stored], Lens, Sets], list[Any]],
-) -> tuple[list[int], list[Any]]:
+def _habits(queries: Sequence[ActivityQuery], source: Source, names: Names) -> tuple[list[int], list[Any]]:
     """Which set of periods belongs to each query, and what the kernel says of each shard."""
     asked: dict[tuple[bytes, int, int], Ints] = {}
     keys = []
@@ -104,7 +81,7 @@ def _habits(
     lens = lens_of([event], where, names, since=first, until=last)
     shards = source.shards(since=first, until=last, kinds=kinds_of([event], names))
     order = list(asked)
-    return [order.index(key) for key in keys], work(shards, lens, sets)
+    return [order.index(key) for key in keys], run_adding(shards, _Counting(lens, sets))
 
 
 def _lifecycles(queries: Sequence[ActivityQuery], source: Source, names: Names) -> list[Ints]:
@@ -127,23 +104,7 @@ class _Counting:
     sets: Sets
 
     def __call__(self, shard: Shard) -> tuple[Ints, Ints, Ints]:
-        return kernels_periods.habits(shard, self.lens, self.sets, NOBODY)
-
-
-@dataclass(frozen=True, slots=True)
-class _Marking:
-    """The members of a shard, and a bit for each set within which they did it."""
-
-    lens: Lens
-    sets: Sets
-    among: Ints | None
-
-    def __call__(self, shard: Shard) -> tuple[Ints, Codes]:
-        if self.among is not None:
-            shard = shard.among(self.among)
-        marks = np.zeros(len(shard.members), np.int32)
-        kernels_periods.habits(shard, self.lens, self.sets, marks)
-        return shard.members, marks
+        return kernels_periods.habits(shard, self.lens, self.sets)
 
 
 @dataclass(frozen=True, slots=True)

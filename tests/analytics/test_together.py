@@ -15,7 +15,7 @@ from analytics.columns import Columns, events_of
 from analytics.queries.activity import ActivityQuery, Metric
 from analytics.queries.base import EventSpec, Where, lens_of
 from analytics.queries.periods import midnight
-from analytics.queries.together import computed, people_of
+from analytics.queries.together import computed
 from analytics.sources import Held
 
 pytestmark = pytest.mark.once
@@ -88,10 +88,6 @@ def test_each_question_is_answered_as_by_itself(source, data):
     names = Names()
     together = [result.all for result in computed(queries, source, names, now=NOW)]
     assert together == [query.compute(source, names, now=NOW).all for query in queries]
-    plain = [query for query in queries if query.metric is Metric.UNIQUE and not query.cumulative]
-    if plain:
-        active = [members.tolist() for members in people_of(plain, source, names)]
-        assert active == [query.people(source, names).tolist() for query in plain]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
