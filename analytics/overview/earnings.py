@@ -9,10 +9,8 @@ import numpy as np
 
 from activity.models import BuiltInKind
 from analytics import kernels_overview
-from analytics.columns import Flags, Ints, Shard, is_allowed
-from analytics.ledger.reading import Ledger, undisturbed
+from analytics.columns import Flags, Ints, Shard
 from analytics.overview.crowd import Pairs
-from analytics.overview.orders import first_groups
 from analytics.overview.sales import Sales
 from analytics.overview.scope import Scope
 from analytics.queries.periods import millis
@@ -35,13 +33,8 @@ def earnings_of(scope: Scope, sales: Sales, currency: str) -> Earnings:
     columns = []
     for amounts, sign in ((sales.bought, 1), (sales.refunds, -1)):
         rows = amounts.which(currency)
-        group = amounts.group[rows]
-        group = np.where(is_allowed(scope.seen_groups, group), group, 0)
-        columns.append((amounts.member[rows], group, sign * amounts.cents[rows], amounts.at[rows]))
+        columns.append((amounts.member[rows], amounts.group[rows], sign * amounts.cents[rows], amounts.at[rows]))
     member, group, cents, at = (np.concatenate(column) for column in zip(*columns, strict=True))
-    unplaced = np.flatnonzero(group == 0)
-    if len(unplaced):
-        group[unplaced] = undisturbed(lambda: first_groups(scope, Ledger.now(), member[unplaced]))
     is_before = (at < scope.days.edges[0]).astype(np.int64)
     return Earnings(_pairs(group, is_before, cents), _pairs(_first_channels(scope, member), is_before, cents))
 

@@ -32,8 +32,9 @@ def orders_within(scope: Scope, first: Days, last: Days) -> QuerySet[Order]:
 
 @dataclass(frozen=True)
 class Amounts:
-    """Orders or refunds. `currency` is a place in `currencies`, amounts are in hundredths, `group` is 0 where none is
-    named."""
+    """Orders or refunds. `currency` is a place in `currencies`, amounts are in hundredths, and `group` is the one that
+    they are owed to: the one that they name, else the first that the member joined, of those that the viewer may see;
+    0 where none is known."""
 
     currencies: list[str]
     currency: Ints
@@ -71,11 +72,27 @@ def _orders(scope: Scope, days: Days) -> Amounts:
         rows, owner = kernels_overview.rows_between(table.offsets, table.at, skip, start, end)
         told = (table.at, table.cents, table.group)
         found.append([table.currency[rows], table.members[owner], *(column[rows].astype(np.int64) for column in told)])
-    if scope.viewer.branch_id is not None:
-        for number, columns in enumerate(found):
-            seen = first_groups(scope, ledger, columns[1]) > 0
-            found[number] = [column[seen] for column in columns]
-    return Amounts.of(found)
+    return Amounts.of([_placed(scope, ledger, columns) for columns in found])
+
+
+def _placed(scope: Scope, ledger: Ledger, columns: list[Ints]) -> list[Ints]:
+    """The same rows with the group that each is owed to; without those of members whom the viewer may not see."""
+    *others, group = columns
+    if scope.viewer.branch_id is None:
+        return [*others, _or_first(scope, ledger, columns[1], group)]
+    first = _first_groups(scope, ledger, columns[1])
+    group = np.where((group > 0) & is_allowed(scope.seen_groups, group), group, first)
+    seen = first > 0
+    return [column[seen] for column in (*others, group)]
+
+
+def _or_first(scope: Scope, ledger: Ledger, member: Ints, group: Ints) -> Ints:
+    """The groups, and for those that are 0 the first group of the member."""
+    unplaced = np.flatnonzero(group == 0)
+    if len(unplaced):
+        group = group.copy()
+        group[unplaced] = _first_groups(scope, ledger, member[unplaced])
+    return group
 
 
 def refunds_of(scope: Scope, days: Days) -> Amounts:
@@ -86,8 +103,8 @@ def refunds_of(scope: Scope, days: Days) -> Amounts:
 
 def _refunds(scope: Scope, days: Days) -> Amounts:
     start, end = int(days.edges[0]), int(days.edges[-1])
-    found = []
-    for table, skip in Ledger.now().refunds_between(days.start, days.end):
+    ledger, found = Ledger.now(), []
+    for table, skip in ledger.refunds_between(days.start, days.end):
         rows = np.flatnonzero(table.refund)  # few of all payments
         rows = rows[(table.at[rows] >= start) & (table.at[rows] < end) & (table.amount[rows] != 0)]
         owner = np.searchsorted(table.offsets, rows, side="right") - 1
@@ -95,9 +112,10 @@ def _refunds(scope: Scope, days: Days) -> Amounts:
         keep = ~skip[owner]
         if scope.viewer.branch_id is not None:
             keep &= (group > 0) & is_allowed(scope.seen_groups, group)
-        rows, owner, group = rows[keep], owner[keep], group[keep]
+        rows, member, group = rows[keep], table.members[owner[keep]], group[keep]
         cents = _in_cents(table.amount[rows])
-        found.append([table.currency[rows], table.members[owner], table.at[rows], cents, group])
+        group = _or_first(scope, ledger, member, group)
+        found.append([table.currency[rows], member, table.at[rows], cents, group])
     return Amounts.of(found)
 
 
@@ -107,7 +125,7 @@ def _in_cents(amounts: Ints) -> Ints:
     return np.asarray(np.sign(amounts) * ((np.abs(amounts) + part // 2) // part), np.int64)
 
 
-def first_groups(scope: Scope, ledger: Ledger, member: Ints) -> Ints:
+def _first_groups(scope: Scope, ledger: Ledger, member: Ints) -> Ints:
     """The first group that each of these members, in any order, joined of those that the viewer may see; 0 for none."""
     if not len(member):
         return member

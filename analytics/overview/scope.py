@@ -44,7 +44,7 @@ class Scope:
     def both(self) -> Days:
         return Days(self.before.first, self.days.last)
 
-    @property
+    @cached_property
     def source(self) -> Source:
         return source_of(Selection(self.viewer))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -126,14 +126,18 @@ class ActivityQuery:
 
     def compute(self, source: Source, names: Names, *, now: datetime) -> ActivityResult:
         shards, lens = self._shards(source, names), self._lens(names, self.filter)
+        if self.by is None:
+            whole, _labels = split_by(None, names)
+            return ActivityResult(self, now, self._figures(shards, lens, whole)[0][0])
+        split, labels = split_by(self.by, names)
+        figures, events = self._figures(shards, lens, split)
+        rows = {label: row for label, row, n in zip(labels, figures, events, strict=True) if n}
+        if self.metric is Metric.TOTAL:
+            # Each event is in one row of the breakdown; a member may be in several.
+            data = np.sum([row["data"] for row in figures], axis=0).tolist()
+            return ActivityResult(self, now, {"data": data, "sum": sum(events)}, rows)
         whole, _labels = split_by(None, names)
-        result = ActivityResult(self, now, self._figures(shards, lens, whole)[0][0])
-        if self.by:
-            split, labels = split_by(self.by, names)
-            figures, events = self._figures(shards, lens, split)
-            rows = {label: row for label, row, n in zip(labels, figures, events, strict=True) if n}
-            result = replace(result, breakdown=rows)
-        return result
+        return ActivityResult(self, now, self._figures(shards, lens, whole)[0][0], rows)
 
     def people(
         self, source: Source, names: Names, *, period: int | None = None, state: str = "new", value: str | None = None
