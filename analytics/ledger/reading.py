@@ -76,12 +76,11 @@ class Ledger:
 
     def refunds_between(self, start: datetime, end: datetime) -> list[tuple[Payments, Flags]]:
         """Of everybody what was given back. What was paid, and what is of other times, may be there or missing."""
-        rows = Event.objects.filter(value__isnull=False).order_by()
+        refunded = EventKind.objects.filter(slug=BuiltInKind.REFUNDED)
+        rows = Event.objects.filter(value__isnull=False, kind__in=refunded.values("pk"), at__gte=start, at__lt=end)
+        rows = rows.order_by()
         if self.stored is not None:
             rows = with_ids(rows, self.changed.tolist(), "member_id")
-        else:
-            refunded = EventKind.objects.filter(slug=BuiltInKind.REFUNDED)
-            rows = rows.filter(kind__in=refunded.values("pk"), at__gte=start, at__lt=end)
         return self._with(self.stored and self.stored.payments, table_of(Payments, payment_rows(rows)))
 
     def _unstored(self, members: Ints) -> list[int]:
