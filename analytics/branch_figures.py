@@ -9,23 +9,26 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 
 import numpy as np
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from analytics.columns import Codes, Flags, Ints, Shard, codes_of
 from analytics.health.days import ONE, Days
-from analytics.health.models import DailyGroupStat, GroupHealth
+from analytics.health.kept import GroupDays, group_days
+from analytics.health.models import GroupHealth
 from analytics.index.source import source_of
 from analytics.kernels_groups import ACTIVE, BUYERS, CAME, MEMBERS, ORDERS, STAYED, Windows, active_and_back, present
 from analytics.ledger.reading import Ledger, undisturbed
 from analytics.queries.periods import millis
 from analytics.queries.running import run
-from analytics.sources import Selection, numbers_of
+from analytics.sources import Selection, coded_of, numbers_of
 from campaigns.orders.models import Order
 from groups.models import Group, GroupState
 
 SHORT, LONG = 7, 28  # days
 WEEK_4 = (timedelta(days=28), timedelta(days=35))  # after joining
+NO_BRANCH = 0
 OPEN = (GroupState.FORMING, GroupState.ACTIVE)
 
 
@@ -88,8 +91,9 @@ class BranchCount:
     def figures(self) -> dict[int | None, Figures]:
         """A constant number of queries."""
         counted = undisturbed(self._of_members)
-        answers, kept = zip(*(self._done(days) for days in self._long), strict=True)
-        judged = [self._judged(days) for days in self._long]
+        long, before = self._long
+        by_day = group_days(Days(before.first, long.last))
+        answers, kept, judged = zip(*(self._done(by_day.between(days)) for days in (long, before)), strict=True)
         stages = self._stages()
         groups = np.bincount(self._row[self._open], minlength=len(self.branches))
 
@@ -124,13 +128,15 @@ class BranchCount:
 
     @cached_property
     def _groups(self) -> tuple[Ints, Ints, Flags, Flags]:
-        row_of = {branch: row for row, branch in enumerate(self.branches)}
-        rows = Group.objects.visible_to(self.user).order_by().values_list("pk", "branch_id", "state")
-        known = [(pk, row_of[branch], state) for pk, branch, state in rows if branch in row_of]
-        number, row = (np.array([group[column] for group in known], np.int64) for column in (0, 1))
-        states = [group[2] for group in known]
-        is_open = np.array([state in OPEN for state in states], np.bool_)
-        return number, row, is_open, np.array([state == GroupState.ACTIVE for state in states], np.bool_)
+        row_of = {branch or NO_BRANCH: row for row, branch in enumerate(self.branches)}
+        rows = Group.objects.visible_to(self.user).annotate(branch_number=Coalesce("branch_id", NO_BRANCH))
+        words, found = coded_of(rows, "state", "pk", "branch_number")
+        state, number, branch = found.T
+        row = np.array([row_of.get(one, -1) for one in branch.tolist()], np.int64)
+        state, number, row = state[row >= 0], number[row >= 0], row[row >= 0]
+        is_open = np.array([word in OPEN for word in words], np.bool_)
+        is_active = np.array([word == GroupState.ACTIVE for word in words], np.bool_)
+        return number, row, is_open[state], is_active[state]
 
     @property
     def _row(self) -> Ints:
@@ -194,32 +200,30 @@ class BranchCount:
 
     # Figures of groups by day
 
-    def _done(self, days: Days) -> tuple[Ints, Ints]:
-        """Answers; and days of active groups with as many interactions of the brand as the floor asks for."""
-        stats = DailyGroupStat.objects.filter(group__in=self._visible.values("pk"), day__range=(days.first, days.last))
-        done = stats.alias(done=F("posts") + F("staff")).order_by().values("group_id")
-        sums = done.annotate(sum_answers=Sum("answers"), kept=Count("day", filter=Q(done__gte=self.floor)))
-        group, answers, kept = numbers_of(sums.values_list("group_id", "sum_answers", "kept")).reshape(-1, 3).T
-        return self._summed(group, answers), self._summed(group, kept, self._groups[3])
-
-    def _judged(self, days: Days) -> Ints:
-        """How many days of active groups there were."""
-        rows = GroupHealth.objects.filter(group__in=self._visible.values("pk"), day__range=(days.first, days.last))
-        counts = rows.order_by().values("group_id").annotate(n=Count("day")).values_list("group_id", "n")
-        group, count = numbers_of(counts).reshape(-1, 2).T
-        return self._summed(group, count, self._groups[3])
+    def _done(self, days: GroupDays) -> tuple[Ints, Ints, Ints]:
+        """Answers; of active groups days with as many interactions of the brand as the floor asks for; and days that
+        were judged."""
+        is_active = self._groups[3]
+        answers = days.answers.sum(axis=1, dtype=np.int64)
+        kept = (days.is_there & (days.interactions >= self.floor)).sum(axis=1)
+        judged = days.is_judged.sum(axis=1)
+        return (
+            self._summed(days.groups, answers),
+            self._summed(days.groups, kept, is_active),
+            self._summed(days.groups, judged, is_active),
+        )
 
     def _stages(self) -> list[Counter[str]]:
-        stages: list[Counter[str]] = [Counter() for _branch in self.branches]
-        number, row, is_open, _is_active = self._groups
-        row_of = dict(zip(number[is_open].tolist(), row[is_open].tolist(), strict=True))
         if self.day is None:
-            return stages
+            return [Counter() for _branch in self.branches]
         rows = GroupHealth.objects.filter(day=self.day, group__in=self._visible.values("pk"))
-        for group, stage in rows.order_by().values_list("group_id", "stage"):
-            if group in row_of:
-                stages[row_of[group]][stage] += 1
-        return stages
+        words, found = coded_of(rows, "stage", "group_id")
+        stage, group = found.T
+        counts = [self._summed(group, (stage == number).astype(np.int64)) for number in range(len(words))]
+        return [
+            Counter({word: int(of[row]) for word, of in zip(words, counts, strict=True)})
+            for row in range(len(self.branches))
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from analytics.digest.models import Digest, DigestMail
-from analytics.health.models import Alarm, DailyGroupStat, GroupHealth, HealthWalk
+from analytics.health.models import Alarm, DailyGroupStat, FiguresChange, GroupHealth, HealthWalk
 from analytics.saved.models import Pin, SavedReport
 
-__all__ = ["Alarm", "DailyGroupStat", "Digest", "DigestMail", "GroupHealth", "HealthWalk", "Pin", "SavedReport"]
+__all__ = [
+    "Alarm",
+    "DailyGroupStat",
+    "Digest",
+    "DigestMail",
+    "FiguresChange",
+    "GroupHealth",
+    "HealthWalk",
+    "Pin",
+    "SavedReport",
+]

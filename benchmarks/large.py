@@ -258,7 +258,7 @@ class _Maker:
         self.told(f"{self.members:,} members, {len(order):,} memberships")
 
     def _figures(self, places: _Places) -> None:
-        from analytics.models import DailyGroupStat, GroupHealth, HealthWalk
+        from analytics.models import DailyGroupStat, FiguresChange, GroupHealth, HealthWalk
         from groups.models import HealthStage
 
         before = places.joined < int(self.days.start.timestamp()) * 1000
@@ -297,6 +297,7 @@ class _Maker:
                 noise=(groups % 90 / 10).tolist(),
             )
         HealthWalk.objects.update_or_create(pk=1, defaults={"day": self.days.last})
+        FiguresChange.objects.create(first=self.days.first, last=self.days.last)
         self.told(f"{len(day):,} figures of groups by day")
 
     def _events(self, columns: Sequence[np.ndarray]) -> tuple[int, str]:

@@ -6,7 +6,7 @@ for both databases and across changes of the clock, and distinct members are a s
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -16,7 +16,7 @@ from django.db.models import BigIntegerField, Case, F, Q, Value, When
 from activity.models import BuiltInKind, Event, EventKind
 from analytics.columns import Flags, Ints
 from analytics.health.days import Days
-from analytics.health.models import DailyGroupStat
+from analytics.health.models import DailyGroupStat, FiguresChange
 from analytics.sources import EpochMillis, numbers_of
 from community_ops.lib.sql import RowStatement, lock_name
 from delivery.models import Delivery, State
@@ -56,6 +56,8 @@ SENT_EARLY = timedelta(days=1)
 NEVER = np.iinfo(np.int64).max
 FOREVER = Value(NEVER, output_field=BigIntegerField())
 LOCK = 0x6865616C7468
+# A copy that is further behind reads everything: ten times what a night writes about 10,000 groups.
+MOST_NOTES = 2_000
 GONE = Q(left_at__isnull=False, last_seen_at__lte=F("left_at"))
 
 _COLUMNS = ", ".join(f'"{name}"' for name in ("group_id", "day", *FIGURES))
@@ -79,7 +81,15 @@ def stats_recount(*, groups: Collection[int], days: Days) -> None:
             rows = counted(numbers, part)
             DailyGroupStat.objects.filter(group__in=numbers.tolist(), day__range=(part.first, part.last)).delete()
             _INSERT.execute(rows)
+            change_note(groups=numbers.tolist(), days=part)
         first = part.last + timedelta(days=1)
+
+
+def change_note(*, groups: Sequence[int], days: Days) -> None:
+    """Tells copies of the figures that these are new; in the transaction that writes them."""
+    lock_name(LOCK)
+    note = FiguresChange.objects.create(groups=list(groups), first=days.first, last=days.last)
+    FiguresChange.objects.filter(pk__lte=note.pk - MOST_NOTES).delete()
 
 
 def counted(groups: Ints, days: Days) -> list[tuple[object, ...]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import pgettext_lazy
@@ -98,6 +100,22 @@ class GroupHealth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group_id} {self.stage} on {self.day}"
+
+
+class FiguresChange(models.Model):
+    """Some days of some groups, from `first` to `last`, were counted or judged anew.
+
+    Copies of the figures learn here what to read anew (analytics.health.kept). Written under the lock of those who
+    count, so a lower number never appears after a higher one. By its `key` a copy knows its own database again.
+    """
+
+    key = models.UUIDField(default=uuid4)
+    groups = models.JSONField(default=list)
+    first = models.DateField()
+    last = models.DateField()
+
+    def __str__(self) -> str:
+        return f"{len(self.groups)} groups, {self.first} to {self.last}"
 
 
 class HealthWalk(models.Model):

@@ -10,7 +10,7 @@ from django.db.models import Exists, F, Max, Min, OuterRef, Q, Sum
 
 from accounts.policies import policy_get
 from activity.models import Event, EventMove
-from analytics.health.counting import SENT_LATE, stats_recount
+from analytics.health.counting import SENT_LATE, change_note, stats_recount
 from analytics.health.days import ONE, Days, local_day, zone
 from analytics.health.judging import LOOKBACK, Before, Course, Verdict, judge
 from analytics.health.models import DailyGroupStat, GroupHealth, HealthWalk
@@ -194,6 +194,8 @@ def groups_judge(*, groups: Collection[int], day: date, now: datetime, policy: H
             turns += turn_between(before, row) if before else []
             before = latest[group] = row
     GroupHealth.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+    if rows:
+        change_note(groups=sorted(latest), days=Days(min(row.day for row in rows), day))
     group_stages_set(stages=[(row.group_id, row.stage, row.since, row.noise) for row in latest.values()])
     warnings_raise(turns=turns, latest=latest, now=now, policy=policy)
 

@@ -111,6 +111,7 @@ def test_the_queries_do_not_grow_with_the_groups(community, address):
     for number in range(20):
         live(make_group(f"群 {number}", branch=community.hangzhou), 40)
     health_walk(now=NOW + DAY)
+    count()  # what is new is read once
     assert count() == few
 
 

@@ -1,0 +1,143 @@
+"""Reports that add up the figures of all groups keep them, and learn from notes what to read anew."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from analytics.health import counting, kept, services
+from analytics.health.days import Days, local_day
+from analytics.health.kept import group_days
+from analytics.health.services import health_walk, stats_catch_up
+from analytics.models import FiguresChange
+from groups.models import Group
+from tests.analytics.test_health_counting import tell
+from tests.analytics.test_health_exactness import Community
+from tests.builders import NOW
+from tests.races import at_once
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept(monkeypatch):
+    monkeypatch.setattr(kept._kept, "last", None)
+
+
+def days(*, now=NOW, back=55):
+    return Days(local_day(now) - back * DAY, local_day(now))
+
+
+def known(table):
+    """(group, place of the day) -> marks and figures, of days with any."""
+    return {
+        (int(table.groups[row]), int(day)): (int(table.marks[row, day]), *table.figures[:, row, day].tolist())
+        for row, day in zip(*np.nonzero(table.marks), strict=True)
+    }
+
+
+def read_anew(asked):
+    """The same from the tables, past what is kept."""
+    return known(kept._with(kept._empty(asked), None, asked))
+
+
+def queries(asked):
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        group_days(asked)
+    return len(seen)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_kept_is_what_the_tables_say_whatever_happens(cast, seed, monkeypatch):
+    monkeypatch.setattr(kept, "MOST_ANEW", 2.0 if seed else kept.MOST_ANEW)
+    monkeypatch.setattr(services, "HISTORY", 20)
+    community = Community(seed, cast)
+    community.happen()
+    for number in range(8):
+        for _act in range(community.dice.randrange(1, 4)):
+            community.step()
+        stats_catch_up(now=community.now)
+        if number % 3 == 1:
+            health_walk(now=community.now)
+        if number == 5:
+            Group.objects.order_by("pk").first().delete()
+        asked = days(now=community.now, back=community.dice.choice([30, 55, 80]))
+        there = set(Group.objects.values_list("pk", flat=True))
+        found = {cell: figures for cell, figures in known(group_days(asked)).items() if cell[0] in there}
+        assert found == read_anew(asked)
+        assert found
+
+
+def test_nothing_new_is_one_question_and_news_of_few_groups_read_little():
+    dice = random.Random(3)
+    tell([(f"m{n}", f"g{n % 9}", "answer", NOW - dice.randrange(50) * DAY) for n in range(90)])
+    health_walk(now=NOW)
+    for hour in (1, 2):  # until nothing of it is looked at again
+        stats_catch_up(now=NOW + timedelta(hours=hour))
+    first = queries(days())
+    assert queries(days()) == 1
+    tell([("m1", "g1", "answer", NOW - timedelta(minutes=1))], source="more")
+    stats_catch_up(now=NOW + timedelta(hours=3))
+    assert 1 < queries(days()) < first
+    assert queries(days()) == 1
+    # The next day holds nothing yet, which needs no look; longer than what is kept does.
+    assert queries(days(now=NOW + DAY)) == 1
+    assert queries(days(back=90)) > 1
+    assert known(group_days(days(back=90))) == read_anew(days(back=90))
+
+
+def test_a_note_that_is_gone_or_of_another_database_makes_it_read_everything():
+    tell([("m1", "g1", "answer", NOW - DAY)])
+    health_walk(now=NOW)
+    group_days(days())
+    with transaction.atomic():
+        tell([("m2", "g1", "answer", NOW - DAY)], source="rolled back")
+        stats_catch_up(now=NOW)
+        assert known(group_days(days())) == read_anew(days())
+        transaction.set_rollback(True)
+    assert known(group_days(days())) == read_anew(days())
+    tell([("m3", "g1", "answer", NOW - 2 * DAY)], source="instead")
+    stats_catch_up(now=NOW)
+    assert known(group_days(days())) == read_anew(days())
+    FiguresChange.objects.all().delete()
+    assert known(group_days(days())) == read_anew(days())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readers_meet_those_who_count_at_once_and_what_is_kept_is_right_afterwards(cast):
+    if connection.vendor != "postgresql":
+        pytest.skip("one writer at a time")
+    community = Community(3, cast)
+    for _time in range(4):
+        community.happen()
+    asked = days(now=community.now)
+
+    def work(position: int) -> None:
+        if position < 2:
+            health_walk(now=community.now)
+        elif position == 2:
+            tell([("m1", f"g{n}", "message", NOW - n * DAY) for n in range(4)], source="meanwhile")
+            stats_catch_up(now=community.now)
+        else:
+            for _time in range(40):
+                group_days(asked)
+
+    assert at_once(work, 5) == [None] * 5
+    assert known(group_days(asked)) == read_anew(asked)
+
+
+def test_notes_do_not_pile_up(monkeypatch):
+    monkeypatch.setattr(counting, "MOST_NOTES", 3)
+    for number in range(5):
+        tell([("m1", "g1", "answer", NOW - DAY)], source=f"batch {number}")
+        stats_catch_up(now=NOW)
+    assert FiguresChange.objects.count() == 3
