@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.management.color import Style
 from django.db import connection
 
 from community_ops.celery import app as celery_app
@@ -38,6 +39,24 @@ def django_db_modify_db_settings(
 ) -> None:
     if connection.vendor == "sqlite" and django_db_use_migrations:
         migrated_copy(Path(connection.settings_dict["TEST"]["NAME"]))
+    if connection.vendor == "postgresql":
+        connection.ops.sql_flush = _deletions  # type: ignore[assignment, method-assign]
+
+
+def _deletions(
+    _style: Style, tables: list[str], *, reset_sequences: bool = False, allow_cascade: bool = False
+) -> list[str]:
+    """What empties the tables after a test that commits.
+
+    TRUNCATE gives each of some two hundred tables, and each of their indexes, a new file, which takes ten times as long
+    as deleting the few rows of a test. The lock waits for whoever still writes, as TRUNCATE does.
+    """
+    names = [connection.ops.quote_name(table) for table in tables]
+    return [
+        f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE",
+        "SET LOCAL session_replication_role = replica",  # no foreign key asks for an order
+        "; ".join(f"DELETE FROM {name}" for name in names),
+    ]
 
 
 @pytest.fixture(scope="session")
