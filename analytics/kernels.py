@@ -401,16 +401,24 @@ def plain_funnel(
     Where no two events are of one instant, of all attempts that stand at a step only the one that started last
     matters: `began[k]` is when the one did that waits for step k, and an event of step k changes nothing unless that
     one came since the last event of step k. So most events are passed over by `fresh`, the steps that an attempt came
-    to since. Both are taken without jumps, as nobody can foretell which step an event is.
+    to since. Both are taken without jumps, as nobody can foretell which step an event is. What does not depend on the
+    events before is done for many members at once, so that the compiler can make vectors of it and the memory is read
+    in order.
     """
     offsets, skip, own = shard.offsets, shard.skip, shard.own
-    at, kind, channel, group = shard.at, shard.kind, shard.channel, shard.group
-    since, until, other = lens.since, lens.until, lens.other
-    kinds, channels = lens.kinds, lens.channels
-    places = _places(lens, shard.allow)
-    beyond = len(places) - 1
-    outside = places[0] if len(own) == 0 else lens.groups[0] if len(lens.groups) > 0 else -1
-    by_channel, codes = split.by_channel, split.codes
+    since, until = lens.since, lens.until
+    channels = lens.channels
+    # The last entry of each table is for numbers beyond it.
+    of_kind = np.append(lens.kinds, lens.other).astype(np.int32)
+    of_channel = np.append(channels, channels[:1]).astype(np.int32)
+    of_place = _places(lens, shard.allow).astype(np.int32)
+    last_kind, last_channel = np.uint64(len(of_kind) - 1), np.uint64(len(channels))
+    last_place = np.uint64(len(of_place) - 1)
+    if len(own) > 0:
+        of_place[0] = lens.groups[0] if len(lens.groups) > 0 else -1
+    is_narrow = len(channels) > 0 or len(of_place) > 1
+    codes = np.append(split.codes, np.zeros(1, np.int32))
+    last_code = np.uint64(len(split.codes))
     members = len(offsets) - 1
     room = _room(offsets)
     reached = np.zeros(members, np.int32)
@@ -426,107 +434,167 @@ def plain_funnel(
     for what in range(2, 1 << steps):
         highest[what] = highest[what >> 1] + 1
     seen = np.empty(room, np.int32)
+    fit = np.empty(room, np.int32)
+    spot = np.empty(room, np.uint64)
     place = np.empty(room, np.int64)
     bits = np.empty(room, np.int32)
-    for m in range(members):
-        if len(skip) > 0 and skip[m]:
+    end = 0
+    while end < members:
+        if len(skip) > 0 and skip[end]:
+            end += 1
             continue
-        lo, hi = offsets[m], offsets[m + 1]
-        if lo < hi and at[lo] < since:
-            lo = _first_since(at, lo, hi, since)
-        if lo < hi and at[hi - 1] >= until:
-            hi = _first_since(at, lo, hi, until)
-        if beyond > 0:
-            places[0] = outside if len(own) == 0 or own[m] else 0
-        n, fresh, last, is_tied = 0, np.int64(1), LONG_AGO, False
-        for i in range(lo, hi):
-            what = kinds[kind[i]] if kind[i] < len(kinds) else other
-            if len(channels) > 0:
-                what &= channels[channel[i] if channel[i] < len(channels) else 0]
-            if beyond > 0:
-                what &= places[group[i] if group[i] < beyond else beyond]
-            now = at[i]
-            is_tied |= (now == last) & (what != 0)
-            last = now if what != 0 else last
-            hit = fresh & what
-            fresh = (fresh ^ hit) | (hit << 1) | 1
-            seen[i - lo] = what
-            place[n] = i
-            bits[n] = hit
-            n += hit != 0
-        tied[m] = is_tied
-        if is_tied:
-            continue
-        began[:] = LONG_AGO
-        furthest, opening = np.int64(0), np.int64(0)
-        for e in range(n):
-            now, what = at[place[e]], bits[e]
-            began[0] = now if start_from <= now < start_until else LONG_AGO
-            while what:
-                # The furthest step first, since an event serves one step only.
-                k = np.int64(highest[what])
-                what ^= 1 << k
-                begun = began[k]
-                fits = now - begun <= window
-                began[k + 1] = begun if fits else began[k + 1]
-                is_further = fits & (k >= furthest)
-                furthest = k + 1 if is_further else furthest
-                opening = begun if is_further else opening
-        if furthest == 0:
-            continue
-        reached[m] = furthest
-        if periods:
-            pointer[:] = 0
-            period, period_best = 0, 0
-            for e in range(n):
-                begun = at[place[e]]
-                if bits[e] & 1 and start_from <= begun < start_until:
-                    if begun >= edges[period + 1]:
-                        if period_best >= from_step:
-                            entered[period] += 1
-                            converted[period] += period_best >= to_step
-                        period_best = 0
-                        while begun >= edges[period + 1]:
-                            period += 1
-                    got, latest = 1, e
-                    while got < steps:
-                        # See _ordered_attempt.
-                        following = max(pointer[got], latest + 1)
-                        while following < n and not (bits[following] >> got) & 1:
-                            following += 1
-                        pointer[got] = following
-                        if following == n or at[place[following]] - begun > window:
-                            break
-                        got, latest = got + 1, following
-                    period_best = max(period_best, got)
-            if period_best >= from_step:
-                entered[period] += 1
-                converted[period] += period_best >= to_step
-        # Each step as early as it can be from that start on.
-        e = 0
-        while at[place[e]] != opening:
-            e += 1
-        used = place[e]
-        for step in range(furthest):
-            while not (bits[e] >> step) & 1:
-                e += 1
-            times[m, step] = at[place[e]]
-            if step == touch_step - 1:
-                used = place[e]
-            e += 1
-        if touch == AT_STEP:
-            if furthest >= touch_step:
-                value = np.int64(channel[used]) if by_channel else np.int64(group[used])
-                rows[m] = codes[value] if value < len(codes) else 0
+        first = end
+        end += 1
+        # As _block_end says, and without anybody who is skipped.
+        while end < members and end - first < BLOCK and offsets[end + 1] - offsets[first] <= BLOCK:
+            if len(skip) > 0 and skip[end]:
+                break
+            end += 1
+        begin, size = offsets[first], offsets[end] - offsets[first]
+        at, kind = shard.at[begin : begin + size], shard.kind[begin : begin + size]
+        channel, group = shard.channel[begin : begin + size], shard.group[begin : begin + size]
+        # What it is to the conditions on places; and is any event of the same instant as the one before?
+        if len(channels) > 0:
+            for i in range(size):
+                fit[i] = of_channel[min(np.uint64(channel[i]), last_channel)]
+        elif is_narrow:
+            fit[:size] = -1
+        if len(of_place) > 1:
+            for i in range(size):
+                fit[i] &= of_place[min(np.uint64(group[i]), last_place)]
+            if len(own) > 0:
+                for m in range(first, end):
+                    for i in range(offsets[m] - begin, offsets[m + 1] - begin):
+                        if group[i] == 0 and not own[m]:
+                            fit[i] = 0
+        # Copied, since they are looked at here and there: waiting for the memory takes longest.
+        if touch != NO_TOUCH and split.by_channel:
+            for i in range(size):
+                spot[i] = channel[i]
         elif touch != NO_TOUCH:
-            rows[m] = 0
+            for i in range(size):
+                spot[i] = group[i]
+        has_ties = False
+        for i in range(1, size):
+            has_ties |= at[i] == at[i - 1]
+        for m in range(first, end):
+            lo, hi = offsets[m] - begin, offsets[m + 1] - begin
+            if lo < hi and at[lo] < since:
+                lo = _first_since(at, lo, hi, since)
+            if lo < hi and at[hi - 1] >= until:
+                hi = _first_since(at, lo, hi, until)
+            n, fresh = 0, np.int32(1)
             for i in range(lo, hi):
-                e = i if touch == FIRST_TOUCH else hi - 1 - (i - lo)
-                value = np.int64(channel[e]) if by_channel else np.int64(group[e])
-                if seen[e - lo] and value < len(codes) and codes[value] > 0:
-                    rows[m] = codes[value]
-                    break
+                what = of_kind[min(np.uint64(kind[i]), last_kind)]
+                if is_narrow:
+                    what &= fit[i]
+                seen[i] = what
+                hit = fresh & what
+                fresh = (fresh & ~what) | (hit << 1) | np.int32(1)
+                place[n] = i
+                bits[n] = hit
+                n += hit != 0
+            if has_ties:
+                last = LONG_AGO
+                for i in range(lo, hi):
+                    if seen[i]:
+                        tied[m] |= at[i] == last
+                        last = at[i]
+                if tied[m]:
+                    continue
+            if n == 0:
+                continue
+            began[:] = LONG_AGO
+            furthest, opening = np.int64(0), np.int64(0)
+            for e in range(n):
+                now, what = at[place[e]], bits[e]
+                began[0] = now if start_from <= now < start_until else LONG_AGO
+                while what:
+                    # The furthest step first, since an event serves one step only.
+                    k = np.int64(highest[what])
+                    what ^= 1 << k
+                    begun, held = began[k], began[k + 1]
+                    fits = -np.int64(now - begun <= window)
+                    began[k + 1] = held ^ ((held ^ begun) & fits)
+                    further = fits & -np.int64(k >= furthest)
+                    furthest ^= (furthest ^ (k + 1)) & further
+                    opening ^= (opening ^ begun) & further
+            if furthest == 0:
+                continue
+            reached[m] = furthest
+            if periods:
+                pointer[:] = 0
+                period, period_best = 0, 0
+                for e in range(n):
+                    begun = at[place[e]]
+                    if bits[e] & 1 and start_from <= begun < start_until:
+                        if begun >= edges[period + 1]:
+                            if period_best >= from_step:
+                                entered[period] += 1
+                                converted[period] += period_best >= to_step
+                            period_best = 0
+                            while begun >= edges[period + 1]:
+                                period += 1
+                        got, latest = 1, e
+                        while got < steps:
+                            # See _ordered_attempt.
+                            following = max(pointer[got], latest + 1)
+                            while following < n and not (bits[following] >> got) & 1:
+                                following += 1
+                            pointer[got] = following
+                            if following == n or at[place[following]] - begun > window:
+                                break
+                            got, latest = got + 1, following
+                        period_best = max(period_best, got)
+                if period_best >= from_step:
+                    entered[period] += 1
+                    converted[period] += period_best >= to_step
+            # Each step as early as it can be from that start on.
+            e = 0
+            while at[place[e]] != opening:
+                e += 1
+            used = place[e]
+            for step in range(furthest):
+                while not (bits[e] >> step) & 1:
+                    e += 1
+                times[m, step] = at[place[e]]
+                if step == touch_step - 1:
+                    used = place[e]
+                e += 1
+            if touch == AT_STEP:
+                if furthest >= touch_step:
+                    rows[m] = codes[min(spot[used], last_code)]
+            elif touch != NO_TOUCH:
+                rows[m] = 0
+                for i in range(lo, hi):
+                    e = i if touch == FIRST_TOUCH else hi - 1 - (i - lo)
+                    row = codes[min(spot[e], last_code)]
+                    if row > 0 and seen[e]:
+                        rows[m] = row
+                        break
     return reached, times, rows, entered, converted, tied
+
+
+@njit(cache=True, nogil=True)
+def paces(reached: Codes, times: Picks, rows: Codes) -> tuple[list[Ints], list[Codes]]:
+    """For each step but the first the milliseconds since the step before of the members who reached it, and their rows
+    of the breakdown, in the order of members."""
+    steps = times.shape[1]
+    sizes = np.zeros(steps + 1, np.int64)
+    for m in range(len(reached)):
+        sizes[reached[m]] += 1
+    for k in range(steps - 1, -1, -1):
+        sizes[k] += sizes[k + 1]
+    ways = [np.empty(sizes[k], np.int64) for k in range(2, steps + 1)]
+    whose = [np.empty(sizes[k], np.int32) for k in range(2, steps + 1)]
+    for k in range(1, steps):
+        way, row, n = ways[k - 1], whose[k - 1], 0
+        for m in range(len(reached)):
+            if reached[m] > k:
+                way[n] = times[m, k] - times[m, k - 1]
+                row[n] = rows[m]
+                n += 1
+    return ways, whose
 
 
 @njit(cache=True, nogil=True)
