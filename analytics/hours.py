@@ -21,6 +21,8 @@ from analytics.chance import Shares
 from analytics.columns import Flags, Ints, Shard
 from analytics.forms import RangeForm
 from analytics.health.counting import SENT_EARLY, SENT_LATE
+from analytics.health.days import Days, local_day
+from analytics.health.kept import group_days, is_kept
 from analytics.health.models import DailyGroupStat
 from analytics.index.source import source_of
 from analytics.kernels_groups import PostTable, Reading, post_readers
@@ -272,25 +274,25 @@ def _members_then(group: Ints, at: Ints, groups: QuerySet[Group], span: Span) ->
     day = _local_days(at, span.zone)
     # Days on which nobody came or went repeat the one before. Of a group without others any figure says how many.
     first = max(span.first, date.fromisoformat(str(day.min())))
-    members = _at_the_end(group, day, groups, first, span.last, Q(joined__gt=0) | Q(left__gt=0))
+    members = _at_the_end(group, day, groups, first, span, is_flow=True)
     for figures in (True, False):
         rest = members < 0
         if rest.any():
             chosen = with_ids(groups, np.unique(group[rest]).tolist())
             if figures:
-                members[rest] = _at_the_end(group[rest], day[rest], chosen, span.first, span.last, Q())
+                members[rest] = _at_the_end(group[rest], day[rest], chosen, span.first, span, is_flow=False)
             else:
                 today = dict(chosen.order_by().values_list("pk", "member_count"))
                 members[rest] = [today.get(number, 0) for number in group[rest].tolist()]
     return members
 
 
-def _at_the_end(group: Ints, day: Ints, groups: QuerySet[Group], first: date, last: date, which: Q) -> Ints:
-    """Members by the last of these figures up to the day (20260302), else by what the first one after it began with;
-    below 0 where there is none."""
-    rows = DailyGroupStat.objects.filter(which, group__in=groups.order_by().values("pk"), day__range=(first, last))
-    began = F("members") - F("joined") + F("left")
-    found = numbers_of(rows.order_by().values_list("group_id", DayNumber(F("day")), "members", began)).reshape(-1, 4)
+def _at_the_end(group: Ints, day: Ints, groups: QuerySet[Group], first: date, span: Span, *, is_flow: bool) -> Ints:
+    """Members by the last figure up to the day (20260302), else by what the first one after it began with; below 0
+    where there is none. With `is_flow` only days on which somebody came or went are looked at."""
+    days = Days(first, span.last)
+    known = _kept_members if is_kept(days, local_day(span.now)) else _read_members
+    found = known(groups, days, is_flow=is_flow)
     if not len(found):
         return np.full(len(group), -1)
     moment = found[:, 0] * DATES + found[:, 1]
@@ -303,6 +305,24 @@ def _at_the_end(group: Ints, day: Ints, groups: QuerySet[Group], first: date, la
         after[before_it],
         np.where(of[following] == group, before[following], -1),
     )
+
+
+def _kept_members(groups: QuerySet[Group], days: Days, *, is_flow: bool) -> Ints:
+    """Groups, days, how many members each had at the end of the day and how many when it began; in this order."""
+    table = group_days(days)
+    asked = np.isin(table.groups, numbers_of(groups.order_by().values_list("pk")))
+    row, place = np.nonzero((table.is_flow if is_flow else table.is_there) & asked[:, None])
+    members = table.members[row, place].astype(np.int64)
+    return np.stack([table.groups[row], days.numbers[place], members, members - table.change[row, place]], axis=1)
+
+
+def _read_members(groups: QuerySet[Group], days: Days, *, is_flow: bool) -> Ints:
+    """The same of any days, in any order."""
+    rows = DailyGroupStat.objects.filter(group__in=groups.order_by().values("pk"), day__range=(days.first, days.last))
+    if is_flow:
+        rows = rows.filter(Q(joined__gt=0) | Q(left__gt=0))
+    began = F("members") - F("joined") + F("left")
+    return numbers_of(rows.order_by().values_list("group_id", DayNumber(F("day")), "members", began)).reshape(-1, 4)
 
 
 def _local_days(at: Ints, zone: ZoneInfo) -> Ints:

@@ -53,6 +53,12 @@ class Days:
         days = (self.first + ONE * number for number in range(len(self) + 1))
         return np.array([int(midnight(day).timestamp()) * 1000 for day in days], np.int64)
 
+    @cached_property
+    def numbers(self) -> Ints:
+        """Each day as a number that reads like it: 20260302."""
+        days = (self.first + ONE * number for number in range(len(self)))
+        return np.array([int(f"{day:%Y%m%d}") for day in days], np.int64)
+
     def place(self, at: Ints) -> Ints:
         """In which day each instant lies, from 0; below 0 before the first, len(self) and more after the last."""
         return np.asarray(np.searchsorted(self.edges, at, side="right") - 1, np.int64)

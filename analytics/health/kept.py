@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -22,12 +22,14 @@ from analytics.health.models import DailyGroupStat, FiguresChange, GroupHealth
 from analytics.sources import DayNumber, numbers_of, with_ids
 from groups.models import Group
 
-# Days that are read in one query: of 10,000 groups some ten megabytes on the way into arrays.
+# What is read in one query, some ten megabytes on the way into arrays; but these days at least.
+CELLS = 140_000
 SLICE = 14
 # Days ahead that are kept empty, so that the first question of a day is not the one that reads everything.
 AHEAD = 7
 # More days than these are not kept: 21 bytes a group and day.
 MOST_DAYS = 130
+RECENT = 100
 # What the nightly walk counts again of every group; notes about longer times are few, and looked at apart.
 SHORT = 4
 # With more of its cells to be read anew than this share, all are.
@@ -55,6 +57,23 @@ class GroupDays:
     @property
     def interactions(self) -> Numbers:
         found: Numbers = self.figures[1]
+        return found
+
+    @property
+    def members(self) -> Numbers:
+        found: Numbers = self.figures[2]
+        return found
+
+    @property
+    def change(self) -> Numbers:
+        """How many more members than the day before."""
+        found: Numbers = self.figures[3] - self.figures[4]
+        return found
+
+    @property
+    def is_flow(self) -> Flags:
+        """Whether anybody came or went."""
+        found: Flags = (self.figures[3] > 0) | (self.figures[4] > 0)
         return found
 
     @property
@@ -89,6 +108,12 @@ class _Kept:
 _kept = _Kept()
 
 
+def is_kept(days: Days, today: date) -> bool:
+    """Whether these days are among those that are kept, which all end about now, and anything can be kept at all."""
+    is_recent = days.first > today - RECENT * ONE and days.last <= today
+    return is_recent and (_kept.last is not None or FiguresChange.objects.exists())
+
+
 def group_days(days: Days) -> GroupDays:
     """The figures of all groups on these days. One query where nothing is new, and never more than a constant."""
     kept = _kept.last
@@ -114,6 +139,7 @@ def _read_all(days: Days, known: Days) -> GroupDays:
     # The note first: what is changed while the figures are read is read again next time.
     newest = FiguresChange.objects.order_by("-pk").values_list("pk", "key").first()
     if newest is None:
+        _kept.last = None
         return _with(_empty(days), None, days)
     held = Days(min(days.first, known.first), max(days.last + AHEAD * ONE, known.last))
     if len(held) > MOST_DAYS:
@@ -164,20 +190,20 @@ def _with(table: GroupDays, groups: list[int] | None, days: Days) -> GroupDays:
         start = (days.first - table.days.first).days
         figures[:, row, start : start + len(days)] = 0
         marks[row, start : start + len(days)] = 0
-    first = days.first
+    first, width = days.first, max(SLICE, CELLS // max(1, len(chosen)))
     while first <= days.last:
-        part = Days(first, min(days.last, first + timedelta(days=SLICE - 1)))
+        part = Days(first, first + (min(width, (days.last - first).days + 1) - 1) * ONE)
         interactions = F("posts") + F("staff")
         group, day, *columns = _rows(
             DailyGroupStat.objects.all(), groups, part, "answers", interactions, "members", "joined", "left"
         )
-        row, column = np.searchsorted(table.groups, group), _places(day, table.days)
+        row, column = np.searchsorted(table.groups, group), np.searchsorted(table.days.numbers, day)
         known = _among(group, table.groups)
         for number, values in enumerate(columns):
             figures[number, row[known], column[known]] = values[known]
         marks[row[known], column[known]] |= THERE
         group, day = _rows(GroupHealth.objects.all(), groups, part)
-        row, column = np.searchsorted(table.groups, group), _places(day, table.days)
+        row, column = np.searchsorted(table.groups, group), np.searchsorted(table.days.numbers, day)
         known = _among(group, table.groups)
         marks[row[known], column[known]] |= JUDGED
         first = part.last + ONE
@@ -194,13 +220,6 @@ def _rows(rows: QuerySet[Any], groups: list[int] | None, days: Days, *columns: A
         rows = with_ids(rows, groups, "group_id")
     found = numbers_of(rows.values_list("group_id", DayNumber(F("day")), *columns))
     return found.reshape(-1, 2 + len(columns)).T
-
-
-def _places(day: Ints, days: Days) -> Ints:
-    """The place of each day (20260302) among these."""
-    dates = [days.first + number * ONE for number in range(len(days))]
-    numbers = np.array([int(f"{one:%Y%m%d}") for one in dates], np.int64)
-    return np.searchsorted(numbers, day)
 
 
 def _among(group: Ints, groups: Ints) -> Flags:

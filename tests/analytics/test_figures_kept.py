@@ -14,6 +14,7 @@ from analytics.health import counting, kept, services
 from analytics.health.days import Days, local_day
 from analytics.health.kept import group_days
 from analytics.health.services import health_walk, stats_catch_up
+from analytics.hours import _kept_members, _read_members
 from analytics.models import FiguresChange
 from groups.models import Group
 from tests.analytics.test_health_counting import tell
@@ -60,6 +61,7 @@ def queries(asked):
 def test_what_is_kept_is_what_the_tables_say_whatever_happens(cast, seed, monkeypatch):
     monkeypatch.setattr(kept, "MOST_ANEW", 2.0 if seed else kept.MOST_ANEW)
     monkeypatch.setattr(services, "HISTORY", 20)
+    monkeypatch.setattr(kept, "CELLS", 0 if seed == 1 else kept.CELLS)
     community = Community(seed, cast)
     community.happen()
     for number in range(8):
@@ -75,6 +77,12 @@ def test_what_is_kept_is_what_the_tables_say_whatever_happens(cast, seed, monkey
         found = {cell: figures for cell, figures in known(group_days(asked)).items() if cell[0] in there}
         assert found == read_anew(asked)
         assert found
+        for is_flow in (True, False):
+            members = [
+                known_of(Group.objects.exclude(external_id="g1"), asked, is_flow=is_flow).tolist()
+                for known_of in (_kept_members, _read_members)
+            ]
+            assert members[0] == sorted(members[1])
 
 
 def test_nothing_new_is_one_question_and_news_of_few_groups_read_little():
