@@ -144,15 +144,15 @@ OVERVIEW = {
             "Places taken in open groups at the end of the range: a member of two groups counts twice. The places "
             "before, plus who joined, less who left, are the places now."
         ),
-        _("Added up from the figures of each group by day."),
+        _("Counted from who is and was in each of these groups."),
     ),
     "joined": (
         _("Places that were taken in the range: a member seen in an open group for the first time."),
-        _("Added up from the figures of each group by day; who comes back to a group was never away."),
+        _("Counted from who is and was in each of these groups; who comes back to a group was never away."),
     ),
     "left": (
         _("Places that became free in the range: the member left an open group and was not seen there again."),
-        _("Added up from the figures of each group by day."),
+        _("Counted from who is and was in each of these groups."),
     ),
     "active": (
         _("Different members with any event in the range, each counted once however many groups they are in."),

@@ -23,10 +23,12 @@ from analytics.ledger.building import ledger_build
 from analytics.overview.crowd import joined_by_channel, places_of
 from analytics.overview.earnings import earnings_of
 from analytics.overview.forms import OverviewForm
+from analytics.overview.member_days import member_days
 from analytics.overview.moves import explained
 from analytics.overview.page import overview_page
 from analytics.overview.sales import sales_of
 from analytics.overview.scope import Scope
+from campaigns.orders.models import Order
 from campaigns.orders.services import NewOrder, orders_record
 from groups.models import Group
 from members.ingestion.batch import IncomingEvent, ingest
@@ -252,6 +254,36 @@ def test_what_moved_adds_up_to_the_figures(community):
         assert whole(earned.by_group) == whole(earned.by_channel) == revenue.total
     assert sum(sales.revenues[0].days) == sales.revenues[0].total[0]
     assert places.members_before + sum(places.joined_days) - sum(places.left_days) == places.members_days[-1]
+
+
+def test_money_and_member_days_are_of_the_groups_that_the_viewer_may_see(community):
+    mine, theirs = (Group.objects.get(name=name) for name in ("Reading", "Maths"))
+    _form, scope = asked(community.lin)
+    assert member_days(scope)[0][[mine.pk, theirs.pk]].tolist() == [[4, 3], [1, 0]]
+    cy, dee, old = (Member.objects.get(name=name) for name in ("Cy", "Dee", "Old"))
+    bought(cy, "40", 3)
+    assert Order.objects.filter(member=cy).update(group_id=theirs.pk) == 1
+    did(dee, "joined", 1, mine)
+    did(dee, "refunded", 1, theirs, value=Decimal(5))
+    did(cy, "refunded", 2, mine, value=Decimal("0.25"))
+    did(old, "refunded", 8, mine, value=Decimal(3))
+
+    def earned(user):
+        _form, scope = asked(user)
+        sales = sales_of(scope)
+        by_group = earnings_of(scope, sales, "CNY").by_group
+        found = {group.name: by_group[group.pk].tolist() for group in (mine, theirs) if group.pk < len(by_group)}
+        return {revenue.currency: (revenue.total, revenue.refunds) for revenue in sales.revenues}, found
+
+    cny = ((14020 - 5035, 5010 - 300), (5035, 300))
+    assert earned(community.lin) == (
+        {"CNY": cny, "USD": ((1500, 0), (500, 0))},
+        {"Reading": [10020 - 5035, 4710], "Maths": [4000, 0]},
+    )
+    money, by_group = earned(community.mei)
+    assert money == {"CNY": cny, "USD": ((2000, 0), (0, 0))}
+    assert by_group["Reading"] == [14020 - 5035, 4710]
+    assert by_group.get("Maths", [0, 0]) == [0, 0]
 
 
 def test_an_order_without_a_group_belongs_to_the_group_and_channel_that_the_member_came_by(community):

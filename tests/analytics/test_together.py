@@ -91,6 +91,17 @@ def test_each_question_is_answered_as_by_itself(source, data):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(sources(), st.sampled_from([Metric.TOTAL, Metric.UNIQUE]), st.booleans(), st.sampled_from(["channel", "group"]))
+def test_the_figures_of_all_are_the_same_with_a_breakdown(source, metric, cumulative, by):
+    asked_of = {"range": {"from": "2026-03-20", "to": "2026-03-31"}, "metric": metric, "cumulative": cumulative}
+    plain, split = (
+        ActivityQuery.read({**asked_of, **more}, zone=ZONE, now=NOW).compute(source, Names(), now=NOW)
+        for more in ({}, {"breakdown": {"by": by}})
+    )
+    assert split.all == plain.all
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(sources(), st.integers(0, 4))
 def test_member_days_are_distinct_members_of_each_day_by_channel_and_group(source, later):
     edges = np.array([midnight(datetime(2026, 3, day).date(), ZONE) for day in range(27, 32)], np.int64)
