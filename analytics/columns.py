@@ -63,9 +63,10 @@ class Columns:
         found: Ints = self.members[np.logical_or.reduceat(self.group == 0, self.offsets[:-1])]
         return found
 
-    def of(self, numbers: Ints) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    def of(self, numbers: Ints, groups: Ints | None = None) -> tuple[Ints, Ints, Ints, Ints, Ints]:
         """The events of these members (sorted numbers; those it does not know have none), as rows in their order:
-        columns of members, instants, kinds, groups and channels. Members must stand in order."""
+        columns of members, instants, kinds, groups and channels; only those in these groups, if any are named. Members
+        must stand in order."""
         place = np.searchsorted(self.members, numbers)
         there = place < len(self.members)
         there[there] = self.members[place[there]] == numbers[there]
@@ -74,6 +75,9 @@ class Columns:
         before = np.cumsum(size) - size
         rows = np.arange(int(size.sum())) + np.repeat(begin - before, size)
         member = np.repeat(self.members[place], size)
+        if groups is not None:
+            keep = np.isin(self.group[rows], groups)
+            rows, member = rows[keep], member[keep]
         return (member, *(column[rows].astype(np.int64) for column in (self.at, self.kind, self.group, self.channel)))
 
     def shard(self, *, skip: Flags = NONE, own: Flags = NONE, allow: Flags = NONE) -> Shard:

@@ -173,7 +173,9 @@ class SqlSource:
     selection: Selection
     everything: bool = False
 
-    def shards(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> list[Shard]:
+    def shards(
+        self, *, since: int | None, until: int, kinds: Collection[int] | None, groups: Ints | None = None
+    ) -> list[Shard]:
         return [Columns.build(*self.rows(since=since, until=until, kinds=kinds)).shard()]
 
     def rows(
@@ -334,7 +336,9 @@ class Held:
 
     held: Sequence[Stored]
 
-    def shards(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> Sequence[Stored]:
+    def shards(
+        self, *, since: int | None, until: int, kinds: Collection[int] | None, groups: Ints | None = None
+    ) -> Sequence[Stored]:
         return self.held
 
 

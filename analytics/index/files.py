@@ -2,7 +2,8 @@
 
     DATA_DIR/index/
       current.json            the manifest; replaced in one step, so a reader sees the old index or the new one
-      base-NAME/000/*.npy     the columns of one part: the members whose number leaves the same rest, sorted
+      base-NAME/000/*.npy     the columns of one part: the members whose number leaves the same rest, sorted; and who of
+                              them has events in which group
       recent-NAME/*.npy       all events of the members who did something since, sorted; skip-000.npy and so on say
                               who of each part that is, so that they are left out there
       lock                    held by whoever builds
@@ -30,6 +31,7 @@ import numpy as np
 from django.conf import settings
 
 from analytics.columns import Columns, Flags, Ints, Shard
+from analytics.index.postings import Postings, postings_open, postings_write
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -142,6 +144,7 @@ def part_write(folder: Path, columns: Columns) -> None:
     shard = columns.shard()
     for name in COLUMNS:
         np.save(folder / f"{name}.npy", getattr(shard, name))
+    postings_write(folder, Postings.of(columns))
 
 
 def skip_write(folder: Path, number: int, flags: Flags) -> None:
@@ -157,12 +160,22 @@ class Generation:
     parts: tuple[Columns, ...]
     recent: Columns | None
     skips: tuple[Flags, ...]
+    # Of each part, and of the members with news behind them; none where a part was written without.
+    postings: tuple[Postings, ...] = ()
 
     @cached_property
     def outside(self) -> Ints:
         """The members who did anything outside of a group, in ascending order."""
-        parts = self.parts if self.recent is None else (*self.parts, self.recent)
-        return np.unique(np.concatenate([part.outside() for part in parts]))
+        if self.postings:
+            nowhere = np.zeros(1, np.int64)
+            found = [part.members[said.within(nowhere)] for part, said in zip(self.columns, self.postings, strict=True)]
+        else:
+            found = [part.outside() for part in self.columns]
+        return np.unique(np.concatenate(found))
+
+    @property
+    def columns(self) -> tuple[Columns, ...]:
+        return self.parts if self.recent is None else (*self.parts, self.recent)
 
     @property
     def built_at(self) -> datetime:
@@ -193,28 +206,43 @@ class PartOnDisk:
     allow: Flags
     opened: Columns | None = None
     lasts: bool = False
+    # Members of whom nothing may be looked at: spares looking at each of their events, and changes no answer.
+    blank: Flags | None = None
 
     def open(self) -> Shard:
         columns = self.opened or part_open(self.folder)
-        return columns.shard(skip=self.skip, own=self.own, allow=self.allow)
+        skip = self.skip
+        if self.blank is not None:
+            skip = skip | self.blank if len(skip) else self.blank
+        return columns.shard(skip=skip, own=self.own, allow=self.allow)
 
     def skipping(self, skip: Flags) -> PartOnDisk:
         return replace(self, skip=skip)
 
-    def __reduce__(self) -> tuple[type[PartOnDisk], tuple[Path, Flags, Flags, Flags]]:
-        return PartOnDisk, (self.folder, self.skip, self.own, self.allow)
+    def __reduce__(self) -> tuple[type[PartOnDisk], tuple[Path, Flags, Flags, Flags, None, bool, Flags | None]]:
+        return PartOnDisk, (self.folder, self.skip, self.own, self.allow, None, False, self.blank)
 
 
 def generation_open(manifest: Manifest) -> Generation:
     """Raises OSError or ValueError when files are missing or damaged."""
     parts = tuple(part_open(folder) for folder in part_folders(manifest))
+    said = [
+        postings_open(folder, len(part.members)) for folder, part in zip(part_folders(manifest), parts, strict=True)
+    ]
     if not manifest.recent:
-        return Generation(manifest, parts, None, ())
+        return Generation(manifest, parts, None, (), _all(said))
     folder = index_folder() / manifest.recent
     skips = tuple(_load(folder / f"skip-{number:03}.npy") for number in range(manifest.parts))
     if [len(skip) for skip in skips] != [len(part.members) for part in parts]:
         raise ValueError("marks of other members")
-    return Generation(manifest, parts, part_open(folder), skips)
+    recent = part_open(folder)
+    said.append(postings_open(folder, len(recent.members)))
+    return Generation(manifest, parts, recent, skips, _all(said))
+
+
+def _all(said: list[Postings | None]) -> tuple[Postings, ...]:
+    found = tuple(one for one in said if one is not None)
+    return found if len(found) == len(said) else ()
 
 
 def _load(path: Path) -> Any:

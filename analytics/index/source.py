@@ -18,11 +18,13 @@ from analytics.index.files import (
     manifest_read,
     part_folders,
 )
+from analytics.index.postings import Readers
 from analytics.queries.base import Source, Stored
 from analytics.sources import Selection, SqlSource, visible_among
 from groups.models import Group
 
-# So few groups or members are read quicker through the indexes of the database.
+# So few members, or groups of an index that does not know who did something in them, are read quicker through the
+# indexes of the database.
 FEW_GROUPS = 50
 FEW_MEMBERS = 5_000
 
@@ -30,11 +32,12 @@ FEW_MEMBERS = 5_000
 def source_of(selection: Selection) -> Source:
     """Where the events of a selection are read from: the index, when there is one and the selection is wide. Every
     answer holds every event that was accepted before it was asked for, either way."""
-    narrow = (selection.group_ids is not None and len(selection.group_ids) <= FEW_GROUPS) or (
-        selection.member_ids is not None and len(selection.member_ids) <= FEW_MEMBERS
-    )
-    generation = None if narrow else generation_in_force()
-    return IndexSource(selection, generation) if generation else SqlSource(selection)
+    few_members = selection.member_ids is not None and len(selection.member_ids) <= FEW_MEMBERS
+    generation = None if few_members else generation_in_force()
+    few_groups = selection.group_ids is not None and len(selection.group_ids) <= FEW_GROUPS
+    if generation is None or (few_groups and not generation.postings):
+        return SqlSource(selection)
+    return IndexSource(selection, generation)
 
 
 class _Opened:
@@ -72,30 +75,36 @@ class IndexSource:
     selection: Selection
     generation: Generation
 
-    def shards(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> list[Stored]:
+    def shards(
+        self, *, since: int | None, until: int, kinds: Collection[int] | None, groups: Ints | None = None
+    ) -> list[Stored]:
         moved, newer = self._newer(since, until, kinds)
         apart = np.union1d(moved, newer[0])
         generation = self.generation
         choice = _Choice.of(self.selection, lambda: np.union1d(generation.outside, newer[0][newer[3] == 0]))
         folders = part_folders(generation.manifest)
-        recent = generation.recent
-        if recent is not None:
+        if generation.recent is not None:
             folders.append(index_folder() / generation.manifest.recent)
         shards: list[Stored] = []
         rows = []
         unmoved = np.setdiff1d(apart, moved)
-        for number, folder in enumerate(folders):
-            stored = generation.parts[number] if number < len(generation.parts) else recent
-            assert stored is not None
+        readers = choice.readers(generation, groups)
+        is_few = readers is not None and readers.are_few
+        for number, (folder, stored) in enumerate(zip(folders, generation.columns, strict=True)):
             skip = choice.skip(stored.members)
             skip[np.searchsorted(stored.members, _among(apart, stored.members))] = True
             again = _among(unmoved, stored.members)
             if number < len(generation.skips):
                 again = again[~generation.skips[number][np.searchsorted(stored.members, again)]]
                 skip |= generation.skips[number]
+            if readers is not None and is_few:
+                places = readers.places(number)
+                rows.append(stored.of(np.union1d(again, stored.members[places[~skip[places]]]), readers.groups))
+                continue
             rows.append(stored.of(again))
-            lasts = number < len(generation.parts)
-            shards.append(PartOnDisk(folder, skip, choice.own(stored.members), choice.allow, stored, lasts))
+            own, lasts = choice.own(stored.members), number < len(generation.parts)
+            blank = None if readers is None else readers.others(number)
+            shards.append(PartOnDisk(folder, skip, own, choice.allow, stored, lasts, blank))
         # Newer events stand behind the older ones of the same instant, as they came.
         fresh = Columns.build(*(np.concatenate(columns) for columns in zip(*rows, newer, strict=True)))
         shards.append(fresh.shard(skip=choice.skip(fresh.members), own=choice.own(fresh.members), allow=choice.allow))
@@ -143,6 +152,23 @@ class _Choice:
             NONE if groups is None else _table(groups),
             seen_members,
         )
+
+    def readers(self, generation: Generation, groups: Ints | None) -> Readers | None:
+        """Who has events that may be looked at in these groups (None: in any, or outside); nothing when that may be
+        everybody, or is not known."""
+        if not generation.postings or (groups is None and not len(self.allow)):
+            return None
+        if not len(self.allow):
+            assert groups is not None
+            wanted = groups
+        else:
+            wanted = np.flatnonzero(self.allow)
+            if self.seen_members is not None:
+                wanted = np.union1d(wanted, [0])
+            if groups is not None:
+                wanted = np.intersect1d(wanted, groups)
+        outside = self.seen_members if 0 in wanted else None
+        return Readers(generation.columns, generation.postings, wanted, outside)
 
     def skip(self, members: Ints) -> Flags:
         if self.members is None:

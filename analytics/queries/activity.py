@@ -24,6 +24,7 @@ from analytics.queries.base import (
     Stored,
     Where,
     flags_of,
+    groups_of,
     kinds_of,
     lens_of,
     split_by,
@@ -125,7 +126,8 @@ class ActivityQuery:
         return query
 
     def compute(self, source: Source, names: Names, *, now: datetime) -> ActivityResult:
-        shards, lens = self._shards(source, names), self._lens(names, self.filter)
+        lens = self._lens(names, self.filter)
+        shards = self._shards(source, names, lens)
         if self.by is None:
             whole, _labels = split_by(None, names)
             return ActivityResult(self, now, self._figures(shards, lens, whole)[0][0])
@@ -149,7 +151,7 @@ class ActivityQuery:
         """
         where = self.filter if value is None or self.by is None else self.filter.narrowed(self.by, value)
         lens = self._lens(names, where)
-        return joined(run(self._shards(source, names), _Behind(self, lens, period, STATES[state])))
+        return joined(run(self._shards(source, names, lens), _Behind(self, lens, period, STATES[state])))
 
     @property
     def _since(self) -> int | None:
@@ -157,8 +159,9 @@ class ActivityQuery:
             return None  # who is new is decided by the first event ever
         return int(self.periods.edges[0]) if self.span else self.range.start
 
-    def _shards(self, source: Source, names: Names) -> Sequence[Stored]:
-        return source.shards(since=self._since, until=self.range.end, kinds=kinds_of([self.event], names))
+    def _shards(self, source: Source, names: Names, lens: Lens) -> Sequence[Stored]:
+        kinds = kinds_of([self.event], names)
+        return source.shards(since=self._since, until=self.range.end, kinds=kinds, groups=groups_of(lens))
 
     def _lens(self, names: Names, where: Where) -> Lens:
         return lens_of([self.event], where, names, since=self._since, until=self.range.end)

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from django.utils.translation import gettext as _
 
-from analytics.columns import Flags, Shard
+from analytics.columns import Flags, Ints, Shard
 from analytics.kernels import ALWAYS, COUNTS, Lens, Split
 from analytics.queries.fields import Fields
 
@@ -56,9 +56,12 @@ class Lasting(Stored, Protocol):
 class Source(Protocol):
     """Where events are read from: the selection (members, groups, what a person may see) is the source's own."""
 
-    def shards(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> Sequence[Stored]:
-        """All events with since <= at < until (ms) of these kinds, and perhaps others: None asks for all of history, or
-        for every kind. No member is in two shards."""
+    def shards(
+        self, *, since: int | None, until: int, kinds: Collection[int] | None, groups: Ints | None = None
+    ) -> Sequence[Stored]:
+        """All events with since <= at < until (ms) of these kinds in these groups (sorted numbers), and perhaps others:
+        None asks for all of history, for every kind, or for all groups and what is outside of any. No member is in two
+        shards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,11 @@ def lens_of(
             table[~allowed] &= ~bits
             tables[place] = table
     return Lens(ALWAYS if since is None else since, until, other, kinds, tables["channel"], tables["group"])
+
+
+def groups_of(lens: Lens) -> Ints | None:
+    """The groups that have to be read for it; None when what is outside of groups, or in any, counts."""
+    return None if not len(lens.groups) or lens.groups[0] else np.flatnonzero(lens.groups)
 
 
 def split_by(attribute: str | None, names: Names) -> tuple[Split, list[str]]:

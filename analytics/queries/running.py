@@ -15,7 +15,7 @@ from django.conf import settings
 from analytics import kernels
 from analytics.columns import Columns, Ints, Shard
 from analytics.kernels import Lens
-from analytics.queries.base import EventSpec, Names, Source, Stored, Where, kinds_of, lens_of
+from analytics.queries.base import EventSpec, Names, Source, Stored, Where, groups_of, kinds_of, lens_of
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -64,7 +64,8 @@ def events_read(
     nothing = Where({})
     specs = [EventSpec(None, nothing)] if kinds is None else [EventSpec(kind, nothing) for kind in kinds]
     lens = lens_of(specs, where or nothing, names, since=since, until=until)
-    read = run(source.shards(since=since, until=until, kinds=kinds_of(specs, names)), _Reading(lens))
+    shards = source.shards(since=since, until=until, kinds=kinds_of(specs, names), groups=groups_of(lens))
+    read = run(shards, _Reading(lens))
     member, at, kind, group, channel = (np.concatenate(columns) for columns in zip(*read, strict=True))
     return Columns.build(member, at, kind, group, channel)
 

@@ -15,7 +15,7 @@ from analytics.kernels import Lens
 from analytics.kernels_periods import Sets
 from analytics.queries.activity import ActivityQuery, ActivityResult, Figures, Metric
 from analytics.queries.adding import run_adding
-from analytics.queries.base import Names, Source, kinds_of, lens_of
+from analytics.queries.base import Names, Source, groups_of, kinds_of, lens_of
 
 
 def computed(queries: Sequence[ActivityQuery], source: Source, names: Names, *, now: datetime) -> list[ActivityResult]:
@@ -79,7 +79,7 @@ def _habits(queries: Sequence[ActivityQuery], source: Source, names: Names) -> t
     event, where = queries[0].event, queries[0].filter
     first, last = int(since.min()), int(until.max())
     lens = lens_of([event], where, names, since=first, until=last)
-    shards = source.shards(since=first, until=last, kinds=kinds_of([event], names))
+    shards = source.shards(since=first, until=last, kinds=kinds_of([event], names), groups=groups_of(lens))
     order = list(asked)
     return [order.index(key) for key in keys], run_adding(shards, _Counting(lens, sets))
 
@@ -89,7 +89,7 @@ def _lifecycles(queries: Sequence[ActivityQuery], source: Source, names: Names) 
     since, until = (np.array([edges[end] for edges in every], np.int64) for end in (0, -1))
     event, where = queries[0].event, queries[0].filter
     lens = lens_of([event], where, names, since=int(since.min()), until=int(until.max()))
-    shards = source.shards(since=None, until=lens.until, kinds=kinds_of([event], names))
+    shards = source.shards(since=None, until=lens.until, kinds=kinds_of([event], names), groups=groups_of(lens))
     return run_adding(shards, _Lifecycles(lens, _sets(every, since, until)))
 
 

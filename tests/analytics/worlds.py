@@ -49,5 +49,7 @@ class World:
     def members(self, ids: Sequence[int]) -> Sequence[str]:
         return [self.words[number] for number in ids]
 
-    def shards(self, *, since: int | None, until: int, kinds: Collection[int] | None) -> list[Shard]:
+    def shards(
+        self, *, since: int | None, until: int, kinds: Collection[int] | None, groups: object = None
+    ) -> list[Shard]:
         return [self.columns.shard()]
