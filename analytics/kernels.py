@@ -769,7 +769,8 @@ def retention(
     intervals = len(edges) - 1
     pace = _pace(edges)
     matrix = np.zeros((intervals, intervals), np.int64)
-    started = np.zeros(intervals, np.bool_)
+    started = np.zeros(intervals, np.int64)
+    came_back = np.zeros(intervals, np.int64)
     times = np.zeros(intervals, np.int64)
     split = Split(False, np.zeros(0, np.int32), 1)
     offsets = shard.offsets
@@ -788,30 +789,32 @@ def retention(
             lo, hi = starts[m - begin], starts[m - begin + 1]
             if lo == hi:
                 continue
-            started[:] = False
+            started[:] = 0
             times[:] = 0
             begun = False
             for i in range(lo, hi):
                 p = _period(at[i], edges, pace)
                 if p >= intervals:
                     break
-                if bits[i] & 1 and not (first_time and begun):
-                    begun = True
-                    if p >= 0:
-                        started[p] = True
-                if bits[i] & 2 and p >= 0:
-                    times[p] += 1
+                # Without jumps, as nobody can foretell which of the two an event is.
+                starts_now = bits[i] & 1 & np.int64(not (first_time and begun))
+                begun |= starts_now > 0
+                if p >= 0:
+                    started[p] |= starts_now
+                    times[p] += bits[i] >> 1 & 1
             if not begun:
                 continue
             if or_after:
                 for p in range(intervals - 2, -1, -1):
                     times[p] = max(times[p], times[p + 1])
             for p in range(intervals):
+                came_back[p] = times[p] >= least
+            for p in range(intervals):
                 if not started[p]:
                     continue
                 matrix[p, 0] += 1
                 for k in range(1, intervals - p):
-                    matrix[p, k] += times[p + k] >= least
+                    matrix[p, k] += came_back[p + k]
                 if p == probe:
                     flags[m] = probe_after == 0 or times[p + probe_after] >= least
     return matrix
