@@ -31,14 +31,13 @@ class Postings:
 
     @classmethod
     def of(cls, columns: Columns) -> Postings:
-        groups = np.unique(columns.group)
-        codes = np.searchsorted(groups, columns.group).astype(np.int64)
-        # Members stand one after the other, and mostly stay in a group for some events.
-        keys = codes * max(len(columns.members), 1) + columns.rows()
-        keys = np.unique(keys[np.r_[True, keys[1:] != keys[:-1]]] if len(keys) else keys)
-        of_group, places = np.divmod(keys, max(len(columns.members), 1))
-        offsets = np.searchsorted(of_group, np.arange(len(groups) + 1)).astype(np.int64)
-        return cls(groups.astype(np.int64), offsets, places.astype(np.uint32))
+        number = max(len(columns.members), 1)
+        keys = columns.group.astype(np.int64) * number + columns.rows()
+        # Sorted and then compared with the one before: NumPy sorts these with vectors, which `unique` does not.
+        keys.sort()
+        of_group, places = np.divmod(keys[np.r_[True, keys[1:] != keys[:-1]]] if len(keys) else keys, number)
+        starts = np.flatnonzero(np.r_[True, of_group[1:] != of_group[:-1]]) if len(keys) else keys
+        return cls(of_group[starts], np.append(starts, len(of_group)), places.astype(np.uint32))
 
     def count(self, groups: Ints) -> int:
         """How many places these groups (sorted) have: at least as many as members."""

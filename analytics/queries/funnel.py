@@ -27,6 +27,7 @@ from analytics.queries.base import (
     Source,
     Stored,
     Where,
+    groups_of,
     kinds_of,
     lens_of,
     split_by,
@@ -211,13 +212,13 @@ class FunnelQuery:
         last = end + 1000 * self.window if self.conversions_after_range else end
         # In strict order every other event of a member ends an attempt, so all kinds are read.
         kinds = None if is_strict else kinds_of(specs, names)
-        shards = source.shards(since=start, until=last, kinds=kinds)
         # Exclusions have their bits behind those of as many steps as there can be.
         steps = [*self.steps, *[NOTHING] * (kernels.EXCLUSIONS - len(self.steps))] if self.exclusions else self.steps
         lens = lens_of(
             [*steps, *(exclusion.event for exclusion in self.exclusions)],
             self.filter, names, since=start, until=last, everything=is_strict,
         )  # fmt: skip
+        shards = source.shards(since=start, until=last, kinds=kinds, groups=groups_of(lens))
         edges, from_step, to_step = NO_PERIODS, 1, 1
         if self.series:
             edges, from_step, to_step = self.series.periods.edges, self.series.from_step, self.series.to_step

@@ -15,7 +15,7 @@ from analytics import kernels
 from analytics.columns import Flags, Ints, Shard
 from analytics.kernels import Lens
 from analytics.queries.adding import run_adding
-from analytics.queries.base import EventSpec, Names, Source, Stored, Where, flags_of, kinds_of, lens_of
+from analytics.queries.base import EventSpec, Names, Source, Stored, Where, flags_of, groups_of, kinds_of, lens_of
 from analytics.queries.fields import KNOWN, Fields
 from analytics.queries.periods import (
     Interval,
@@ -89,20 +89,23 @@ class RetentionQuery:
         return query
 
     def compute(self, source: Source, names: Names, *, now: datetime) -> RetentionResult:
-        squares = run_adding(self._shards(source, names), _Retention(self, self._lens(names)))
+        lens = self._lens(names)
+        squares = run_adding(self._shards(source, names, lens), _Retention(self, lens))
         square = sum(squares, np.zeros((len(self.periods),) * 2, np.int64))
         size = len(self.periods)
         return RetentionResult(self, now, [square[i, : size - i].tolist() for i in range(size)])
 
     def people(self, source: Source, names: Names, *, cohort: int, after: int) -> Ints:
         """Members behind cell (cohort, after) of the matrix, both counted from 0."""
-        return joined(run(self._shards(source, names), _Returned(self, self._lens(names), cohort, after)))
+        lens = self._lens(names)
+        return joined(run(self._shards(source, names, lens), _Returned(self, lens, cohort, after)))
 
-    def _shards(self, source: Source, names: Names) -> Sequence[Stored]:
+    def _shards(self, source: Source, names: Names, lens: Lens) -> Sequence[Stored]:
         return source.shards(
             since=self._since,
             until=self.periods.range.end,
             kinds=kinds_of([self.start_event, self.return_event], names),
+            groups=groups_of(lens),
         )
 
     @property
