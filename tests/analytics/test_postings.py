@@ -24,7 +24,7 @@ from analytics.queries.funnel import FunnelQuery
 from analytics.queries.retention import RetentionQuery
 from analytics.sources import Selection, SqlNames, SqlSource
 from tests.analytics.test_index import ACTS, DAYS, Story, add, cast_once, data_dir, small, talk
-from tests.builders import NOW, make_group
+from tests.builders import NOW, make_group, make_member
 
 __all__ = ["cast_once", "data_dir", "small", "talk"]
 
@@ -86,6 +86,20 @@ class TestWhoIsRead:
         monkeypatch.setattr(postings, "FEW_READ", 0)
         read = [one.open() for one in chosen.shards(since=None, until=until, kinds=None)]
         assert [number for one in read for number in one.members[~one.skip]] == [members[0].pk]
+
+    @pytest.mark.parametrize("few", [0, 5000])
+    def test_what_a_member_of_a_branch_does_outside_of_groups_is_read_with_the_rest(self, talk, cast, monkeypatch, few):
+        _selection, group, _members = talk
+        monkeypatch.setattr(postings, "FEW_READ", few)
+        of_branch, stranger = make_member(groups=[group]), make_member(groups=[make_group(branch=cast.chengdu)])
+        Event.objects.filter(member_id=of_branch.pk).delete()  # of joining: a membership can be known without one
+        add([(member.pk, None, "like", 3) for member in (of_branch, stranger)], start=50)
+        index_build(now=NOW)
+        liked = {"steps": [{"kind": "like"}], "range": DAYS}
+        question = FunnelQuery.read(liked, zone=ZoneInfo("UTC"), now=NOW)
+        source = source_of(Selection(cast.mei))
+        assert isinstance(source, IndexSource)
+        assert question.compute(source, SqlNames(), now=NOW).all.counts == [1]
 
     def test_a_filter_reads_as_few_as_a_selection(self, talk, cast, monkeypatch):
         _selection, _group, members = talk
