@@ -23,8 +23,8 @@ from typing import Any
 BASE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(BASE))
 
-WIDTH, HEIGHT = 320, 250
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 34, 38
+WIDTH, HEIGHT = 330, 250
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 34, 38
 STYLES = {"ours": ("#0b7a4b", ""), "clickhouse": ("#b4520a", "6 4"), "postgresql": ("#2f5fb3", "2 3")}
 
 
