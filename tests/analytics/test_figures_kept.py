@@ -123,7 +123,7 @@ def test_a_note_that_is_gone_or_of_another_database_makes_it_read_everything():
 @pytest.mark.django_db(transaction=True)
 def test_readers_meet_those_who_count_at_once_and_what_is_kept_is_right_afterwards(cast):
     if connection.vendor != "postgresql":
-        pytest.skip("one writer at a time")
+        pytest.skip("SQLite has one writer at a time")
     community = Community(3, cast)
     for _time in range(4):
         community.happen()
