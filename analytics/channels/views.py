@@ -6,8 +6,8 @@ from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -27,10 +27,11 @@ from analytics.channels.page import channel_page, channel_rows, headline, whole_
 from analytics.channels.people import FIGURES, members_behind
 from analytics.channels.scope import Scope
 from analytics.pages.frame import frame_of
-from analytics.pages.people import Behind
+from analytics.pages.people import ORDERS, Behind
 from analytics.pages.rows import RowListing
 from analytics.views.console import people_listing
 from community_ops.lib.lists import Column, csv_response, xlsx_response
+from members.models import Member
 
 ALL = "all"
 # Columns that say how they stand against the range before.
@@ -140,6 +141,27 @@ def _is_known(user: User, channel: Channel) -> bool:
 @require_GET
 @staff_required
 def channel_people(request: StaffRequest) -> HttpResponseBase:
+    form, found, members = asked_people(request)
+    listing = people_listing(request, members)
+    if listing.export:
+        return listing.export_response("members")
+    asked = request.GET.copy()
+    asked["report"] = "channels"
+    span = [(name, value) for name in ("preset", "from", "to", "branch") if (value := request.GET.get(name, ""))]
+    context = {
+        "listing": listing,
+        "behind": found,
+        "report_label": gettext_lazy("Channels"),
+        "report_url": reverse("analytics:channels"),
+        "kept": [*span, *((name, request.GET[name]) for name in ("figure", "channel"))],
+        "back": form.address(),
+        "asked": asked.urlencode(),
+    }
+    return render(request, "console/analytics/people.html", context)
+
+
+def asked_people(request: StaffRequest) -> tuple[SpanForm, Behind, QuerySet[Member]]:
+    """The members behind the figure of a channel that an address points at. Raises Http404."""
     form, _frame = _asked(request)
     figure, asked = request.GET.get("figure", ""), request.GET.get("channel", "")
     is_number = asked.isascii() and asked.isdigit() and len(asked) < 19
@@ -150,19 +172,7 @@ def channel_people(request: StaffRequest) -> HttpResponseBase:
     if number and (code is None or not _is_known(request.user, code)):
         raise Http404
     members = members_behind(form.scope(), form.span(), figure=figure, channel=number, now=form.now)
-    listing = people_listing(request, members)
-    if listing.export:
-        return listing.export_response("members")
     name = code.code if code else (_("No channel known") if number == 0 else _("All channels"))
     first, last = form.days
-    span = [(name, value) for name in ("preset", "from", "to", "branch") if (value := request.GET.get(name, ""))]
-    kept = [*span, ("figure", figure), ("channel", asked)]
-    context = {
-        "listing": listing,
-        "behind": Behind(np.zeros(0, np.int64), [name, str(FIGURES[figure].label), f"{first} – {last}"]),
-        "report_label": gettext_lazy("Channels"),
-        "report_url": reverse("analytics:channels"),
-        "kept": kept,
-        "back": form.address(),
-    }
-    return render(request, "console/analytics/people.html", context)
+    words = [name, str(FIGURES[figure].label), f"{first} – {last}"]
+    return form, Behind(members, words, ORDERS if figure == "buyers" else ""), members

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import numpy as np
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Case, Q, QuerySet, Value, When
 from django.http import Http404, HttpResponse
@@ -55,7 +54,7 @@ from analytics.health.warnings import CLOSED, warning_settle
 from analytics.pages.branches import FIGURES, branch_heads, branch_rows, branch_table, members_behind
 from analytics.pages.explain import Facts
 from analytics.pages.parts import zone_words
-from analytics.pages.people import Behind
+from analytics.pages.people import EVENTS, ORDERS, Behind
 from analytics.views.console import people_listing
 from community_ops.lib.lists import Column, Filter, Listing, csv_response, xlsx_response
 from community_ops.lib.toasts import toast, warn
@@ -63,8 +62,11 @@ from delivery.models import Delivery
 from delivery.services import NOT_BEGUN
 from groups.models import CommunityType, Group, HealthStage, Motivation, Permission
 from groups.services import group_archive
+from members.models import Member
 
 HEADQUARTERS = "none"
+# What figures of branches count that are more than members.
+COUNTED = {"buyers": ORDERS, "answered": EVENTS}
 RANKS = [HealthStage.DEAD, HealthStage.DECLINING, HealthStage.FORMING, HealthStage.ACTIVE, HealthStage.GROWING]
 SHOWN = 8
 
@@ -431,23 +433,32 @@ def branches(request: StaffRequest) -> HttpResponseBase:
 @staff_required
 def branch_people(request: StaffRequest, pk: int) -> HttpResponseBase:
     """The members behind a figure of a branch; number 0 is headquarters."""
+    found, members = asked_people(request, pk)
+    listing = people_listing(request, members)
+    if listing.export:
+        return listing.export_response("members")
+    asked = request.GET.copy()
+    asked["report"], asked["number"] = "branches", str(pk)
+    context = {
+        "listing": listing,
+        "behind": found,
+        "report_label": _("Compare branches"),
+        "report_url": reverse("analytics:branches"),
+        "kept": [("figure", request.GET["figure"])],
+        "back": "",
+        "asked": asked.urlencode(),
+    }
+    return render(request, "console/analytics/people.html", context)
+
+
+def asked_people(request: StaffRequest, pk: int) -> tuple[Behind, QuerySet[Member]]:
+    """The members behind the figure of a branch that an address points at. Raises Http404."""
     branch = get_object_or_404(Branch.objects.visible_to(request.user), pk=pk) if pk else None
     figure = request.GET.get("figure", "")
     if figure not in FIGURES or (branch is None and not request.user.is_headquarters):
         raise Http404(_("There is no such number."))
     members, words = members_behind(request.user, timezone.now(), branch=branch, figure=figure)
-    listing = people_listing(request, members)
-    if listing.export:
-        return listing.export_response("members")
-    context = {
-        "listing": listing,
-        "behind": Behind(np.zeros(0, np.int64), words),
-        "report_label": _("Compare branches"),
-        "report_url": reverse("analytics:branches"),
-        "kept": [("figure", figure)],
-        "back": "",
-    }
-    return render(request, "console/analytics/people.html", context)
+    return Behind(members, words, COUNTED.get(figure, "")), members
 
 
 def _visible(request: StaffRequest, pk: int) -> Group:

@@ -129,14 +129,14 @@ class _Figures:
     def shown(self, form: ActivityForm, found: Sequence[ActivityResult]) -> list[Figure]:
         states, *counts = (result.all for result in found[: len(self.queries)])
         active, events = ([counts[n][name] for n in range(place, len(counts), 2)] for place, name in enumerate(SUMS))
-        everybody = people_url(form, "activity", figure="active")
+        everybody, everything = (people_url(form, "activity", figure=name) for name in ("active", "events"))
         return [
             Figure(_("Active members"), active[0], FIGURES["active"], everybody, *active[1:]),
             Figure(_("New members"), states["new"][0], FIGURES["new"], people_url(form, "activity", figure="new")),
             Figure(
                 _("Gone quiet"), -states["dormant"][0], FIGURES["quiet"], people_url(form, "activity", figure="quiet")
             ),
-            Figure(_("Events"), events[0], FIGURES["events"], everybody, *events[1:]),
+            Figure(_("Events"), events[0], FIGURES["events"], everything, *events[1:]),
         ]
 
 

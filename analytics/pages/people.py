@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from analytics.columns import Ints
 from analytics.forms import INTERVALS, METRICS, ActivityForm, FunnelForm, ReportForm, RetentionForm
@@ -26,9 +26,9 @@ from analytics.pages.best_hour import hour_name, hour_people
 from analytics.pages.funnel import step_names
 from analytics.pages.leavers import LeaversForm, leavers_of
 from analytics.pages.membership_retention import Stayed
-from analytics.pages.parts import period_name
+from analytics.pages.parts import Text, period_name
 from analytics.pages.times import BARS
-from analytics.queries.activity import ActivityQuery
+from analytics.queries.activity import ActivityQuery, Metric
 from analytics.queries.base import Names, Source
 from analytics.queries.funnel import FunnelQuery
 from analytics.queries.periods import Periods, local
@@ -36,13 +36,21 @@ from analytics.queries.retention import RetentionQuery
 from analytics.sources import value_labels, with_ids
 from members.models import Member
 
+PLACES = gettext_lazy("The number counts places in groups: who is in two groups takes two. Here everybody stands once.")
+ORDERS = gettext_lazy("There may be more orders than members: here everybody who ordered stands once.")
+EVENTS = gettext_lazy("The number counts how often. Here everybody who did it stands once.")
+# What some figures of the overview and of activity count.
+COUNTS = {"members": PLACES, "joined": PLACES, "left": PLACES, "orders": ORDERS, "revenue": ORDERS, "events": EVENTS}
+
 
 @dataclass(frozen=True)
 class Behind:
-    """The members, or their numbers; and in words what they have in common."""
+    """The members, or their numbers; in words what they have in common, and what the number counts if not members:
+    it may be larger then than they are many."""
 
     ids: Ints | QuerySet[Member]
     words: list[str]
+    counts: Text = ""
 
     def of(self, members: QuerySet[Member]) -> QuerySet[Member]:
         """Those of `members` who are behind the number."""
@@ -63,8 +71,9 @@ def behind(
         return _stickiness(asked, form, source, names, zone, now)
     if isinstance(form, OverviewForm):
         scope = Scope(form.viewer, form.range, now)
-        found = members_behind(form, scope, figure=asked.get("figure", ""), currency=asked.get("currency", ""))
-        return Behind(*found)
+        figure = asked.get("figure", "")
+        found, words = members_behind(form, scope, figure=figure, currency=asked.get("currency", ""))
+        return Behind(found, words, COUNTS.get(figure, ""))
     if isinstance(form, RetentionForm):
         return _retention(asked, form, source, names, zone, now)
     if isinstance(form, LeaversForm):
@@ -100,11 +109,17 @@ def _activity(
 ) -> Behind:
     figure = asked.get("figure")
     if figure:
-        labels = {"active": _("Active members"), "new": _("New members"), "quiet": _("Gone quiet")}
+        labels = {
+            "active": _("Active members"),
+            "new": _("New members"),
+            "quiet": _("Gone quiet"),
+            "events": _("Events"),
+        }
         words = [labels[figure], _days(form)]
-        if figure == "active":
+        if figure in ("active", "events"):
             question = form.question(metric="unique", interval="month", breakdown=None)
-            return Behind(ActivityQuery.read(question, zone=zone, now=now).people(source, names), words)
+            ids = ActivityQuery.read(question, zone=zone, now=now).people(source, names)
+            return Behind(ids, words, COUNTS.get(figure, ""))
         query = whole_range_of(form, zone, now)
         return Behind(query.people(source, names, period=0, state={"new": "new", "quiet": "dormant"}[figure]), words)
     query = ActivityQuery.read(form.question(), zone=zone, now=now)
@@ -114,7 +129,8 @@ def _activity(
     words.append(_days(form) if period is None else _when(query.periods, period))
     if value is not None and query.by:
         words.append(value_labels(query.by, [value])[value])
-    return Behind(query.people(source, names, period=period, value=value), words)
+    ids = query.people(source, names, period=period, value=value)
+    return Behind(ids, words, EVENTS if query.metric is Metric.TOTAL else "")
 
 
 def _lifecycle(
@@ -165,7 +181,7 @@ def _best_hour(
 ) -> Behind:
     cell = _number(asked, "cell", 0, CELLS) or 0
     words = [str(dict(MEASURES)[form.cleaned_data["measure"]]), hour_name(cell), _days(form)]
-    return Behind(hour_people(form, source, names, cell, zone=zone, now=now), words)
+    return Behind(hour_people(form, source, names, cell, zone=zone, now=now), words, EVENTS)
 
 
 def _funnel(asked: QueryDict, form: FunnelForm, source: Source, names: Names, zone: ZoneInfo, now: datetime) -> Behind:

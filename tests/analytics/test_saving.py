@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from html import unescape
+from html import escape, unescape
 
 import pytest
 import time_machine
@@ -36,6 +36,7 @@ def at_noon():
 @pytest.fixture
 def community(cast):
     mine, theirs = make_group("Reading", branch=cast.hangzhou), make_group("Maths", branch=cast.chengdu)
+    cast.mine = mine
     cast.ann, cast.bob, cast.dee = (make_member(name) for name in ("Ann", "Bob", "Dee"))
     did(cast.ann, "message", 3, mine)
     did(cast.bob, "message", 4, mine)
@@ -71,6 +72,32 @@ def test_members_behind_a_number_become_a_segment_that_stays_as_it_is(community)
     assert "Ann" in page(community.mei, response["Location"])
     entry = AuditEntry.objects.get(action="segment.members_kept")
     assert (entry.actor, entry.after, entry.branch_id) == (community.mei, {"members": 2}, community.hangzhou.pk)
+
+
+@pytest.mark.parametrize(
+    ("report", "figure", "kept"), [("channels", "joined", ["Eve"]), ("branches", "active", ["Ann", "Bob", "Eve"])]
+)
+def test_the_members_of_a_channel_and_of_a_branch_are_kept_too_and_nobody_else(community, report, figure, kept):
+    """The button stands on each page of members, and keeps those who stand on that page."""
+    did(make_member("Eve"), "joined", 5, community.mine, channel="gate")
+    found = page(community.mei, f"/reports/{report}/")
+    links = map(unescape, re.findall(rf'href="(/reports/{report}/[^"]*people/[^"]*figure={figure}[^"]*)"', found))
+    link = next(link for link in links if "channel=0" not in link and "channel=all" not in link)
+    way = unescape(re.search(r'href="(/reports/people/save/[^"]+)"', page(community.mei, link))[1])
+    assert f'href="{escape(link)}' in page(community.mei, way)  # the way back
+    post(community.mei, way, name="Kept")
+    assert names(Segment.objects.get(), community.mei) == kept
+    for wrong in ("report=channels", "report=branches&number=x&figure=active", "report=branches&number=1&figure=no"):
+        page(community.mei, f"/reports/people/save/?{wrong}", status=404)
+    page(community.out, way, status=404)
+
+
+def test_a_number_that_counts_more_than_members_says_so(community):
+    did(community.ann, "message", 2, community.mine)
+    assert "everybody who did it stands once" in page(community.mei, "/reports/people/?figure=events")
+    assert "Here everybody" not in page(community.mei, "/reports/people/?figure=active")
+    joined = page(community.mei, "/reports/people/?report=overview&figure=members")
+    assert "who is in two groups takes two" in joined
 
 
 def test_what_was_searched_for_narrows_what_is_kept(community):
