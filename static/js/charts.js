@@ -12,7 +12,7 @@ const LINES = ["solid", "dashed", "dotted"];
 const DASHES = ["solid", [8, 4], [2, 3], [10, 3, 2, 3], [4, 4], [14, 4], [6, 2, 1, 2], [1, 4], [12, 2, 2, 2, 2, 2], [5, 1]];
 const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
 // A share to a tenth, as the tables say it: one below that is neither none nor a tenth.
-const tenth = (value) => (value > 0 && value < 0.1 ? "<0.1" : String(Math.round(value * 10) / 10));
+const tenth = (value) => (value > 0 && value < 0.1 ? "<0.1" : value.toFixed(1));
 const escaped = (text) => String(text).replace(/[{}|]/g, " ");
 
 const options = (data) => {
@@ -114,8 +114,8 @@ const heat = (data) => {
     xAxis: axis(narrow ? days : data.labels, false),
     yAxis: axis(narrow ? data.labels : days, true),
     visualMap: {
-      type: "piecewise", orient: "horizontal", left: "center", bottom: 0, itemWidth: 16, itemHeight: 12, itemGap: 12,
-      selectedMode: false, textStyle: { color: css("--ink-2") },
+      type: "piecewise", orient: "horizontal", left: "center", bottom: 0, itemWidth: 16, itemHeight: 12, itemGap: narrow ? 6 : 12, textGap: narrow ? 4 : 10,
+      selectedMode: false, textStyle: { color: css("--ink-2"), fontSize: narrow ? 10 : 12 },
       pieces: data.steps.map(([least, label], i) => ({
         gte: least, lt: data.steps[i + 1]?.[0], label, color: `rgba(${hue},${(0.65 * (i + 1)) / data.steps.length})`,
       })),
