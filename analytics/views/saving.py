@@ -68,7 +68,7 @@ def _asked(request: StaffRequest, now: datetime) -> tuple[str, str, Behind, Quer
     """The report, the page of the members, and they themselves, at whom the address points. Raises Http404."""
     report = request.GET.get("report", "activity")
     if report == "channels":
-        _form, found, members = channel_people(request)
+        _span, found, members = channel_people(request)
         return _("Channels"), reverse("analytics:channel_people"), found, members
     if report == "branches":
         number = request.GET.get("number", "")
