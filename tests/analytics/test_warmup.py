@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +12,7 @@ from analytics.queries.periods import millis
 from analytics.queries.retention import RetentionQuery
 from analytics.queries.running import events_read
 from analytics.sources import Selection, SqlNames, SqlSource
-from analytics.warmup import warm_up
+from analytics.warmup import warm_up, warm_up_in_background
 from tests.builders import NOW
 
 KERNELS = (
@@ -67,3 +68,14 @@ def test_a_report_finds_its_kernel_compiled_for_just_the_arrays_it_brings(cast):
         )
     events_read(source, names, since=None, until=millis(NOW), kinds=["message"])
     assert {kernel.__name__: list(kernel.signatures) for kernel in KERNELS} == compiled
+
+
+@pytest.mark.once
+def test_no_collection_of_garbage_goes_through_what_stays_as_long_as_the_process():
+    loaded = len(gc.get_objects())
+    warm_up_in_background().join()
+    try:
+        assert gc.get_freeze_count() > loaded / 2
+        assert len(gc.get_objects()) < loaded / 2
+    finally:
+        gc.unfreeze()
