@@ -16,6 +16,7 @@ from dateutil.relativedelta import relativedelta
 from django import forms
 from django.db.models import Min
 from django.http import QueryDict
+from django.urls import reverse
 from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -129,8 +130,23 @@ class ReportForm(forms.Form):
 
     def address(self, **more: Any) -> str:
         """This question in an address, with dates instead of "last 30 days", so that it stays what it is."""
-        added = {name: urlencode({name: value}) for name, value in more.items() if value is not None}
+        added = {
+            name: f"{name}={value}" if isinstance(value, int) else urlencode({name: value})
+            for name, value in more.items()
+            if value is not None
+        }
+        if added.keys().isdisjoint(self._asked):
+            return "&".join(filter(None, [self._address, *added.values()]))
         return "&".join({**self._asked, **added}.values())
+
+    @cached_property
+    def people_page(self) -> str:
+        """Where the members behind the numbers are."""
+        return reverse("analytics:people")
+
+    @cached_property
+    def _address(self) -> str:
+        return "&".join(self._asked.values())
 
     @cached_property
     def _asked(self) -> dict[str, str]:

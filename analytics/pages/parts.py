@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.urls import reverse
 from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -118,7 +117,7 @@ class Chart:
 
 
 def people_url(form: ReportForm, report: str, **pointer: Any) -> str:
-    return f"{reverse('analytics:people')}?{form.address(report=report, **pointer)}"
+    return f"{form.people_page}?{form.address(report=report, **pointer)}"
 
 
 def number_cell(value: int, url: str = "") -> Cell:

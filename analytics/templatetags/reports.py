@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from html import escape
 from typing import Any
 
 from django import forms, template
@@ -10,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from analytics.forms import FunnelForm
+from analytics.pages.parts import Cell
 from analytics.pages.ready_funnels import ready_links
 from community_ops.templatetags.ui import change
 
@@ -80,3 +83,28 @@ def change_less_is_good(value: int, before: int) -> SafeString | str:
     text = change(value, before)
     swapped = str(text).replace("change-up", "change-other").replace("change-down", "change-up")
     return SafeString(swapped.replace("change-other", "change-down"))
+
+
+@register.filter
+def rows_of_cells(rows: Iterable[Sequence[Cell]]) -> SafeString:
+    """The rows of a table of a report. A page has more than a thousand cells: as lines of a template they took most of
+    its time."""
+    return SafeString("".join(f"<tr>{_head_cell(head)}{''.join(map(_cell, rest))}</tr>" for head, *rest in rows))
+
+
+def _head_cell(cell: Cell) -> str:
+    return f'<th scope="row"{_attributes(cell.css, "", is_name=cell.name)}>{escape(cell.text)}</th>'
+
+
+def _cell(cell: Cell) -> str:
+    text = escape(cell.text)
+    if cell.url:
+        text = f'<a href="{escape(cell.url)}">{text}</a>'
+    return f"<td{_attributes(cell.css, cell.title, is_name=cell.name)}>{text}</td>"
+
+
+def _attributes(css: str, title: str, *, is_name: bool) -> str:
+    found = f' class="{escape(css)}"' if css else ""
+    if title:
+        found += f' title="{escape(title)}"'
+    return f'{found} translate="no"' if is_name else found
