@@ -1,17 +1,18 @@
-"""Groups with their figures over a range of days and as many days before, summed up in the database."""
+"""Groups with their figures over a range of days and as many days before."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from analytics.columns import Ints
 from analytics.health.days import ONE, Days
-from analytics.health.models import DailyGroupStat, GroupHealth
+from analytics.health.models import GroupHealth
+from analytics.health.sums import sums_of
 from analytics.sources import numbers_of, with_ids
 from groups.models import Group
 
@@ -66,7 +67,7 @@ class Ranking:
         rows = with_ids(Group.objects.order_by(), order.tolist()).annotate(before=Subquery(judged.values("stage")[:1]))
         fields = rows.values_list("pk", "name", "external_id", "branch__name", "stage", "before")
         named = {row[0]: row for row in fields}
-        now, before = (_sums(order, days, FIGURES).tolist() for days in (self.days, _before(self.days)))
+        now, before = (sums_of(order, days, FIGURES).tolist() for days in (self.days, _before(self.days)))
         found = []
         for number, *figures in zip(order.tolist(), now, before, strict=True):
             if number in named:
@@ -101,25 +102,8 @@ class Ranking:
 
     def _changes(self, figure: str) -> Ints:
         """Of each group in `_numbers`."""
-        now, before = (_sums(self._numbers, days, [figure])[:, 0] for days in (self.days, _before(self.days)))
+        now, before = (sums_of(self._numbers, days, [figure])[:, 0] for days in (self.days, _before(self.days)))
         return now - before
-
-
-def _sums(numbers: Ints, days: Days, figures: Sequence[str]) -> Ints:
-    """A row for each of these groups, with a column for each figure."""
-    sums = np.zeros((len(numbers), len(figures)), np.int64)
-    if not len(numbers):
-        return sums
-    place = np.argsort(numbers)
-    known = numbers[place]
-    # The groups are named one by one: a database then goes through the days of each in the order of its index.
-    stats = with_ids(DailyGroupStat.objects.order_by(), known.tolist(), "group_id")
-    rows = stats.filter(day__range=(days.first, days.last)).values("group_id")
-    added = rows.annotate(**{f"sum_{name}": Sum(name) for name in figures})
-    found = numbers_of(added.values_list("group_id", *(f"sum_{name}" for name in figures)))
-    found = found.reshape(-1, 1 + len(figures))
-    sums[place[np.searchsorted(known, found[:, 0])]] = found[:, 1:]
-    return sums
 
 
 def _before(days: Days) -> Days:
