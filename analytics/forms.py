@@ -24,6 +24,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Branch, User
 from activity.models import BuiltInKind, Channel, Event, EventKind
 from analytics.queries.funnel import MOST_EXCLUSIONS, MOST_STEPS
+from analytics.queries.periods import BEYOND, FIRST_YEAR, LAST_YEAR
 from analytics.sources import Selection
 from groups.models import CommunityType, Group, Motivation
 from members.models import Segment
@@ -71,10 +72,39 @@ ANY_KIND = (ANY, _("Anything"))
 LONGEST_HOURLY, LONGEST_DAILY, LONGEST_WEEKLY = 2, 92, 730  # days of range up to which an interval is chosen by itself
 
 
+class DayField(forms.DateField):
+    """A day of a year that questions know."""
+
+    def __init__(self, *, label: Any) -> None:
+        widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        super().__init__(required=False, label=label, widget=widget)
+
+    def to_python(self, value: Any) -> date | None:
+        day: date | None = super().to_python(value)
+        if day and not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise forms.ValidationError(BEYOND % {"first": FIRST_YEAR, "last": LAST_YEAR})
+        return day
+
+
+class GroupsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """Groups by their numbers. What no database takes for one names no group either."""
+
+    def clean(self, value: Any) -> Any:
+        for one in value or ():
+            if not is_number(one):
+                raise forms.ValidationError(self.error_messages["invalid_pk_value"], params={"pk": one})
+        return super().clean(value)
+
+
+def is_number(text: str) -> bool:
+    """Whether an address names a row of a table by it."""
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
 class ReportForm(forms.Form):
     """What every report can be limited to. `now` decides what "last 30 days" means."""
 
-    group = forms.ModelMultipleChoiceField(Group.objects.none(), required=False, label=_("Groups"))
+    group = GroupsField(Group.objects.none(), required=False, label=_("Groups"))
     branch = forms.ChoiceField(required=False, label=_("Branch"))
     segment = forms.ModelChoiceField(
         Segment.objects.none(), required=False, label=_("Segment"), empty_label=_("All members")
@@ -187,9 +217,7 @@ class RangeForm(ReportForm):
         super().__init__(asked, user=user, now=now, zone=zone)
         self.is_range_chosen = any(asked.get(name) for name in ("preset", "from", "to"))
         for name, label in (("from", _("First day")), ("to", _("Last day"))):
-            self.fields[name] = forms.DateField(
-                required=False, label=label, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-            )
+            self.fields[name] = DayField(label=label)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -322,9 +350,7 @@ class RetentionForm(ReportForm):
     )
     by = forms.ChoiceField(required=False, choices=BREAKDOWNS, label=_("Breakdown"))
     only = forms.CharField(required=False, max_length=200, label=_("Only"))
-    since = forms.DateField(
-        required=False, label=_("Since"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
+    since = DayField(label=_("Since"))
 
     defaults = {
         "period": "week",

@@ -19,7 +19,7 @@ from analytics.channels.forms import SpanForm
 from analytics.channels.money import CENT, Money, money_text
 from analytics.health.days import ONE, Days, local_day
 from analytics.pages.parts import DASH, Cell, Chart, Head, Table, percent, period_name, share_of
-from analytics.queries.periods import Interval
+from analytics.queries.periods import MOST_PERIODS, Interval
 
 
 @dataclass(frozen=True)
@@ -269,16 +269,21 @@ def channel_page(form: SpanForm, channel: int) -> ChannelPage:
 
 
 def courses(row: ChannelRow, *, now: datetime) -> list[Course]:
-    """One for each currency, from the first day of the range to today: later orders of the cohort count on."""
+    """One for each currency, from the first day of the range to today: later orders of the cohort count on. Of many
+    years those before the first money are left out."""
     last = max(row.days.first, local_day(now))
     days = [row.days.first + number * ONE for number in range((last - row.days.first).days + 1)]
+    money = [*row.figures.earned.values(), *row.figures.spent.values()]
+    skipped = min((int(np.flatnonzero(column)[0]) for column in money if column.any()), default=0)
+    begun = skipped if len(days) > MOST_PERIODS else 0
     currencies = sorted({*row.figures.earned, *row.figures.spent})
-    return [_course(row, currency, days) for currency in currencies]
+    return [_course(row, currency, days, begun) for currency in currencies]
 
 
-def _course(row: ChannelRow, currency: str, days: Sequence[date]) -> Course:
+def _course(row: ChannelRow, currency: str, days: Sequence[date], begun: int) -> Course:
     nothing = np.zeros(len(days), np.int64)
-    earned, spent = row.figures.earned.get(currency, nothing), row.figures.spent.get(currency, nothing)
+    earned, spent = (of.get(currency, nothing)[begun:] for of in (row.figures.earned, row.figures.spent))
+    days = days[begun:]
     columns = [
         [cents * CENT for cents in column.tolist()] for column in (earned, spent, *map(np.cumsum, (earned, spent)))
     ]

@@ -26,6 +26,7 @@ from analytics.channels.forms import SpanForm
 from analytics.channels.page import channel_page, channel_rows, headline, whole_row
 from analytics.channels.people import FIGURES, members_behind
 from analytics.channels.scope import Scope
+from analytics.forms import is_number
 from analytics.pages.frame import frame_of
 from analytics.pages.people import ORDERS, Behind
 from analytics.pages.rows import RowListing
@@ -164,10 +165,9 @@ def asked_people(request: StaffRequest) -> tuple[SpanForm, Behind, QuerySet[Memb
     """The members behind the figure of a channel that an address points at. Raises Http404."""
     form, _frame = _asked(request)
     figure, asked = request.GET.get("figure", ""), request.GET.get("channel", "")
-    is_number = asked.isascii() and asked.isdigit() and len(asked) < 19
-    if figure not in FIGURES or not form.is_valid() or not (is_number or asked == ALL):
+    if figure not in FIGURES or not form.is_valid() or not (is_number(asked) or asked == ALL):
         raise Http404
-    number = int(asked) if is_number else None
+    number = int(asked) if asked != ALL else None
     code = Channel.objects.filter(pk=number).first() if number else None
     if number and (code is None or not _is_known(request.user, code)):
         raise Http404

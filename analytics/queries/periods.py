@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from dateutil.relativedelta import relativedelta
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from analytics.columns import Codes, Ints
 from analytics.queries.fields import Fields
 
 MOST_PERIODS = 1_000
 FIRST_YEAR, LAST_YEAR = 1971, 2200
+BEYOND = gettext_lazy("The year must be from %(first)d to %(last)d.")
 
 
 class Interval(StrEnum):
@@ -95,7 +97,7 @@ def _moment(fields: Fields, name: str) -> date | datetime | None:
     moment = fields.moment(name)
     if moment and not FIRST_YEAR <= moment.year <= LAST_YEAR:
         limits = {"first": FIRST_YEAR, "last": LAST_YEAR}
-        fields.error(name, "out_of_bounds", _("The year must be from %(first)d to %(last)d.") % limits)
+        fields.error(name, "out_of_bounds", BEYOND % limits)
     return moment
 
 

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
 from analytics.definitions import STICKINESS
-from analytics.forms import ActivityForm, FunnelForm, ReportForm, RetentionForm
+from analytics.forms import ActivityForm, FunnelForm, ReportForm, RetentionForm, is_number
 from analytics.habits.forms import LifecycleForm, StickinessForm
 from analytics.habits.lifecycle import lifecycle_page
 from analytics.habits.stickiness import stickiness_page
@@ -168,7 +168,7 @@ def _file(table: Table, name: str, kind: str) -> HttpResponseBase:
 def group_options(request: StaffRequest) -> HttpResponse:
     """Groups to tick, by a part of their name."""
     text = request.GET.get("find", "").replace("\x00", "").strip()[:120]
-    chosen = {value for value in request.GET.getlist("group") if value.isdigit()}
+    chosen = {value for value in request.GET.getlist("group") if is_number(value)}
     found = Group.objects.visible_to(request.user).matching(text).exclude(pk__in=chosen)
     context = {"offered": found[:GROUPS_OFFERED], "chosen": (), "text": text}
     return render(request, "console/analytics/group_options.html", context)

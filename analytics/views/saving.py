@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import StaffRequest, writer_required
 from analytics.channels.views import asked_people as channel_people
+from analytics.forms import is_number
 from analytics.health.views import asked_people as branch_people
 from analytics.pages.people import Behind
 from analytics.views.console import REPORTS, asked_people
@@ -72,7 +73,7 @@ def _asked(request: StaffRequest, now: datetime) -> tuple[str, str, Behind, Quer
         return _("Channels"), reverse("analytics:channel_people"), found, members
     if report == "branches":
         number = request.GET.get("number", "")
-        if not (number.isascii() and number.isdigit() and len(number) < 19):
+        if not is_number(number):
             raise Http404
         found, members = branch_people(request, int(number))
         return _("Compare branches"), reverse("analytics:branch_people", args=[int(number)]), found, members
