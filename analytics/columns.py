@@ -39,15 +39,15 @@ class Columns:
         if not _is_sorted(member, at):
             order = np.lexsort((at, member))
             member, at, kind, group, channel = member[order], at[order], kind[order], group[order], channel[order]
-        starts = np.flatnonzero(np.r_[True, member[1:] != member[:-1]]) if len(member) else np.zeros(0, np.int64)
-        return cls(
-            members=member[starts],
-            offsets=np.append(starts, len(member)).astype(np.int64),
-            at=at,
-            kind=kind,
-            group=group,
-            channel=channel,
-        )
+        return cls.together(member, at, kind, group, channel)
+
+    @classmethod
+    def together(cls, member: Ints, at: Ints, kind: Numbers, group: Numbers, channel: Numbers) -> Columns:
+        """Of events each member's of which stand together and in order."""
+        is_first = np.ones(len(member) + 1, np.bool_)
+        np.not_equal(member[1:], member[:-1], out=is_first[1:-1])
+        offsets = np.flatnonzero(is_first)
+        return cls(member[offsets[:-1]], offsets, at, kind, group, channel)
 
     def __len__(self) -> int:
         return len(self.at)

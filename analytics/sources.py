@@ -180,11 +180,13 @@ class SqlSource:
 
     def rows(
         self, *, since: int | None, until: int, kinds: Collection[int] | None, after: int = 0,
-        members: Collection[int] | None = None,
+        members: Collection[int] | None = None, groups: Ints | None = None,
     ) -> tuple[Ints, ...]:  # fmt: skip
         """The same as columns of members, instants, kinds, groups and channels, in the order of arrival; of events with
-        a number above `after`, or of these members only."""
+        a number above `after`, or of these members or groups only (of many groups perhaps others)."""
         events = self.selection.chosen() if self.everything else self.selection.events()
+        if groups is not None and len(groups) <= LONG_LIST and 0 not in groups:
+            events = events.filter(group_id__in=groups.tolist())
         if since is None or after:
             # The few newest events are found by their numbers: a range of days may hold millions.
             events = events.alias(moment=_Unindexed("at")).filter(moment__lt=_instant(until))
@@ -294,8 +296,12 @@ def visible_among(members: Ints, user: User) -> Ints:
     return members[marked(members, np.unique(seen))]
 
 
-def groups_seen_by(user: User) -> Ints:
-    return numbers_of(Group.objects.visible_to(user).order_by().values_list("pk"))
+def groups_seen_by(user: User, *, among: Ints | None = None) -> Ints:
+    """Those of `among` where these are few, else all."""
+    groups = Group.objects.visible_to(user)
+    if among is not None and len(among) <= LONG_LIST:
+        groups = groups.filter(pk__in=among.tolist())
+    return np.sort(numbers_of(groups.order_by().values_list("pk")))
 
 
 def _instant(ms: int) -> datetime:
@@ -318,6 +324,15 @@ class SqlNames:
         found: dict[int, str] = self._once(
             attribute, lambda: {pk: value or "" for pk, value in rows.order_by().values_list("pk", column)}
         )
+        return found
+
+    def having(self, attribute: str, values: Collection[str]) -> Collection[int]:
+        if attribute in self._seen:
+            return [number for number, value in self.known(attribute).items() if value in values]
+        rows: QuerySet[Any] = Channel.objects.all() if attribute == "channel" else Group.objects.all()
+        column = "code" if attribute == "channel" else GROUP_FIELDS[attribute]
+        asked = rows.filter(**{f"{column}__in": sorted(values)}).order_by().values_list("pk", flat=True)
+        found: list[int] = self._once((attribute, frozenset(values)), lambda: list(asked))
         return found
 
     def members(self, ids: Sequence[int]) -> Sequence[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,9 @@ import numpy as np
 
 from analytics import kernels_ledger, kernels_overview, kernels_periods
 from analytics.columns import NONE, Columns, Shard, codes_of
+from analytics.index.files import Generation, Manifest
+from analytics.index.postings import Postings
+from analytics.index.readers import Readers
 from analytics.kernels_groups import PostTable, Reading, Windows, active_and_back, newcomers, post_readers, present
 from analytics.ledger.columns import Orders, Payments, Places, table_of
 from analytics.queries.activity import ActivityQuery, Metric
@@ -31,6 +34,9 @@ class _NoNames:
 
     def known(self, attribute: str) -> Mapping[int, str]:
         return {}
+
+    def having(self, attribute: str, values: Collection[str]) -> Collection[int]:
+        return []
 
     def members(self, ids: Sequence[int]) -> Sequence[str]:
         return []
@@ -66,9 +72,17 @@ def warm_up() -> None:
     edges, codes = np.arange(2, dtype=np.int64), np.zeros(1, np.int32)
     kernels_periods.member_days(source.held[0].open(), lens, edges, 0, codes, 1, 1, 0)
     events_read(source, names, since=None, until=1, kinds=None)
+    _warm_up_few(source.held[0].open())
     _warm_up_ledger(source.held[0].open())
     _warm_up_groups(source.held[0].open())
     _warm_up_overview(source.held[0].open())
+
+
+def _warm_up_few(shard: Shard) -> None:
+    columns = Columns(*shard[:6])
+    manifest = Manifest("", 1, "", 0, 0, 0, "", 0, "")
+    generation = Generation(manifest, (columns,), None, (), (Postings.of(columns),))
+    Readers(generation, np.zeros(1, np.int64)).events(since=None, until=1, kinds=None)
 
 
 def _warm_up_ledger(shard: Shard) -> None:

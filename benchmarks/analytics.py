@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -80,12 +80,16 @@ class Names:
             "channel": {number: f"c{number:02}" for number in range(1, CHANNELS + 1)},
             "group": {number: f"g{number}" for number in range(1, groups + 1)},
         }
+        self.numbers = {place: {name: number for number, name in names.items()} for place, names in self.places.items()}
 
     def kind(self, slug: str) -> int | None:
         return KINDS.index(slug) + 1 if slug in KINDS else None
 
     def known(self, attribute: str) -> Mapping[int, str]:
         return self.places[attribute]
+
+    def having(self, attribute: str, values: Collection[str]) -> Collection[int]:
+        return [self.numbers[attribute][value] for value in values if value in self.numbers[attribute]]
 
     def members(self, ids: Sequence[int]) -> Sequence[str]:
         return [str(number) for number in ids]
@@ -96,30 +100,28 @@ class Parts:
 
     def __init__(self, folder: Path) -> None:
         from analytics.columns import NONE
-        from analytics.index.files import PartOnDisk, part_open
+        from analytics.index.files import Generation, Manifest, PartOnDisk, part_open
         from analytics.index.postings import postings_open
 
         folders = sorted(folder.iterdir())
-        self.columns = [part_open(part) for part in folders]
-        self.postings = [
-            postings_open(part, len(columns.members)) for part, columns in zip(folders, self.columns, strict=True)
-        ]
-        self.parts = [
-            PartOnDisk(part, NONE, NONE, NONE, columns) for part, columns in zip(folders, self.columns, strict=True)
-        ]
+        columns = [part_open(part) for part in folders]
+        postings = [postings_open(part, len(opened.members)) for part, opened in zip(folders, columns, strict=True)]
+        manifest = Manifest("", len(folders), "", 0, 0, 0, "", 0, NOW.isoformat())
+        self.generation = Generation(manifest, tuple(columns), None, (), tuple(said for said in postings if said))
+        self.parts = [PartOnDisk(part, NONE, NONE, NONE, opened) for part, opened in zip(folders, columns, strict=True)]
 
-    def shards(self, *, groups: Any = None, **_asked: Any) -> list[Any]:
+    def shards(self, *, since: int | None, until: int, kinds: Any = None, groups: Any = None) -> list[Any]:
         """As IndexSource does it where nothing is newer than the index."""
         from analytics.columns import Columns
-        from analytics.index.postings import Readers
+        from analytics.index.readers import Readers
 
         if groups is None:
             return self.parts
-        readers = Readers(self.columns, self.postings, groups)
-        if not readers.are_few:
+        readers = Readers(self.generation, groups)
+        found = readers.events(since=since, until=until, kinds=kinds)
+        if found is None:
             return [replace(part, blank=readers.others(number)) for number, part in enumerate(self.parts)]
-        rows = [part.of(part.members[readers.places(number)], groups) for number, part in enumerate(self.columns)]
-        return [Columns.build(*(np.concatenate(columns) for columns in zip(*rows, strict=True))).shard()]
+        return [Columns.together(*found).shard()]
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from activity.models import Event, EventMove
+from activity.selectors import key_of
 from activity.services import Frontier, events_frontier
 from analytics.columns import Columns, Ints, marked
 from analytics.index.files import (
@@ -90,8 +91,7 @@ class OfEvents(Protocol):
 def is_of_this_database(manifest: OfEvents) -> bool:
     """Whether the newest event of the index is in this database. After a restore, or with another database in the same
     folder, numbers mean other events."""
-    found = Event.objects.filter(pk=manifest.newest).values_list("key", flat=True).first()
-    return found is not None and found.hex == manifest.newest_key
+    return key_of(number=manifest.newest) == manifest.newest_key
 
 
 def _is_worn(manifest: Manifest, frontier: Frontier) -> bool:

@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.conf import settings
 
-from analytics.columns import Columns, Flags, Ints, Shard
-from analytics.index.postings import Postings, postings_open, postings_write
+from analytics.columns import Columns, Flags, Ints, Numbers, Shard
+from analytics.index.postings import Postings, postings_open, postings_write, table_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -172,6 +172,11 @@ class Generation:
         else:
             found = [part.outside() for part in self.columns]
         return np.unique(np.concatenate(found))
+
+    @cached_property
+    def table(self) -> Numbers:
+        """All parts as a kernel takes them together, where all have postings. Whoever uses it holds the generation."""
+        return table_of(self.columns, self.postings, self.skips)
 
     @property
     def columns(self) -> tuple[Columns, ...]:

@@ -12,15 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from analytics.columns import Columns, Flags, Ints, Numbers, marked
+from analytics.columns import Columns, Flags, Ints, Numbers
 
 FILES = ("posting_groups", "posting_offsets", "posting_places")
-# The events of so many members are copied; of more it is marked who is to be looked at, where that spares a third.
-FEW_READ = 5_000
-SPARED = 0.33
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +36,6 @@ class Postings:
         of_group, places = np.divmod(keys[np.r_[True, keys[1:] != keys[:-1]]] if len(keys) else keys, number)
         starts = np.flatnonzero(np.r_[True, of_group[1:] != of_group[:-1]]) if len(keys) else keys
         return cls(of_group[starts], np.append(starts, len(of_group)), places.astype(np.uint32))
-
-    def count(self, groups: Ints) -> int:
-        """How many places these groups (sorted) have: at least as many as members."""
-        begin, end = self._spans(groups)
-        return int((end - begin).sum())
 
     def within(self, groups: Ints) -> Ints:
         """The places of these groups (sorted), one after the other: a member of several comes several times."""
@@ -77,36 +70,37 @@ def postings_open(folder: Path, members: int) -> Postings | None:
     return Postings(groups, offsets, places)
 
 
-@dataclass(frozen=True, slots=True)
-class Readers:
-    """The members with events in these groups (sorted), of each part. Where `outside` names members (sorted), those are
-    meant instead of all who did something outside of groups."""
+# A part as kernels take it: how many members and groups it has, where in memory its columns begin, and the width of
+# those that come in several; `skip` is 0 where nobody is skipped.
+PART = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            *("members", "groups", "member", "offset", "at", "kind", "group", "channel", "posted", "start", "place"),
+            *("skip", "kind_width", "group_width", "channel_width"),
+        )
+    ]
+)
 
-    columns: Sequence[Columns]
-    postings: Sequence[Postings]
-    groups: Ints
-    outside: Ints | None = None
 
-    @property
-    def are_few(self) -> bool:
-        found = sum(said.count(self._inside) for said in self.postings)
-        return found + (0 if self.outside is None else len(self.outside)) <= FEW_READ
+def table_of(columns: Sequence[Columns], postings: Sequence[Postings], skips: Sequence[Flags]) -> Numbers:
+    """All parts for a kernel, valid as long as they are held. Raises ValueError when a column has another type than it
+    should: kernels take it for granted."""
+    table = np.zeros(len(columns), PART)
+    for row, part, said in zip(table, columns, postings, strict=True):
+        row["members"], row["groups"] = len(part.members), len(said.groups)
+        row["member"], row["offset"] = _address(part.members, np.int64), _address(part.offsets, np.int64)
+        row["at"], row["place"] = _address(part.at, np.int64), _address(said.places, np.uint32)
+        row["posted"], row["start"] = _address(said.groups, np.int64), _address(said.offsets, np.int64)
+        for name in ("kind", "group", "channel"):
+            column = getattr(part, name)
+            row[name], row[f"{name}_width"] = _address(column, np.uint16, np.uint32, np.uint64), column.itemsize
+    for row, skip in zip(table, skips, strict=False):  # nobody is skipped among members with news
+        row["skip"] = _address(skip, np.bool_)
+    return table
 
-    def places(self, number: int) -> Ints:
-        found = self.postings[number].within(self._inside)
-        if self.outside is not None:
-            found = np.append(found, np.flatnonzero(marked(self.columns[number].members, self.outside)))
-        return np.unique(found)
 
-    def others(self, number: int) -> Flags | None:
-        """Everybody else; nothing where that would spare little."""
-        members = self.columns[number].members
-        others = np.ones(len(members), np.bool_)
-        others[self.postings[number].within(self._inside)] = False
-        if self.outside is not None:
-            others &= ~marked(members, self.outside)
-        return others if others.sum() >= SPARED * len(others) else None
-
-    @property
-    def _inside(self) -> Ints:
-        return self.groups if self.outside is None else self.groups[self.groups != 0]
+def _address(column: Numbers, *types: type[Any]) -> int:
+    if column.dtype not in types or not column.flags.c_contiguous:
+        raise ValueError("a column of another type")
+    return column.ctypes.data

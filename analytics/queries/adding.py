@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def run_adding(shards: Sequence[Stored], work: Work[Any]) -> list[Any]:
     lasting: list[Lasting] = []
     others: list[Stored] = []
     for shard in shards:
-        if isinstance(shard, Lasting) and shard.lasts and shard.skip.mean() <= MOST_SKIPPED:
+        if _lasts(shard) and shard.skip.mean() <= MOST_SKIPPED:
             lasting.append(shard)
         else:
             others.append(shard)
@@ -45,6 +45,10 @@ def run_adding(shards: Sequence[Stored], work: Work[Any]) -> list[Any]:
     # Together, so that all threads have something to do.
     counted = run([*news, *others], work)
     return [whole, *(_negative(one) for one in counted[: len(news)]), *counted[len(news) :]]
+
+
+def _lasts(shard: Stored) -> TypeGuard[Lasting]:
+    return bool(getattr(shard, "lasts", False))
 
 
 def _key(shards: Sequence[Lasting], work: Work[Any]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -29,6 +29,9 @@ class Names(Protocol):
     def known(self, attribute: str) -> Mapping[int, str]:
         """Every channel (for `channel`) or group (for all others) and its value, "" for none."""
 
+    def having(self, attribute: str, values: Collection[str]) -> Collection[int]:
+        """The channels or groups with one of these values, none of which is ""."""
+
     def members(self, ids: Sequence[int]) -> Sequence[str]:
         """The external ids of members, in the order of their numbers."""
 
@@ -39,7 +42,6 @@ class Stored(Protocol):
     def open(self) -> Shard: ...
 
 
-@runtime_checkable
 class Lasting(Stored, Protocol):
     """A shard in files. Where it `lasts`, its events never change: members with news are skipped in it."""
 
@@ -139,13 +141,29 @@ def lens_of(
     for conditions, bits in asked:
         for attribute, values in conditions.allowed.items():
             place = "channel" if attribute == "channel" else "group"
-            known = names.known(attribute)
-            allowed = np.zeros(1 + max(known, default=0), np.bool_)
-            allowed[[number for number, value in {**known, 0: ""}.items() if value in values]] = True
-            table = tables[place] if len(tables[place]) else np.full(len(allowed), every, np.int64)
-            table[~allowed] &= ~bits
-            tables[place] = table
+            tables[place] = _narrowed(tables[place], every, bits, attribute, values, names)
     return Lens(ALWAYS if since is None else since, until, other, kinds, tables["channel"], tables["group"])
+
+
+def _narrowed(table: Ints, every: int, bits: int, attribute: str, values: Collection[str], names: Names) -> Ints:
+    """The table of a lens, with these bits only for what has one of the values."""
+    if "" in values:
+        known = names.known(attribute)
+        allowed, size = [0, *(number for number, value in known.items() if value in values)], 1 + max(known, default=0)
+    else:
+        # Whatever is beyond the end is taken for none, which is not meant: the table need not have everything there is.
+        allowed = list(names.having(attribute, values))
+        size = 1 + max(allowed, default=0)
+    if not len(table):
+        table = np.full(size, every, np.int64)
+    elif len(table) < size:
+        table = np.append(table, np.full(size - len(table), table[0], np.int64))
+    kept = np.full(len(table), ~bits, np.int64)
+    kept[allowed] = -1
+    if "" in values:
+        kept[size:] = -1
+    table &= kept
+    return table
 
 
 def groups_of(lens: Lens) -> Ints | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from itertools import count, islice, pairwise
 from zoneinfo import ZoneInfo
 
@@ -34,6 +35,8 @@ class WeekStart(StrEnum):
     SUNDAY = "sunday"
 
 
+# Midnights, and instants in words, that a process keeps: years of days in some zones.
+MOST_KEPT = 10_000
 STEPS = {
     Interval.DAY: relativedelta(days=1),
     Interval.WEEK: relativedelta(weeks=1),
@@ -61,10 +64,12 @@ def local(ms: int, zone: ZoneInfo) -> datetime:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)).astimezone(zone)
 
 
+@lru_cache(MOST_KEPT)
 def iso(ms: int, zone: ZoneInfo) -> str:
     return local(ms, zone).isoformat(timespec="milliseconds" if ms % 1000 else "seconds")
 
 
+@lru_cache(MOST_KEPT)
 def midnight(day: date, zone: ZoneInfo) -> int:
     """The first instant of a local day."""
     return millis(datetime.combine(day, time(), tzinfo=zone).astimezone(UTC))
@@ -202,7 +207,10 @@ def _begin(day: date, interval: Interval, week_start: WeekStart) -> date:
 
 
 def _days(first: date, interval: Interval, zone: ZoneInfo) -> Iterator[int]:
-    return (midnight(first + STEPS[interval] * n, zone) for n in count())
+    if interval is Interval.MONTH:
+        return (midnight(first + STEPS[interval] * n, zone) for n in count())
+    length, begin = (7 if interval is Interval.WEEK else 1), first.toordinal()
+    return (midnight(date.fromordinal(begin + length * n), zone) for n in count())
 
 
 def complete(periods: Periods, now: datetime) -> list[bool]:

@@ -39,7 +39,7 @@ def run(shards: Sequence[Stored], work: Work[T]) -> list[T]:
 
 
 def run_here(shards: Sequence[Stored], work: Work[T]) -> list[T]:
-    threads = min(len(shards), os.cpu_count() or 1)
+    threads = min(len(shards), os.cpu_count() or 1) if len(shards) > 1 else 1
     if threads < 2:
         return [work(shard.open()) for shard in shards]
     with ThreadPoolExecutor(threads) as pool:

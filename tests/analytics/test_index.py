@@ -28,7 +28,7 @@ from activity.services import (
 )
 from analytics import kernels
 from analytics.columns import Columns, events_of
-from analytics.index import building, files, postings
+from analytics.index import building, files, readers
 from analytics.index.building import index_build, index_refresh
 from analytics.index.files import IndexBusy, IndexDiskFull, index_folder, manifest_read
 from analytics.index.source import IndexSource, source_of
@@ -59,7 +59,7 @@ def small(monkeypatch):
     monkeypatch.setattr(building, "CHUNK", 5)
     monkeypatch.setattr("analytics.index.source.FEW_GROUPS", 0)
     monkeypatch.setattr("analytics.index.source.FEW_MEMBERS", 0)
-    monkeypatch.setattr("analytics.index.postings.SPARED", 0)
+    monkeypatch.setattr("analytics.index.readers.SPARED", 0)
 
 
 def add(rows, start=0):
@@ -163,7 +163,7 @@ def test_it_answers_as_the_database_does_whatever_was_built_added_and_moved(cast
     kinds = data.draw(st.none() | st.just(set(kinds_ensure(["message", "ordered"]).values())))
     first = int(START.timestamp() * 1000)
     since = data.draw(st.none() | st.integers(0, 6).map(lambda second: first + 1000 * second))
-    monkeypatch.setattr(postings, "FEW_READ", data.draw(st.sampled_from([0, 5000])))
+    monkeypatch.setattr(readers, "FEW_READ", data.draw(st.sampled_from([0, 5000])))
     same(selection, since=since, until=first + 1000 * data.draw(st.integers(3, 8)), kinds=kinds)
 
 

@@ -13,7 +13,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from activity.models import Event
-from analytics.index import files, postings
+from analytics.index import files, readers
 from analytics.index.building import index_build, index_refresh
 from analytics.index.files import index_folder, manifest_read
 from analytics.index.postings import FILES
@@ -44,7 +44,7 @@ def questions(where):
 def test_answers_are_those_without_it(cast_once, small, monkeypatch, data):
     cast, groups, members = cast_once
     story = Story(data, groups, members)
-    monkeypatch.setattr(postings, "FEW_READ", data.draw(st.sampled_from([0, 5000])))
+    monkeypatch.setattr(readers, "FEW_READ", data.draw(st.sampled_from([0, 5000])))
     for act in ["add", "build", *data.draw(st.lists(st.sampled_from(ACTS), max_size=4))]:
         story.act(act)
     if not Event.objects.exists():
@@ -83,14 +83,14 @@ class TestWhoIsRead:
         until = int((NOW + timedelta(days=9)).timestamp() * 1000)
         (few,) = (one.open() for one in chosen.shards(since=None, until=until, kinds=None))
         assert (few.members.tolist(), few.group.tolist()) == ([members[0].pk], [other.pk])
-        monkeypatch.setattr(postings, "FEW_READ", 0)
+        monkeypatch.setattr(readers, "FEW_READ", 0)
         read = [one.open() for one in chosen.shards(since=None, until=until, kinds=None)]
         assert [number for one in read for number in one.members[~one.skip]] == [members[0].pk]
 
     @pytest.mark.parametrize("few", [0, 5000])
     def test_what_a_member_of_a_branch_does_outside_of_groups_is_read_with_the_rest(self, talk, cast, monkeypatch, few):
         _selection, group, _members = talk
-        monkeypatch.setattr(postings, "FEW_READ", few)
+        monkeypatch.setattr(readers, "FEW_READ", few)
         of_branch, stranger = make_member(groups=[group]), make_member(groups=[make_group(branch=cast.chengdu)])
         Event.objects.filter(member_id=of_branch.pk).delete()  # of joining: a membership can be known without one
         add([(member.pk, None, "like", 3) for member in (of_branch, stranger)], start=50)

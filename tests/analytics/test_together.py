@@ -34,6 +34,9 @@ class Names:
     def known(self, attribute):
         return dict(enumerate(CHANNELS if attribute == "channel" else GROUPS))
 
+    def having(self, attribute, values):
+        return [number for number, value in self.known(attribute).items() if value in values]
+
     def members(self, ids):
         return [str(number) for number in ids]
 

@@ -46,6 +46,9 @@ class World:
             return dict(words)
         return {number: self.group_values.get(word, {}).get(attribute, "") for number, word in words}
 
+    def having(self, attribute: str, values: Collection[str]) -> Collection[int]:
+        return [number for number, value in self.known(attribute).items() if value in values]
+
     def members(self, ids: Sequence[int]) -> Sequence[str]:
         return [self.words[number] for number in ids]
 
