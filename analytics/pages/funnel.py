@@ -141,6 +141,10 @@ def step_names(form: FunnelForm) -> list[str]:
     return [f"{name} ({names[: k + 1].count(name)})" if name in names[:k] else name for k, name in enumerate(names)]
 
 
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)
+
+
 def _steps(form: FunnelForm, figures: Figures, names: list[str], earlier: Before | None) -> Table:
     rows = []
     for k, name in enumerate(names):
@@ -154,8 +158,7 @@ def _steps(form: FunnelForm, figures: Figures, names: list[str], earlier: Before
                 _share(count, figures.counts[0]),
                 _share(count, before) if k else Cell(None, "–"),
                 number_cell(lost, people_url(form, "funnel", reached=k, lost=1)) if k else Cell(None, "–"),
-                Cell(figures.avg_seconds[k], duration(figures.avg_seconds[k])),
-                Cell(figures.median_seconds[k], duration(figures.median_seconds[k])),
+                *(Cell(_whole(of[k]), duration(of[k])) for of in (figures.avg_seconds, figures.median_seconds)),
             ]
         )
         if earlier:

@@ -186,24 +186,36 @@ const painted = (option, width, height) => {
   chart.dispose();
   return canvas;
 };
-let themeBefore = "";
+// How much lower a chart begins whose legend takes more than one line.
+const legendLines = (data, width) => {
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+  let [lines, filled] = [0, 0];
+  for (const { name } of data.series) {
+    const item = 32 + 5 + pen.measureText(name).width + 10;
+    if (filled && filled + item > width - 24) [lines, filled] = [lines + 1, 0];
+    filled += item;
+  }
+  return lines * 24;
+};
+const lowered = (data, width) => {
+  const drawing = drawn(data);
+  if (drawing.legend) drawing.grid.top += legendLines(data, width);
+  return drawing;
+};
 window.addEventListener("beforeprint", () => {
-  const root = document.documentElement;
   const width = document.querySelector(".is-wide") && !document.querySelector(".dash") ? ACROSS : UPRIGHT;
   inLight(() => {
     for (const [place, { data }] of shown) {
       // One canvas of its own: layers that lie on one another do not all get onto paper.
-      const canvas = painted(drawn(data), width, 260);
+      const canvas = painted(lowered(data, width), width, 260);
       canvas.className = "plot-paper";
       canvas.style.width = `${width}px`;
       place.after(canvas);
     }
   });
-  themeBefore = root.dataset.bsTheme;
-  root.dataset.bsTheme = "light";
 });
 window.addEventListener("afterprint", () => {
-  if (themeBefore) document.documentElement.dataset.bsTheme = themeBefore;
   for (const canvas of document.querySelectorAll(".plot-paper")) canvas.remove();
 });
 
@@ -212,8 +224,8 @@ const WIDTH = 1000;
 const LINE = 18;
 const wrapped = (text, pen, width) => {
   const lines = [""];
-  // Chinese breaks between any two characters, other writing between words.
-  for (const piece of text.match(/[\u3000-\u9fff\uff00-\uffef]|[^\s\u3000-\u9fff\uff00-\uffef]+\s*|\s+/g) ?? []) {
+  // Chinese breaks between any two characters but before a mark, other writing between words.
+  for (const piece of text.match(/[\u3000-\u9fff\uff00-\uffef][、。），：；！？]*|[^\s\u3000-\u9fff\uff00-\uffef]+\s*|\s+/g) ?? []) {
     if (lines.at(-1) && pen.measureText(lines.at(-1) + piece.trimEnd()).width > width) lines.push("");
     lines[lines.length - 1] += piece;
   }
@@ -225,7 +237,7 @@ const picture = (data, title, asked) => inLight(() => {
   pen.font = `12px ${font}`;
   const lines = wrapped(asked, pen, WIDTH - 32);
   const head = 44 + lines.length * LINE;
-  const drawing = drawn(data);
+  const drawing = lowered(data, WIDTH);
   return painted({
     ...drawing,
     title: { text: title, subtext: lines.join("\n"), left: 12, top: 12, itemGap: 8, textStyle: { color: css("--ink"), fontSize: 16 }, subtextStyle: { color: css("--ink-2"), fontSize: 12, lineHeight: LINE } },

@@ -9,5 +9,8 @@
   };
   device.addEventListener("change", apply);
   window.applyTheme = (wanted) => { root.dataset.wantedTheme = wanted; apply(); };
+  // Paper is white, whatever the screen is.
+  window.addEventListener("beforeprint", () => { root.dataset.bsTheme = "light"; });
+  window.addEventListener("afterprint", apply);
   apply();
 })();

@@ -44,3 +44,14 @@ def test_a_part_that_fails_says_so_and_is_asked_again(demo, as_staff):
     expect(page.locator(".figure-box a[href*='figure=active']")).to_be_visible(timeout=20_000)
     expect(page.locator("[data-late]")).to_have_count(0)
     expect(page.get_by_role("button", name="Print")).to_be_enabled()
+
+
+def test_paper_is_white_out_of_a_dark_screen_where_no_chart_is_drawn(as_staff):
+    page = as_staff("ana", theme="dark").new_page()
+    page.goto("/reports/ranking/")
+    assert page.evaluate(
+        """() => ["", "beforeprint", "afterprint"].map((moment) => {
+            if (moment) dispatchEvent(new Event(moment));
+            return document.documentElement.dataset.bsTheme;
+        })"""
+    ) == ["dark", "light", "dark"]
