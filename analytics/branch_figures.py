@@ -19,11 +19,11 @@ from analytics.health.kept import GroupDays, group_days
 from analytics.health.models import GroupHealth
 from analytics.index.source import source_of
 from analytics.kernels_groups import ACTIVE, BUYERS, CAME, MEMBERS, ORDERS, STAYED, Windows, active_and_back, present
-from analytics.ledger.reading import Ledger, undisturbed
+from analytics.kernels_overview import rows_between
+from analytics.ledger.reading import Ledger, pieces_of, size_of, undisturbed
 from analytics.queries.periods import millis
-from analytics.queries.running import run
-from analytics.sources import Selection, coded_of, numbers_of
-from campaigns.orders.models import Order
+from analytics.queries.running import in_threads, run
+from analytics.sources import Selection, coded_of
 from groups.models import Group, GroupState
 
 SHORT, LONG = 7, 28  # days
@@ -170,10 +170,13 @@ class BranchCount:
             _edges(periods.newcomers_before, periods.newcomers),
             *(span // timedelta(milliseconds=1) for span in WEEK_4),
         )
-        orders, orders_before = self._orders()
+        ledger = Ledger.now()
+        orders, orders_before = self._orders(ledger)
         figures, began = [], []
-        for places, skip in Ledger.now().places(self._visible):
-            counted, found = present(places, skip, place, rows, windows.came, orders, orders_before)
+        tables = pieces_of(ledger.places(self._visible))
+        for counted, found in in_threads(
+            lambda table: present(*table, place, rows, windows.came, orders, orders_before), tables
+        ):
             figures.append(counted)
             began.append(found)
         came = np.concatenate(began, axis=1)
@@ -189,14 +192,18 @@ class BranchCount:
     def _visible(self) -> QuerySet[Group]:
         return Group.objects.visible_to(self.user).open()
 
-    def _orders(self) -> list[Ints]:
+    def _orders(self, ledger: Ledger) -> list[Ints]:
         """By number of the member how many orders, now and before."""
-        found = []
-        for days in self._long:
-            rows = Order.objects.filter(ordered_at__gte=days.start, ordered_at__lt=days.end).order_by()
-            found.append(np.bincount(numbers_of(rows.values_list("member_id"))))
-        size = max(map(len, found))
-        return [np.append(counts, np.zeros(size - len(counts), np.int64)).astype(np.int64) for counts in found]
+        long, before = self._long
+        tables = ledger.orders_between(before.start, long.end)
+        counts = []
+        for days in (long, before):
+            start, end, who = millis(days.start), millis(days.end), []
+            for table, skip in tables:
+                _rows, owner = rows_between(table.offsets, table.at, skip, start, end)
+                who.append(table.members[owner])
+            counts.append(np.bincount(np.concatenate(who), minlength=size_of(tables)))
+        return counts
 
     # Figures of groups by day
 

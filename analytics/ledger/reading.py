@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,6 +25,8 @@ from groups.models import Group
 from members.models import Membership
 
 T = TypeVar("T")
+# Members from which on a table is worth a thread for each of its parts.
+LARGE = 50_000
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,17 @@ class Ledger:
     def _with(self, stored: Any, fresh: Any) -> list[tuple[Any, Flags]]:
         found = [(fresh, np.zeros(len(fresh.members), np.bool_))]
         return found if stored is None else [(stored, marked(stored.members, self.changed)), *found]
+
+
+def pieces_of(tables: Sequence[tuple[Places, Flags]]) -> list[tuple[Places, Flags]]:
+    """The same places, a large table as one for each processor. All of a member stays together."""
+    found = []
+    for table, skip in tables:
+        number = (os.cpu_count() or 1) if len(table.members) > LARGE else 1
+        for first, last in pairwise(np.linspace(0, len(table.members), number + 1).astype(np.int64).tolist()):
+            part = table._replace(members=table.members[first:last], offsets=table.offsets[first : last + 1])
+            found.append((part, skip[first:last]))
+    return found
 
 
 def size_of(tables: Sequence[tuple[Places | Orders, Flags]]) -> int:

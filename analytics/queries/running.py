@@ -18,6 +18,7 @@ from analytics.kernels import Lens
 from analytics.queries.base import EventSpec, Names, Source, Stored, Where, groups_of, kinds_of, lens_of
 
 log = structlog.get_logger(__name__)
+P = TypeVar("P")
 T = TypeVar("T")
 Work = Callable[[Shard], T]
 
@@ -39,11 +40,16 @@ def run(shards: Sequence[Stored], work: Work[T]) -> list[T]:
 
 
 def run_here(shards: Sequence[Stored], work: Work[T]) -> list[T]:
-    threads = min(len(shards), os.cpu_count() or 1) if len(shards) > 1 else 1
+    return in_threads(lambda shard: work(shard.open()), shards)
+
+
+def in_threads(work: Callable[[P], T], pieces: Sequence[P]) -> list[T]:
+    """The result of `work` for each piece, in their order."""
+    threads = min(len(pieces), os.cpu_count() or 1) if len(pieces) > 1 else 1
     if threads < 2:
-        return [work(shard.open()) for shard in shards]
+        return [work(piece) for piece in pieces]
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda shard: work(shard.open()), shards))
+        return list(pool.map(work, pieces))
 
 
 def joined(numbers: Sequence[Ints]) -> Ints:

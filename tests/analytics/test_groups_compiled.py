@@ -28,6 +28,7 @@ from analytics.kernels_groups import (
     post_readers,
     present,
 )
+from analytics.ledger import reading as ledger_reading
 from analytics.ledger.building import ledger_build
 from analytics.ledger.columns import NEVER, Places, table_of
 from analytics.warmup import warm_up
@@ -62,6 +63,7 @@ def answers(*people):
 def test_an_index_says_what_the_database_says_of_new_events_too(cast, reading, settings, tmp_path, monkeypatch):
     settings.DATA_DIR = tmp_path
     monkeypatch.setattr(source, "FEW_GROUPS", 0)  # else so few are read from the database one by one
+    monkeypatch.setattr(ledger_reading, "LARGE", 1)  # places are counted in several threads
     warm_up()
     compiled = [list(kernel.signatures) for kernel in KERNELS]
     assert all(compiled)
@@ -84,6 +86,7 @@ def test_an_index_says_what_the_database_says_of_new_events_too(cast, reading, s
         ]
     )
     fresh = answers(cast.ana, cast.mei)
+    monkeypatch.setattr(ledger_reading, "LARGE", 1_000)
     index_remove()
     assert answers(cast.ana, cast.mei) == fresh
     assert [new != old for new, old in zip(fresh, before, strict=True)] == [True] * len(fresh)
