@@ -189,7 +189,7 @@ def run(asked: argparse.Namespace, folder: Path) -> None:
             times.append(took[1:] or took)
         best[name] = {side.name: min(took) for side, took in zip(sides, times, strict=True)}
         equal = all(answer == answers[0] for answer in answers)
-        cells = "".join(f"{f'{min(took):.0f} / {statistics.median(took):.0f}':>20}" for took in times)
+        cells = "".join(f"{f'{figure(min(took))} / {figure(statistics.median(took))}':>20}" for took in times)
         print(f"{QUESTIONS[name]:32}{cells}{ours.stream(name):>10.0f}{'' if equal else '   RESULTS DIFFER'}")
         if not equal:
             print(json.dumps(answers, default=str)[:2000])
@@ -198,6 +198,10 @@ def run(asked: argparse.Namespace, folder: Path) -> None:
     print(f"\nmemory that ours took at the most, beside mapped files: {watch.private / 2**20:.0f} MB")
     build_speed(folder)
     refresh_speed(folder, asked)
+
+
+def figure(milliseconds: float) -> str:
+    return f"{milliseconds:.0f}" if milliseconds >= 10 else f"{milliseconds:.2f}"
 
 
 QUESTIONS = {

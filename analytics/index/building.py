@@ -20,12 +20,15 @@ from analytics.index.files import (
     Manifest,
     building,
     generation_open,
+    index_folder,
     manifest_read,
     manifest_switch,
     new_folder,
+    part_folders,
     part_write,
     skip_write,
 )
+from analytics.index.postings import is_posted
 from analytics.ledger.building import ledger_build, ledger_refresh
 from analytics.sources import EpochMillis, numbers_of
 
@@ -71,7 +74,7 @@ def index_refresh(*, now: datetime) -> Manifest | None:
 def _refreshed(now: datetime) -> Manifest | None:
     manifest = manifest_read()
     frontier = events_frontier()
-    if manifest is None or not is_of_this_database(manifest) or _is_worn(manifest, frontier):
+    if manifest is None or not is_of_this_database(manifest) or _is_worn(manifest, frontier) or _is_older(manifest):
         return _build(frontier, now, _quiet) if frontier.newest else None
     if frontier.newest == manifest.newest:
         return None
@@ -99,6 +102,12 @@ def _is_worn(manifest: Manifest, frontier: Frontier) -> bool:
     recent = manifest.events - manifest.base_events + new
     moved = EventMove.objects.filter(pk__gt=manifest.moves).values("member_id").distinct().count()
     return recent > min(MOST_RECENT, max(RECENT_SHARE * manifest.base_events, CHUNK)) or moved > MOST_MOVED
+
+
+def _is_older(manifest: Manifest) -> bool:
+    """Whether it was built before there was a note of who has events in which group."""
+    folders = part_folders(manifest) + ([index_folder() / manifest.recent] if manifest.recent else [])
+    return not all(is_posted(folder) for folder in folders)
 
 
 def _quiet(_done: int, _total: int) -> None:

@@ -58,12 +58,16 @@ def postings_write(folder: Path, postings: Postings) -> None:
         np.save(folder / f"{name}.npy", column)
 
 
+def is_posted(folder: Path) -> bool:
+    return any((folder / f"{name}.npy").exists() for name in FILES)
+
+
 def postings_open(folder: Path, members: int) -> Postings | None:
     """Nothing for a part that was written before there were any. Raises OSError or ValueError when some of the files
     are missing, or damaged."""
-    paths = [folder / f"{name}.npy" for name in FILES]
-    if not any(path.exists() for path in paths):
+    if not is_posted(folder):
         return None
+    paths = [folder / f"{name}.npy" for name in FILES]
     groups, offsets, places = (np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)) for path in paths)
     if len(offsets) != len(groups) + 1 or offsets[-1] != len(places) or (len(places) and places.max() >= members):
         raise ValueError("postings of other members")

@@ -137,6 +137,22 @@ class TestFiles:
         assert isinstance(source_of(few), SqlSource)
         assert isinstance(source_of(selection), IndexSource)
 
+    @pytest.mark.parametrize("part", ["base-*/000", "recent-*"])
+    def test_the_next_refresh_builds_an_index_from_before_anew(self, talk, part):
+        _selection, group, members = talk
+        add([(members[0].pk, group.pk, "like", 3)], start=50)
+        before = index_refresh(now=NOW)
+        assert before.recent
+        for path in index_folder().glob(f"{part}/posting_*.npy"):
+            path.unlink()
+        assert not files.generation_open(manifest_read()).postings
+        index_refresh(now=NOW)
+        after = manifest_read()
+        assert (after.base != before.base, after.recent, after.events) == (True, "", before.events)
+        assert generation_in_force().postings
+        index_refresh(now=NOW)
+        assert manifest_read() == after
+
     @pytest.mark.parametrize("fault", ["gone", "cut", "of others"])
     @pytest.mark.parametrize("name", FILES)
     def test_damaged_ones_are_no_index(self, talk, name, fault):
