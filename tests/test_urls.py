@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
@@ -16,6 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
+from accounts.models import User
 from accounts.scopes import Scope
 from accounts.services import token_issue
 from analytics.health.services import health_walk
@@ -74,6 +76,13 @@ def test_every_address_is_in_the_matrix():
     assert sorted(ROUTES.keys() - served) == [], "these are gone: remove them from tests/matrix.py"
 
 
+def signed_in(user: User) -> str:
+    """The key of a session of this person."""
+    client = Client()
+    client.force_login(user)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
 class World:
     """One of each thing, in Mei's branch, and a way to ask for pages as each person."""
 
@@ -81,6 +90,14 @@ class World:
         self.cast = cast
         self.people = {"lin": cast.lin, "mei": cast.mei, "ana": cast.ana, "out": cast.out}
         self.objects: dict[str, Any] = {}
+        # Signing in takes as long as many a page, so it is done once; what a request does to the session does not stay.
+        self.sessions = {who: signed_in(user) for who, user in self.people.items()}
+
+    def browser(self, who: str) -> Client:
+        """A new browser in which this person is signed in."""
+        client = Client()
+        client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[who]
+        return client
 
     def ask(self, who: str, method: str, name: str, route: Route) -> tuple[int, str]:
         """The status, and the address asked. Nothing that the request changes stays."""
@@ -93,7 +110,7 @@ class World:
             if who in self.people:
                 headers["authorization"] = f"Bearer {self.objects[f'{who}_token']}"
         elif who in self.people:
-            client.force_login(self.people[who])
+            client = self.browser(who)
         elif who == "phone":
             client = phone_of(self.objects["visitor"])
         with transaction.atomic():
