@@ -19,8 +19,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
 from django.core.management.color import Style
 from django.db import connection
+from django.db.models.signals import post_migrate
 
 from community_ops.celery import app as celery_app
 from community_ops.embedded.lifeline import before_exec
@@ -39,8 +41,21 @@ def django_db_modify_db_settings(
 ) -> None:
     if connection.vendor == "sqlite" and django_db_use_migrations:
         migrated_copy(Path(connection.settings_dict["TEST"]["NAME"]))
-    if connection.vendor == "postgresql":
-        connection.ops.sql_flush = _deletions  # type: ignore[assignment, method-assign]
+    flush = _deletions if connection.vendor == "postgresql" else connection.ops.sql_flush
+    connection.ops.sql_flush = lambda style, tables, **options: flush(  # type: ignore[method-assign]
+        style, [table for table in tables if table not in KEPT], **options
+    )
+
+
+# What `migrate` puts there, and no test changes.
+KEPT = {"django_content_type", "auth_permission"}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """Everything is there; what KEPT names is not worked out anew after each test that commits."""
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
 
 
 def _deletions(
