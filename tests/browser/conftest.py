@@ -9,12 +9,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from community_ops.embedded.lifeline import before_exec
 from community_ops.embedded.valkey import free_port
 from tests.conftest import find_chromium, process, said_by, wait_until
 from tests.plugins.environment import BASE_DIR, DATA_DIR
@@ -26,6 +27,21 @@ WIDE, PHONE = 1440, 390
 HEIGHTS = {WIDE: 900, PHONE: 844}
 
 
+# Runs one piece of code after the other, and says of each whether it went through, and what it printed.
+CONSOLE = """
+import contextlib, io, json, sys, traceback
+for line in sys.stdin:
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            exec(json.loads(line), {})
+        answer = [True, said.getvalue()]
+    except BaseException:
+        answer = [False, traceback.format_exc()]
+    print(json.dumps(answer), flush=True)
+"""
+
+
 @dataclass(frozen=True)
 class Site:
     """Where the installation answers, how its staff sign in, and its DATA_DIR."""
@@ -33,13 +49,41 @@ class Site:
     url: str
     passwords: dict[str, str]
     environment: dict[str, str]
+    consoles: list[subprocess.Popen[str]] = field(default_factory=list)
 
-    def manage(self, *arguments: str, stdin: str = "") -> str:
+    def python(self, code: str) -> str:
+        """What the code prints inside the installation. One process runs all of it: to start one takes seconds."""
+        if not self.consoles:
+            self.consoles.append(
+                subprocess.Popen(
+                    [sys.executable, "manage.py", "shell", "-v", "0", "-c", CONSOLE],
+                    cwd=BASE_DIR,
+                    env=self.environment,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    preexec_fn=before_exec(),
+                )
+            )
+        console = self.consoles[0]
+        assert console.stdin
+        assert console.stdout
+        console.stdin.write(json.dumps(code) + "\n")
+        console.stdin.flush()
+        worked, said = json.loads(console.stdout.readline())
+        assert worked, said
+        return str(said)
+
+    def close(self) -> None:
+        for console in self.consoles:
+            console.communicate()
+
+    def manage(self, *arguments: str) -> str:
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=BASE_DIR,
             env=self.environment,
-            input=stdin,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
@@ -86,7 +130,9 @@ def demo() -> Iterator[Site]:
     """
     if running := os.environ.get("WALK_SITE"):
         data = Path(os.environ["WALK_DATA_DIR"])
-        yield Site(running, _passwords(data), _environment(data, running))
+        site = Site(running, _passwords(data), _environment(data, running))
+        yield site
+        site.close()
         return
     data = DATA_DIR / "demo"
     port = free_port()
@@ -98,6 +144,7 @@ def demo() -> Iterator[Site]:
     with process(command, "up", environment):
         wait_until(lambda: "Ready:" in said_by("up"), seconds=60, because=lambda: said_by("up"))
         yield site
+        site.close()
 
 
 @pytest.fixture(scope="module")

@@ -41,10 +41,10 @@ def test_an_entry_is_dragged_carried_by_keys_read_as_its_group_will_called_off_a
     # Wednesday of next week at noon: the days beside it are on the same page, whatever day it is.
     today = datetime.now(SHANGHAI).replace(hour=12, minute=0, second=0, microsecond=0)
     day = today + timedelta(days=9 - today.weekday())
-    pk = json.loads(demo.manage("shell", "-v", "0", "-c", PREPARE.replace("START", f"{day:%Y-%m-%dT%H:%M}")))
+    pk = json.loads(demo.python(PREPARE.replace("START", f"{day:%Y-%m-%dT%H:%M}")))
 
     def kept() -> tuple[datetime, str]:
-        due, state, occurrence = json.loads(demo.manage("shell", "-v", "0", "-c", LOOK.replace("PK", str(pk))))
+        due, state, occurrence = json.loads(demo.python(LOOK.replace("PK", str(pk))))
         assert due == occurrence
         return datetime.fromisoformat(due).astimezone(SHANGHAI), state
 

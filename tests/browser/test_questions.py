@@ -22,7 +22,7 @@ print("LINK", link_code(link), row.group.page_token)
 
 
 def test_a_member_asks_without_javascript_and_staff_answer(demo, chromium, as_staff):
-    said = re.search(r"LINK (\S+) (\S+)", demo.manage("shell", stdin=SIGN_IN))
+    said = re.search(r"LINK (\S+) (\S+)", demo.python(SIGN_IN))
     phone = chromium.new_context(
         base_url=demo.url, locale="en", java_script_enabled=False, viewport={"width": PHONE, "height": 844}
     )
