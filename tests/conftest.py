@@ -23,6 +23,7 @@ from django.contrib.contenttypes.management import create_contenttypes
 from django.core.management.color import Style
 from django.db import connection
 from django.db.models.signals import post_migrate
+from hypothesis import settings
 
 from community_ops.celery import app as celery_app
 from community_ops.embedded.lifeline import before_exec
@@ -33,6 +34,10 @@ from tests.plugins.environment import BASE_DIR, DATA_DIR, VALKEY
 from tests.plugins.template import migrated_copy
 
 __all__ = ["cast"]
+
+# No test is about how long this machine takes.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
@@ -222,9 +227,27 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dic
     return {**browser_type_launch_args, "executable_path": find_chromium(), "args": arguments}
 
 
-# First, so that the new marks are there when `-m` chooses.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# Files that take minutes. One that comes last keeps one process at work while the others have nothing left.
+LONGEST = {"test_index.py", "test_isolation.py", "test_seed.py"}
+LONG = {"test_deployment.py", "test_killed.py", "test_sending.py", "test_up.py", "test_urls.py"}
+
+
+def _rank(item: pytest.Item) -> int:
+    """The longest files are first, then those of a browser: while one process seeds their demo, the other has work."""
+    if item.path.name in LONGEST:
+        return 0
+    return 1 if item.get_closest_marker("browser") or item.path.name in LONG else 2
+
+
+# Around all others: the new marks are there when `-m` chooses, and pytest-django puts in its own order before ours.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    _mark(items)
+    yield
+    items.sort(key=_rank)
+
+
+def _mark(items: list[pytest.Item]) -> None:
     for item in items:
         # What asks for no database depends on none: one run on one database is enough.
         names = getattr(item, "fixturenames", ())
