@@ -210,7 +210,7 @@ def change_text(now: Decimal | int | None, past: Decimal | int | None) -> str:
     """In percent of the range before; nothing where there was nothing to compare with."""
     if now is None or not past or past < 0:
         return ""
-    return f"{float(100 * (now - past) / past):+.0f}%".replace("-", "−")
+    return f"{float(100 * (now - past) / past):+,.0f}%".replace("-", "−")
 
 
 def channel_rows(form: SpanForm, *, now: datetime) -> list[ChannelRow]:
