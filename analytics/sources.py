@@ -78,7 +78,8 @@ class DayNumber(Func):
 
 
 class _Unindexed(Func):
-    """A time that SQLite does not look up in an index: for most of a table, reading it in its own order is quicker."""
+    """A column, by default a time, that SQLite does not look up in an index: for most of a table, or for its newest
+    rows, reading it in its own order is quicker."""
 
     template = "%(expressions)s"
     output_field = DateTimeField()
@@ -144,14 +145,20 @@ class Selection:
             )
         return events
 
-    def chosen(self) -> QuerySet[Event]:
+    def chosen(self, *, by_index: bool = True) -> QuerySet[Event]:
         """The events of its groups or members, without a look at who asks."""
         events = Event.objects.all()
         if self.group_ids is not None:
-            events = with_ids(events, self.group_ids, "group_id")
+            events = _in_groups(events, self.group_ids, by_index=by_index)
         if self.member_ids is not None:
             events = with_ids(events, self.member_ids, "member_id")
         return events
+
+
+def _in_groups(events: QuerySet[Event], ids: Collection[int], *, by_index: bool) -> QuerySet[Event]:
+    if by_index:
+        return with_ids(events, ids, "group_id")
+    return with_ids(events.alias(place=_Unindexed("group_id", output_field=BigIntegerField())), ids, "place")
 
 
 def _known(model: type[Group | Member], names: Collection[str] | None) -> frozenset[int] | None:
@@ -184,11 +191,11 @@ class SqlSource:
     ) -> tuple[Ints, ...]:  # fmt: skip
         """The same as columns of members, instants, kinds, groups and channels, in the order of arrival; of events with
         a number above `after`, or of these members or groups only (of many groups perhaps others)."""
-        events = self.selection.chosen() if self.everything else self.selection.events()
+        # The few newest events are found by their numbers: a range of days, or a group, may hold millions.
+        events = self.selection.chosen(by_index=not after) if self.everything else self.selection.events()
         if groups is not None and len(groups) <= LONG_LIST and 0 not in groups:
-            events = events.filter(group_id__in=groups.tolist())
+            events = _in_groups(events, groups.tolist(), by_index=not after)
         if since is None or after:
-            # The few newest events are found by their numbers: a range of days may hold millions.
             events = events.alias(moment=_Unindexed("at")).filter(moment__lt=_instant(until))
             events = events if since is None else events.filter(moment__gte=_instant(since))
         else:

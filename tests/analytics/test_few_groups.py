@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from analytics.index.postings import Postings, table_of
 from analytics.index.readers import Readers
 from analytics.kernels_few import few_events
 from analytics.queries.base import EventSpec, Where, lens_of
+from analytics.sources import Selection, SqlSource
 
 MANIFEST = Manifest("", 3, "", 0, 0, 0, "", 0, "")
 numbers = st.integers(0, 6)
@@ -112,6 +115,19 @@ def test_a_column_of_another_type_is_refused(name):
     wrong = replace(part, **{name: getattr(part, name).astype(np.float64)})
     with pytest.raises(ValueError, match="type"):
         table_of([wrong], [Postings.of(part)], ())
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL knows how many events a group has")
+@pytest.mark.parametrize("chosen", [None, frozenset([7])])
+def test_the_newest_of_a_large_group_are_found_by_their_numbers(cast, chosen):
+    source = SqlSource(Selection(cast.lin, group_ids=chosen), everything=True)
+    for after, found_by in ((1, "PRIMARY KEY"), (0, "activity_event_group_at")):
+        with CaptureQueriesContext(connection) as asked:
+            source.rows(since=0, until=9, kinds=None, after=after, groups=np.array([7]))
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN QUERY PLAN " + asked[-1]["sql"])
+            assert found_by in str(cursor.fetchall())
 
 
 class Places:
