@@ -191,10 +191,12 @@ class SqlSource:
     ) -> tuple[Ints, ...]:  # fmt: skip
         """The same as columns of members, instants, kinds, groups and channels, in the order of arrival; of events with
         a number above `after`, or of these members or groups only (of many groups perhaps others)."""
-        # The few newest events are found by their numbers: a range of days, or a group, may hold millions.
-        events = self.selection.chosen(by_index=not after) if self.everything else self.selection.events()
+        # The few newest events are found by their numbers, and those of few members by these: a range of days, or a
+        # group, may hold millions.
+        by_index = not after and members is None
+        events = self.selection.chosen(by_index=by_index) if self.everything else self.selection.events()
         if groups is not None and len(groups) <= LONG_LIST and 0 not in groups:
-            events = _in_groups(events, groups.tolist(), by_index=not after)
+            events = _in_groups(events, groups.tolist(), by_index=by_index)
         if since is None or after:
             events = events.alias(moment=_Unindexed("at")).filter(moment__lt=_instant(until))
             events = events if since is None else events.filter(moment__gte=_instant(since))

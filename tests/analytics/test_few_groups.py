@@ -120,11 +120,15 @@ def test_a_column_of_another_type_is_refused(name):
 @pytest.mark.django_db
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL knows how many events a group has")
 @pytest.mark.parametrize("chosen", [None, frozenset([7])])
-def test_the_newest_of_a_large_group_are_found_by_their_numbers(cast, chosen):
+def test_the_newest_of_a_large_group_and_those_of_few_members_are_not_looked_for_in_all_of_it(cast, chosen):
     source = SqlSource(Selection(cast.lin, group_ids=chosen), everything=True)
-    for after, found_by in ((1, "PRIMARY KEY"), (0, "activity_event_group_at")):
+    for after, members, found_by in (
+        (1, None, "PRIMARY KEY"),
+        (0, [3], "activity_event_member_at"),
+        (0, None, "activity_event_group_at"),
+    ):
         with CaptureQueriesContext(connection) as asked:
-            source.rows(since=0, until=9, kinds=None, after=after, groups=np.array([7]))
+            source.rows(since=0, until=9, kinds=None, after=after, members=members, groups=np.array([7]))
         with connection.cursor() as cursor:
             cursor.execute("EXPLAIN QUERY PLAN " + asked[-1]["sql"])
             assert found_by in str(cursor.fetchall())
