@@ -1,7 +1,6 @@
 """The loops of the reports about groups: each goes once over every member's events, sorted by time.
 
-As in `kernels`: plain Python compiled by Numba, and whatever a loop calls stands in this file, because Numba compiles a
-kernel anew only when its own file has changed.
+As in `kernels`: plain Python compiled by Numba.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Loops over the ledger, and over what members whom it names did. See kernels.py for how they are made; nothing here
-calls what another file compiles.
+"""Loops over the ledger, and over what members whom it names did. See kernels.py for how they are made.
 
 Arrays by member are as long as the highest number of one, plus one. `allow` marks groups, and none of them means all.
 """

@@ -1,5 +1,5 @@
 """The loops of the overview: over the ledger, and over the few events that say whether somebody was active and which
-channel brought them. See kernels.py for how they are made; nothing here calls what another file compiles.
+channel brought them. See kernels.py for how they are made.
 
 `allow` marks groups, and none of them means all. Numbers of members ascend wherever they come as a list.
 """

@@ -1,8 +1,7 @@
 """Loops that answer several questions about periods in one pass over the members' events.
 
 A page asks for a range by days and as a whole, and for the same of the range before. To come by each member's latest
-events takes longer than what is then done with them. These loops stand by themselves for the reason that
-analytics.kernels gives: Numba compiles anew when the file of a kernel has changed, not when that of what it calls has.
+events takes longer than what is then done with them.
 
 Sets of periods come as one array of edges, set after set: those of set s are `edges[first[s]:first[s + 1]]`.
 """

@@ -99,7 +99,6 @@ def setup(folder: Path) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "community_ops.settings"
     os.environ["ALLOWED_HOSTS"] = "testserver,127.0.0.1"
     os.environ.setdefault("LOG_LEVEL", "ERROR")
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(folder.resolve() / "numba"))
     os.environ.pop("DATABASE_URL", None)
     import django
 

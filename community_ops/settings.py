@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import environ
 import structlog
 
+from community_ops.lib.compiled import folder_for_kernels
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -22,7 +24,7 @@ DATA_DIR = Path(env("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 # Numba keeps its compiled kernels beside the sources unless told otherwise; an installation may be read-only.
-os.environ.setdefault("NUMBA_CACHE_DIR", str(DATA_DIR / "numba"))
+os.environ.setdefault("NUMBA_CACHE_DIR", str(folder_for_kernels(DATA_DIR / "numba")))
 
 
 def _kept_secret() -> str:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from django.utils.translation import gettext as _
 
-from analytics import kernels
+from analytics import kernels, kernels_funnel
 from analytics.columns import Codes, Ints, Shard
 from analytics.kernels import Lens, Split
 from analytics.queries.adding import run_adding
@@ -270,7 +270,7 @@ class _Walking:
         touch_step = breakdown.step if breakdown else 1
         asked = (window, self.start, self.end, self.edges, self.from_step, self.to_step, self.split, touch, touch_step)
         if query.order is Order.ORDERED and not query.exclusions:
-            plain = kernels.plain_funnel(shard, self.lens, steps, *asked)
+            plain = kernels_funnel.plain_funnel(shard, self.lens, steps, *asked)
             ours, tied = _Run(shard.members, *plain[:5]), plain[5]
             if not tied.any():
                 return ours
@@ -333,7 +333,7 @@ class _Timing:
     def __call__(self, shard: Shard) -> _Timed:
         found = self.walking(shard)
         # Here, where what was written last is still in the processor's cache, and for several shards at once.
-        return _Timed(found, *kernels.paces(found.reached, found.times, found.rows))
+        return _Timed(found, *kernels_funnel.paces(found.reached, found.times, found.rows))
 
 
 def _ways(

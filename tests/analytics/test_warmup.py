@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from analytics import kernels, kernels_ledger, kernels_periods
+from analytics import kernels, kernels_funnel, kernels_ledger, kernels_periods
 from analytics.queries.activity import ActivityQuery, Metric
 from analytics.queries.funnel import FunnelQuery
 from analytics.queries.periods import millis
@@ -17,7 +17,7 @@ from tests.builders import NOW
 
 KERNELS = (
     kernels.funnel,
-    kernels.plain_funnel,
+    kernels_funnel.plain_funnel,
     kernels.retention,
     kernels.total,
     kernels.unique,

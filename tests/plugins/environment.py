@@ -26,8 +26,6 @@ os.environ["DATA_DIR"] = str(DATA_DIR)
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 os.environ["SECRET_KEY"] = "a-secret-for-tests-that-is-long-enough-to-sign-with-0123456789"
 os.environ["PYTHONHASHSEED"] = os.environ.get("PYTHONHASHSEED", "0")
-# Compiled kernels outlive a run: compiling them takes longer than the tests that use them.
-os.environ["NUMBA_CACHE_DIR"] = str(BASE_DIR / ".pytest_cache" / "numba")
 # Playwright keeps an event loop in the test's thread, where Django would refuse every query.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 for name in ("DEBUG", "PUBLIC_URL", "TIME_ZONE", "ALLOWED_HOSTS", "OUTBOUND_ALLOWED_HOSTS", "DASK_SCHEDULER"):
@@ -38,6 +36,10 @@ for name in [name for name in os.environ if name.startswith("WECOM_")]:
 sys.path.insert(0, str(BASE_DIR))
 
 from community_ops.embedded.valkey import Valkey  # noqa: E402  the environment above must be set first
+from community_ops.lib.compiled import folder_for_kernels  # noqa: E402
+
+# Compiled kernels outlive a run: compiling them takes longer than the tests that use them.
+os.environ["NUMBA_CACHE_DIR"] = str(folder_for_kernels(BASE_DIR / ".pytest_cache" / "numba"))
 
 VALKEY = Valkey(DATA_DIR / "valkey")
 os.environ["REDIS_URL"] = VALKEY.url
