@@ -324,22 +324,39 @@ def plain_funnel(
 
 
 @njit(cache=True, nogil=True)
-def paces(reached: Codes, times: Picks, rows: Codes) -> tuple[list[Ints], list[Codes]]:
-    """For each step but the first the milliseconds since the step before of the members who reached it, and their rows
-    of the breakdown, in the order of members."""
+def paces(reached: Codes, times: Picks, rows: Codes, by_row: bool) -> tuple[list[Ints], list[Codes]]:
+    """For each step but the first the milliseconds since the step before of the members who reached it, and `by_row`
+    their rows of the breakdown, in the order of members."""
     steps = times.shape[1]
     sizes = np.zeros(steps + 1, np.int64)
     for m in range(len(reached)):
         sizes[reached[m]] += 1
     for k in range(steps - 1, -1, -1):
         sizes[k] += sizes[k + 1]
-    ways = [np.empty(sizes[k], np.int64) for k in range(2, steps + 1)]
-    whose = [np.empty(sizes[k], np.int32) for k in range(2, steps + 1)]
+    # With room for one more: all are written, those who did not get there in the place of the next.
+    ways = [np.empty(sizes[k] + 1, np.int64) for k in range(2, steps + 1)]
+    whose = [np.empty(sizes[k] + 1 if by_row else 1, np.int32) for k in range(2, steps + 1)]
     for k in range(1, steps):
         way, row, n = ways[k - 1], whose[k - 1], 0
-        for m in range(len(reached)):
-            if reached[m] > k:
-                way[n] = times[m, k] - times[m, k - 1]
+        if by_row:
+            for m in range(len(reached)):
                 row[n] = rows[m]
-                n += 1
+                n += reached[m] > k
+            n = 0
+        for m in range(len(reached)):
+            way[n] = times[m, k] - times[m, k - 1]
+            n += reached[m] > k
+        ways[k - 1], whose[k - 1] = way[:-1], row[:-1]
     return ways, whose
+
+
+@njit(cache=True, nogil=True)
+def in_rows(ways: Ints, rows: Codes, ends: Ints) -> Ints:
+    """The ways of each row together, those of row r before `ends[r]`; those of no row (below 0) are left out."""
+    ordered = np.empty(ends[-1], np.int64)
+    places = np.append(np.zeros(1, np.int64), ends)
+    for i in range(len(ways)):
+        if rows[i] >= 0:
+            ordered[places[rows[i]]] = ways[i]
+            places[rows[i]] += 1
+    return ordered

@@ -53,9 +53,8 @@ def warm_up() -> None:
     source = Held([Columns.build(member=two, at=two, kind=two, group=two, channel=two).shard()])
     names = _NoNames()
     for order in ("ordered", "strict"):  # each has a kernel of its own
-        FunnelQuery.read({"range": days, "steps": [{"kind": "joined"}], "order": order}, zone=zone, now=now).compute(
-            source, names, now=now
-        )
+        funnel = {"range": days, "steps": [{"kind": "joined"}] * 2, "order": order, "breakdown": {"by": "channel"}}
+        FunnelQuery.read(funnel, zone=zone, now=now).compute(source, names, now=now)
     RetentionQuery.read({"range": {"from": "2026-01-01"}, "period": "day"}, zone=zone, now=now).compute(
         source, names, now=now
     )

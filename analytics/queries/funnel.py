@@ -40,7 +40,9 @@ MOST_STEPS = 20
 MOST_EXCLUSIONS = 20
 DEFAULT_WINDOW = 14 * 86_400
 LONGEST_WINDOW = 10 * 366 * 86_400
-# Sorted by row and time as one number: the milliseconds of the longest window fit below this bit.
+# The times of so many rows of a breakdown are looked at row by row; of more they are sorted by row and time as one
+# number: the milliseconds of the longest window fit below this bit.
+FEW_ROWS = 100
 ROW = 40
 # Seconds: a minute, ten minutes, an hour, six hours, and 1, 3, 7, 14, 30 and 90 days.
 TIME_EDGES = (60, 600, 3_600, 21_600, *(86_400 * days for days in (1, 3, 7, 14, 30, 90)))
@@ -143,8 +145,7 @@ class FunnelQuery:
     def compute(self, source: Source, names: Names, *, now: datetime) -> FunnelResult:
         split, labels = split_by(self.breakdown.by if self.breakdown else None, names)
         shards, walking = self._work(source, names, split)
-        parts = run(shards, _Timing(walking))
-        runs = [part.run for part in parts]
+        parts = run(shards, _Timing(walking, len(labels)))
         whole = self._figures(parts, 1, by_row=False)
         result = FunnelResult(query=self, as_of=now, all=whole[0])
         if self.breakdown:
@@ -154,12 +155,12 @@ class FunnelQuery:
             size = len(self.series.periods)
             result = replace(
                 result,
-                entered=sum((part.entered for part in runs), np.zeros(size, np.int64)).tolist(),
-                converted=sum((part.converted for part in runs), np.zeros(size, np.int64)).tolist(),
+                entered=sum((part.run.entered for part in parts), np.zeros(size, np.int64)).tolist(),
+                converted=sum((part.run.converted for part in parts), np.zeros(size, np.int64)).tolist(),
             )
         if self.list_members:
             lists = [
-                np.sort(joined([part.members[part.reached > k] for part in runs]))[:MOST_LISTED].tolist()
+                np.sort(joined([part.run.members[part.run.reached > k] for part in parts]))[:MOST_LISTED].tolist()
                 for k in range(len(self.steps))
             ]
             result = replace(result, members=[list(names.members(ids)) for ids in lists])
@@ -231,11 +232,8 @@ class FunnelQuery:
         counts = np.zeros((len(self.steps), size), np.int64)
         bars = np.zeros((size, len(TIME_EDGES) + 1), np.int64)
         for part in runs:
-            row = part.run.rows if by_row else np.zeros_like(part.run.rows)
-            counts[0] += np.bincount(row[(part.run.reached > 0) & (row >= 0)], minlength=size)
-            done = np.flatnonzero((part.run.reached == len(self.steps)) & (row >= 0))
-            np.add.at(bars, (row[done], _bar_of(part.run.times[done])), 1)
-
+            counts[0] += part.started[1:] if by_row else part.started.sum()
+            bars += part.bars[1:] if by_row else part.bars.sum(axis=0)
         averages: list[list[float | None]] = [[None] * size]
         medians: list[list[float | None]] = [[None] * size]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -319,21 +317,36 @@ class _Run:
 @dataclass(frozen=True, slots=True)
 class _Timed:
     """A shard's run, and for each step but the first the milliseconds since the step before of those who got there, and
-    their rows of the breakdown."""
+    their rows of the breakdown. How many started, and the bars of the times to the last step, by row from -1 on."""
 
     run: _Run
     ways: list[Ints]
     rows: list[Codes]
+    started: Ints
+    bars: Ints
 
 
 @dataclass(frozen=True, slots=True)
 class _Timing:
+    """What is known of a shard by itself: here what was written last is still in the processor's cache, and several
+    shards are at it at once."""
+
     walking: _Walking
+    size: int
 
     def __call__(self, shard: Shard) -> _Timed:
         found = self.walking(shard)
-        # Here, where what was written last is still in the processor's cache, and for several shards at once.
-        return _Timed(found, *kernels_funnel.paces(found.reached, found.times, found.rows))
+        is_split = self.walking.query.breakdown is not None
+        row = found.rows + 1
+        bars = np.zeros((1 + self.size, len(TIME_EDGES) + 1), np.int64)
+        done = np.flatnonzero(found.reached == len(self.walking.query.steps))
+        np.add.at(bars, (row[done], _bar_of(found.times[done])), 1)
+        return _Timed(
+            found,
+            *kernels_funnel.paces(found.reached, found.times, found.rows, is_split),
+            started=np.bincount(row[found.reached > 0], minlength=1 + self.size),
+            bars=bars,
+        )
 
 
 def _ways(
@@ -342,33 +355,44 @@ def _ways(
     """By row of the breakdown: how many got to step k (from 1), and the seconds since the step before, average and
     median."""
     ways = joined([part.ways[k - 1] for part in runs])
+    many = np.array([len(ways)])
     if by_row:
         row = np.concatenate([part.rows[k - 1] for part in runs])
+        many = np.bincount(row + 1, minlength=1 + size)[1:]
+    ends = np.cumsum(many)
+    if size > FEW_ROWS:
         ways, row = ways[row >= 0], row[row >= 0]
-        many = np.bincount(row, minlength=size)
         ways += row.astype(np.int64) << ROW
         ways.sort()
         ways &= (1 << ROW) - 1
     else:
-        many = np.array([len(ways)])
-        if len(ways):
-            # What the middle asks for, in a fraction of the time; of one place at a time NumPy finds it with vectors.
-            ways.partition(len(ways) // 2)
-            if len(ways) % 2 == 0:
-                lower = len(ways) // 2 - 1
-                most = int(ways[: lower + 1].argmax())
-                ways[[lower, most]] = ways[[most, lower]]
+        if by_row:
+            ways = kernels_funnel.in_rows(ways, row, ends)
+        for begin, end in zip((ends - many).tolist(), ends.tolist(), strict=True):
+            _set_middle(ways[begin:end])
     average: list[float | None] = [None] * size
     median: list[float | None] = [None] * size
     if len(ways):
         some = np.flatnonzero(many)
-        end = np.cumsum(many)[some]
+        end = ends[some]
         begin = end - many[some]
         means = np.add.reduceat(ways, begin) / many[some] / 1000
         middles = (ways[(begin + end - 1) // 2] + ways[(begin + end) // 2]) / 2000
         for number, mean, middle in zip(some.tolist(), means.tolist(), middles.tolist(), strict=True):
             average[number], median[number] = mean, middle
     return many, average, median
+
+
+def _set_middle(ways: Ints) -> None:
+    """Puts those that the median asks for into their places, in a fraction of the time of sorting. Of one place at a
+    time NumPy finds it with vectors."""
+    if not len(ways):
+        return
+    ways.partition(len(ways) // 2)
+    if len(ways) % 2 == 0:
+        lower = len(ways) // 2 - 1
+        most = int(ways[: lower + 1].argmax())
+        ways[[lower, most]] = ways[[most, lower]]
 
 
 def _bar_of(times: Ints) -> Ints:

@@ -18,6 +18,8 @@ from tests.builders import NOW
 KERNELS = (
     kernels.funnel,
     kernels_funnel.plain_funnel,
+    kernels_funnel.paces,
+    kernels_funnel.in_rows,
     kernels.retention,
     kernels.total,
     kernels.unique,
