@@ -46,7 +46,6 @@ KINDS = ["joined", "message", "check_in", "post_seen", "link_click", "friended",
 SHARES = [0.06, 0.40, 0.16, 0.20, 0.10, 0.03, 0.03, 0.02]
 STEPS = ["joined", "message", "link_click", "friended", "trial", "ordered"]
 CHANNELS = 20
-PARTS_OF = 2_000_000
 ZONE = ZoneInfo("UTC")
 
 
@@ -56,7 +55,9 @@ def made(events: int, members: int, groups: int) -> Iterator[tuple[np.ndarray, .
     Some members do much more than others; each does it from a day of their own on, the more the nearer to that day.
     """
     rng = np.random.default_rng(20260101)
-    parts = max(1, events // PARTS_OF)
+    from analytics.index.building import parts_for
+
+    parts = parts_for(events)
     for part in range(parts):
         number = np.arange(part, members, parts, dtype=np.int64) + 1
         weight = rng.exponential(1.0, len(number)) + 0.05

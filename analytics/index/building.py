@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -124,7 +125,7 @@ def _read(after: int, until: int) -> Ints:
 
 def _build(frontier: Frontier, now: datetime, progress: Progress) -> Manifest:
     total = Event.objects.filter(pk__lte=frontier.newest).count()
-    parts = max(1, -(-total // PART))
+    parts = parts_for(total)
     with new_folder("base") as folder:
         done = _spread(folder, parts, _chunks(0, frontier.newest), lambda read: progress(read, total))
         for number in range(parts):
@@ -149,6 +150,13 @@ def _chunks(after: int, until: int) -> Iterator[Ints]:
     while len(rows := _read(after, until)):
         after = int(rows[-1, WIDTH])
         yield rows[:, :WIDTH]
+
+
+def parts_for(events: int) -> int:
+    """How many parts an index of so many events has. Of several there are as many for each processor: reports look at
+    them in threads, and in the end none waits for another."""
+    parts, processors = max(1, -(-events // PART)), os.cpu_count() or 1
+    return parts if parts == 1 else -(-parts // processors) * processors
 
 
 def _spread(folder: Path, parts: int, chunks: Iterable[Ints], progress: Callable[[int], None]) -> int:

@@ -503,3 +503,12 @@ def test_what_was_accepted_is_in_the_next_report_while_the_index_is_built_again_
     builder.join()
     assert faults == []
     same(selection)
+
+
+@pytest.mark.parametrize(
+    ("processors", "events", "parts"), [(2, 7, 1), (2, 8, 2), (2, 50, 8), (3, 50, 9), (None, 50, 8)]
+)
+def test_each_processor_has_as_many_parts_to_look_at(monkeypatch, processors, events, parts):
+    monkeypatch.setattr("analytics.index.building.PART", 7)
+    monkeypatch.setattr("os.cpu_count", lambda: processors)
+    assert building.parts_for(events) == parts
