@@ -153,7 +153,7 @@ def test_the_members_behind_a_number_can_be_searched_sorted_and_exported(communi
 def test_a_table_can_be_taken_away_as_a_file(community):
     rows = page(community.lin, f"{FUNNEL}?export=csv").lstrip("\ufeff").splitlines()
     assert rows[1].startswith("1,Joined the group,4,100.0,")
-    assert rows[3].startswith("3,Ordered,1,25.0,50.0,1,86400.0")
+    assert rows[3].startswith("3,Ordered,1,25.0,50.0,1,86400,86400")
     assert "poster" in page(community.lin, f"{FUNNEL}?by=channel&export=csv&table=breakdown")
     assert page(community.lin, f"{ACTIVITY}?export=csv").count("\n") == 31
     client = Client()
