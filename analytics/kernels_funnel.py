@@ -101,7 +101,7 @@ def plain_funnel(
     room = BLOCK
     for m in range(members):
         room = max(room, offsets[m + 1] - offsets[m])
-    words = room // WORD + 1
+    most = room // WORD + 1
 
     reached = np.zeros(members, np.int32)
     times = np.zeros((steps, members), np.int64).T
@@ -119,14 +119,14 @@ def plain_funnel(
     channel_of = np.empty(room + WORD, shard.channel.dtype)
     group_of = np.empty(room + WORD, shard.group.dtype)
     any_channel, any_group = ~np.zeros(1, shard.channel.dtype)[0], ~np.zeros(1, shard.group.dtype)[0]
-    heads = np.empty(words, np.uint64)
-    seen = np.empty(words, np.uint64)
-    ties = np.empty(words, np.uint64)
-    valued = np.empty(words, np.uint64)
+    heads = np.empty(most, np.uint64)
+    seen = np.empty(most, np.uint64)
+    ties = np.empty(most, np.uint64)
+    valued = np.empty(most, np.uint64)
     # Hits by step: their bits, how many there are before each word, and, counted from 1, their places and which hit of
     # step 0 started the attempt that came there last and in time (0 for none).
-    hits = np.empty((steps, words), np.uint64)
-    ranks = np.empty((steps, words), np.uint32)
+    hits = np.empty((steps, most), np.uint64)
+    ranks = np.empty((steps, most), np.uint32)
     places = np.empty((steps, room + 4), np.uint32)
     origins = np.zeros((steps, room + 1), np.uint32)
     # Of the hits of step 0, counted from 1: when, and by which of the block's members.

@@ -90,39 +90,46 @@ highest = _of_a_word(lambda builder, word: builder.sub(ir.Constant(_BITS, WORD -
 
 
 # Those below say no of events behind the end of the column.
+_EQUAL, _NOT_BEFORE, _HAVE_ANY = 0, 1, 2
 
 
 @njit(cache=True, nogil=True)
-def equal(values: Numbers, start: Number, wanted: Number) -> Word:
+def _at_the_end(values: Numbers, start: Number, other: Number, comparison: int) -> Word:
+    """The same of the last values, of which there are fewer than 64."""
+    word = NONE
+    for i in range(start, len(values)):
+        if comparison == _EQUAL:
+            fits = values[i] == other
+        elif comparison == _NOT_BEFORE:
+            fits = values[i] >= other
+        else:
+            fits = values[i] & other != 0
+        word |= np.uint64(fits) << np.uint64(i - start)
+    return word
+
+
+@njit(cache=True, nogil=True)
+def equal(values: Numbers, start: Number, wanted: Number) -> Any:
     """Which of the 64 values from `start` on are `wanted`, a number of their own type."""
-    if start + WORD <= len(values):
-        return _equal(values, start, wanted)  # type: ignore[no-any-return]
-    word = NONE
-    for i in range(start, len(values)):
-        word |= np.uint64(values[i] == wanted) << np.uint64(i - start)
-    return word
+    if start + WORD > len(values):
+        return _at_the_end(values, start, wanted, _EQUAL)
+    return _equal(values, start, wanted)
 
 
 @njit(cache=True, nogil=True)
-def not_before(values: Numbers, start: Number, least: Number) -> Word:
+def not_before(values: Numbers, start: Number, least: Number) -> Any:
     """Which of the 64 values (signed) from `start` on are `least` or more."""
-    if start + WORD <= len(values):
-        return _not_before(values, start, least)  # type: ignore[no-any-return]
-    word = NONE
-    for i in range(start, len(values)):
-        word |= np.uint64(values[i] >= least) << np.uint64(i - start)
-    return word
+    if start + WORD > len(values):
+        return _at_the_end(values, start, least, _NOT_BEFORE)
+    return _not_before(values, start, least)
 
 
 @njit(cache=True, nogil=True)
-def have_any(values: Numbers, start: Number, bits: Number) -> Word:
+def have_any(values: Numbers, start: Number, bits: Number) -> Any:
     """Which of the 64 values from `start` on have one of these bits, a number of their own type."""
-    if start + WORD <= len(values):
-        return _have_any(values, start, bits)  # type: ignore[no-any-return]
-    word = NONE
-    for i in range(start, len(values)):
-        word |= np.uint64(values[i] & bits != 0) << np.uint64(i - start)
-    return word
+    if start + WORD > len(values):
+        return _at_the_end(values, start, bits, _HAVE_ANY)
+    return _have_any(values, start, bits)
 
 
 @njit(cache=True, nogil=True)
