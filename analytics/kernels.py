@@ -20,6 +20,7 @@ import numpy.typing as npt
 from numba import njit
 
 from analytics.columns import Codes, Flags, Ints, Shard
+from analytics.kernels_memory import LINE, ask_for
 
 ORDERED, STRICT, UNORDERED = 0, 1, 2
 NEW, RETURNING, RESURRECTING, DORMANT = 1, 2, 3, 4
@@ -32,6 +33,8 @@ COUNTS = 1 << 40
 STEPS = (1 << EXCLUSIONS) - 1
 # So many events are looked at together: they fit into the processor's cache.
 BLOCK = 2048
+# So many of a member's events are asked for ahead: mostly the newest matter.
+NEWEST = 32
 NO_TOUCH, FIRST_TOUCH, LAST_TOUCH, AT_STEP = 0, 1, 2, 3
 
 Picks = npt.NDArray[np.int64]
@@ -104,32 +107,41 @@ def _gather(
     since, until, other = lens.since, lens.until, lens.other
     kinds, channels, groups = lens.kinds, lens.channels, lens.groups
     by_channel, codes = split.by_channel, split.codes
-    n = 0
-    starts[0] = 0
-    for m in range(first, end):
-        if len(skip) == 0 or not skip[m]:
-            for i in range(_first_since(times, offsets[m], offsets[m + 1], since), offsets[m + 1]):
-                if times[i] >= until:
-                    break
-                what = kinds[kind[i]] if kind[i] < len(kinds) else other
-                if len(channels) > 0:
-                    what &= channels[channel[i] if channel[i] < len(channels) else 0]
-                if len(groups) > 0:
-                    what &= groups[group[i] if group[i] < len(groups) else 0]
-                if len(allow) > 0:
-                    if group[i] == 0 and len(own) > 0:
-                        what = what if own[m] else 0
-                    else:
-                        what = what if group[i] < len(allow) and allow[group[i]] else 0
-                # Written whether or not it counts: a jump that goes either way at random takes longer.
-                place[n] = i
-                at[n] = times[i]
-                bits[n] = what
-                if len(codes) > 0:
-                    value = np.int64(channel[i]) if by_channel else np.int64(group[i])
-                    code[n] = codes[value] if value < len(codes) else 0
-                n += what != 0
-        starts[m - first + 1] = n
+    last, n = len(offsets) - 1, len(at)
+    starts[end - first] = n
+    for m in range(end - 1, first - 1, -1):
+        lo, hi = offsets[m], offsets[m + 1]
+        # Of about the same member of the next call: most events are not looked at, so memory does not see it coming.
+        soon = offsets[min(m + end - first + 1, last)] - 1
+        ask_for(kind, soon)
+        for back in range(0, NEWEST, LINE):
+            ask_for(times, soon - back)
+        if hi > lo and times[hi - 1] >= until:
+            hi = _first_since(times, lo, hi, until)
+        if len(skip) > 0 and skip[m]:
+            hi = lo
+        for i in range(hi - 1, lo - 1, -1):
+            if times[i] < since:
+                break
+            what = kinds[kind[i]] if kind[i] < len(kinds) else other
+            if len(channels) > 0:
+                what &= channels[channel[i] if channel[i] < len(channels) else 0]
+            if len(groups) > 0:
+                what &= groups[group[i] if group[i] < len(groups) else 0]
+            if len(allow) > 0:
+                if group[i] == 0 and len(own) > 0:
+                    what = what if own[m] else 0
+                else:
+                    what = what if group[i] < len(allow) and allow[group[i]] else 0
+            # Written whether or not it counts: a jump that goes either way at random takes longer.
+            place[n - 1] = i
+            at[n - 1] = times[i]
+            bits[n - 1] = what
+            if len(codes) > 0:
+                value = np.int64(channel[i]) if by_channel else np.int64(group[i])
+                code[n - 1] = codes[value] if value < len(codes) else 0
+            n -= what != 0
+        starts[m - first] = n
 
 
 @njit(cache=True, nogil=True)
@@ -816,12 +828,13 @@ def matching(shard: Shard, lens: Lens) -> tuple[Ints, Ints]:
         begin = end
         end = _block_end(offsets, begin)
         _gather(shard, lens, split, begin, end, starts, place, at, bits, code)
-        found = starts[end - begin]
+        lo, hi = starts[0], starts[end - begin]
+        found = hi - lo
         if n + found > len(events):
             events = np.append(events, np.empty(len(events) + found, np.int64))
             owners = np.append(owners, np.empty(len(owners) + found, np.int64))
-        events[n : n + found] = place[:found]
+        events[n : n + found] = place[lo:hi]
         for m in range(begin, end):
-            owners[n + starts[m - begin] : n + starts[m - begin + 1]] = m
+            owners[n + starts[m - begin] - lo : n + starts[m - begin + 1] - lo] = m
         n += found
     return events[:n].copy(), owners[:n].copy()

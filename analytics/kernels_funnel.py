@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 
 from analytics.columns import Codes, Flags, Ints, Shard
-from analytics.kernels import AT_STEP, BLOCK, FIRST_TOUCH, LAST_TOUCH, LONG_AGO, NO_TOUCH, Lens, Picks, Split
+from analytics.kernels import AT_STEP, FIRST_TOUCH, LAST_TOUCH, LONG_AGO, NO_TOUCH, Lens, Picks, Split
+from analytics.kernels_memory import LINE, ask_for
 from analytics.kernels_words import (
     ALL,
     NONE,
@@ -25,6 +26,9 @@ from analytics.kernels_words import (
     many,
     not_before,
 )
+
+# So many events are looked at together: they and the next as many fit into the processor's nearest cache.
+BLOCK = 1024
 
 
 @njit(cache=True, nogil=True)
@@ -65,9 +69,9 @@ def _hit_after(p: Number, hits: Words, ranks: Codes, places: Codes) -> Number:
 def plain_funnel(
     shard: Shard, lens: Lens, steps: int, window: int, start_from: int, start_until: int, edges: Ints, from_step: int,
     to_step: int, split: Split, touch: int, touch_step: int,
-) -> tuple[Codes, Picks, Codes, Ints, Ints, Flags]:  # fmt: skip
-    """What `kernels.funnel` says, in order and without exclusions. Members with two events of one instant that fit a
-    step are marked in the last answer, and nothing is said of them.
+) -> tuple[Codes, Ints, Codes, Ints, Codes, Ints, Ints, Flags]:  # fmt: skip
+    """What `kernels.funnel` says, in order and without exclusions, and instead of instants what `paces` makes of them.
+    Members with two events of one instant that fit a step are marked in the last answer, and nothing is said of them.
 
     Where no two events are of one instant, an event of step k (from 0) changes something only if it is a hit: one that
     starts an attempt, or the first one after a hit of step k - 1. Of all attempts that come to a hit only the one that
@@ -88,15 +92,17 @@ def plain_funnel(
     is_narrow = len(of_channel) > 0 or len(of_place) > 1
     codes, last_code = np.append(split.codes, np.zeros(1, np.int32)), np.uint64(len(split.codes))
     by_channel = split.by_channel
-    # The kinds that fit step k are wanted[ends[k]:ends[k + 1]]. They are compared one by one where they are few.
-    wanted, ends = np.zeros(steps * len(of_kind), shard.kind.dtype), np.zeros(steps + 1, np.int64)
+    # Kinds are compared one by one where they are few: of each step the first that fits it, then the others.
+    wanted, more, more_of = np.zeros(steps, kinds.dtype), np.zeros(0, kinds.dtype), np.zeros(0, np.int64)
+    is_compared = lens.other & ((1 << steps) - 1) == 0
     for k in range(steps):
-        ends[k + 1] = ends[k]
-        for number in range(len(lens.kinds)):
-            if (of_kind[number] >> k) & 1:
-                wanted[ends[k + 1]] = number
-                ends[k + 1] += 1
-    is_compared = lens.other & ((1 << steps) - 1) == 0 and ends[steps] <= 3 * steps
+        fitting = np.array([n for n in range(len(lens.kinds)) if (of_kind[n] >> k) & 1], kinds.dtype)
+        if len(fitting) == 0:
+            is_compared = False
+        else:
+            wanted[k] = fitting[0]
+            more, more_of = np.append(more, fitting[1:]), np.append(more_of, np.full(len(fitting) - 1, k))
+    is_compared &= len(more) <= 2 * steps
     members = len(offsets) - 1
     room = BLOCK
     for m in range(members):
@@ -104,7 +110,10 @@ def plain_funnel(
     most = room // WORD + 1
 
     reached = np.zeros(members, np.int32)
-    times = np.zeros((steps, members), np.int64).T
+    # As in `paces`; what is not written takes no memory.
+    ways = np.empty((steps, members), np.int64)
+    whose_way = np.empty((steps, members if touch != NO_TOUCH else 0), np.int32)
+    sizes = np.zeros(steps, np.int64)
     rows = np.full(members, -1, np.int32)
     tied = np.zeros(members, np.bool_)
     periods = max(len(edges) - 1, 0)
@@ -143,7 +152,7 @@ def plain_funnel(
             continue
         first = end
         end += 1
-        # As kernels._block_end says, and without anybody who is skipped.
+        # As many as fit into a block, at least one, and without anybody who is skipped.
         while end < members and end - first < BLOCK and offsets[end + 1] - offsets[first] <= BLOCK:
             if len(skip) > 0 and skip[end]:
                 break
@@ -155,6 +164,9 @@ def plain_funnel(
         at, kind = instants[begin : begin + size], kinds[begin : begin + size]
         channel, group = shard.channel[begin : begin + size], shard.group[begin : begin + size]
         for w in range(words):
+            # Of the next block, so that reading goes on while this one is counted.
+            for n in range(0, WORD, LINE):
+                ask_for(instants, begin + size + w * WORD + n)
             ties[w] = as_the_one_before(instants, begin + w * WORD)
             heads[w] = NONE
         there, is_inside, is_open = 0, True, True
@@ -192,38 +204,49 @@ def plain_funnel(
             for i in range(size):
                 fit[i] &= of_kind[min(np.uint64(kind[i]), last_kind)]
 
+        if is_compared:
+            # Word by word and not step by step, as the kinds of a word stay in registers.
+            for w in range(words):
+                for k in range(steps):
+                    hits[k, w] = equal(kinds, begin + w * WORD, wanted[k])
+            for n in range(len(more)):
+                for w in range(words):
+                    hits[more_of[n], w] |= equal(kinds, begin + w * WORD, more[n])
+        else:
+            hits[:, :words] = ALL
+        if is_narrow or not is_inside or not is_compared:
+            for k in range(steps):
+                for w in range(words):
+                    hits[k, w] &= have_any(fit, w * WORD, np.int32(1 << k))
+        for k in range(steps):
+            hits[k, words - 1] &= ALL >> np.uint64(words * WORD - size)
+        for w in range(words):
+            any_step = NONE
+            for k in range(steps):
+                any_step |= hits[k, w]
+            seen[w] = any_step
+        if not is_open:
+            for w in range(words):
+                hits[0, w] &= not_before(instants, begin + w * WORD, start_from)
+                hits[0, w] &= ~not_before(instants, begin + w * WORD, start_until)
+
         furthest[: there + 1] = 0
         for k in range(steps):
-            count, waiting, row, bit = 0, NONE, places[k], np.int32(1 << k)
+            if k > 0:
+                waiting = NONE
+                for w in range(words):
+                    hits[k, w], waiting = _after(hits[k - 1, w], hits[k, w], ~heads[w], waiting)
+            count, row = 0, places[k]
             for w in range(words):
-                fits = ALL
-                if is_compared:
-                    fits = NONE
-                    for n in range(ends[k], ends[k + 1]):
-                        fits |= equal(kinds, begin + w * WORD, wanted[n])
-                if is_narrow or not is_inside or not is_compared:
-                    fits &= have_any(fit, w * WORD, bit)
-                if w == words - 1:
-                    fits &= ALL >> np.uint64(words * WORD - size)
-                seen[w] = fits if k == 0 else seen[w] | fits
-                if k == 0:
-                    hit = fits
-                    if not is_open:
-                        hit &= not_before(instants, begin + w * WORD, start_from)
-                        hit &= ~not_before(instants, begin + w * WORD, start_until)
-                else:
-                    hit, waiting = _after(hits[k - 1, w], fits, ~heads[w], waiting)
-                hits[k, w], ranks[k, w] = hit, count
-                # Three at a time, as mostly there are no more: those too many are written over by the next.
-                noted = count
+                hit, noted = hits[k, w], count
+                ranks[k, w] = count
                 count += many(hit)
-                while True:
-                    for n in range(1, 4):
+                # Four at a time, as mostly there are no more: those too many are written over by the next.
+                while noted < count:
+                    for n in range(1, 5):
                         row[noted + n] = w * WORD + lowest(hit)
                         hit &= hit - ONE
-                    noted += 3
-                    if noted >= count:
-                        break
+                    noted += 4
             row[count + 1] = size
             came = origins[k]
             if k == 0:
@@ -272,11 +295,13 @@ def plain_funnel(
                 continue
             reached[m] = furthest[r]
             p = used = places[0, opening[r]]
-            times[m, 0] = at[p]
+            opened = came_at = at[p]
             for k in range(1, furthest[r]):
                 p = _hit_after(p, hits[k], ranks[k], places[k])
-                times[m, k] = at[p]
+                ways[k, sizes[k]] = at[p] - came_at
+                came_at = at[p]
                 used = p if k == touch_step - 1 else used
+            ways[0, sizes[0]] = came_at - opened
             if touch == AT_STEP:
                 if furthest[r] >= touch_step:
                     value = np.uint64(channel_of[used]) if by_channel else np.uint64(group_of[used])
@@ -294,6 +319,13 @@ def plain_funnel(
                     else:
                         hi = i
                 rows[m] = max(code, np.int32(0))
+            if touch != NO_TOUCH:
+                whose_way[0, sizes[0]] = rows[m]
+                for k in range(1, furthest[r]):
+                    whose_way[k, sizes[k]] = rows[m]
+            sizes[0] += furthest[r] == steps
+            for k in range(1, furthest[r]):
+                sizes[k] += 1
         if periods:
             starts = ranks[0, words - 1] + many(hits[0, words - 1])
             j = 1
@@ -320,43 +352,32 @@ def plain_funnel(
                 if best >= from_step:
                     entered[period] += 1
                     converted[period] += best >= to_step
-    return reached, times, rows, entered, converted, tied
+    return reached, ways, whose_way, sizes, rows, entered, converted, tied
 
 
 @njit(cache=True, nogil=True)
-def paces(reached: Codes, times: Picks, rows: Codes, by_row: bool) -> tuple[list[Ints], list[Codes]]:
-    """For each step but the first the milliseconds since the step before of the members who reached it, and `by_row`
-    their rows of the breakdown, in the order of members."""
+def paces(reached: Codes, times: Picks, rows: Codes) -> tuple[Ints, Codes, Ints]:
+    """How long it took, and the rows of the breakdown of those members, in their order: for step k (from 0) the first
+    `sizes[k]` entries of row k. These are the milliseconds since the step before of all who reached it; for step 0
+    those from the first to the last step of all who reached the last. `times`: the instants by member and step."""
     steps = times.shape[1]
-    sizes = np.zeros(steps + 1, np.int64)
+    ways = np.empty((steps, len(reached)), np.int64)
+    whose = np.empty((steps, len(reached)), np.int32)
+    sizes = np.zeros(steps, np.int64)
     for m in range(len(reached)):
-        sizes[reached[m]] += 1
-    for k in range(steps - 1, -1, -1):
-        sizes[k] += sizes[k + 1]
-    # With room for one more: all are written, those who did not get there in the place of the next.
-    ways = [np.empty(sizes[k] + 1, np.int64) for k in range(2, steps + 1)]
-    whose = [np.empty(sizes[k] + 1 if by_row else 1, np.int32) for k in range(2, steps + 1)]
-    for k in range(1, steps):
-        way, row, n = ways[k - 1], whose[k - 1], 0
-        if by_row:
-            for m in range(len(reached)):
-                row[n] = rows[m]
-                n += reached[m] > k
-            n = 0
-        for m in range(len(reached)):
-            way[n] = times[m, k] - times[m, k - 1]
-            n += reached[m] > k
-        ways[k - 1], whose[k - 1] = way[:-1], row[:-1]
-    return ways, whose
+        if reached[m] == steps:
+            ways[0, sizes[0]], whose[0, sizes[0]] = times[m, steps - 1] - times[m, 0], rows[m]
+            sizes[0] += 1
+        for k in range(1, reached[m]):
+            ways[k, sizes[k]], whose[k, sizes[k]] = times[m, k] - times[m, k - 1], rows[m]
+            sizes[k] += 1
+    return ways, whose, sizes
 
 
 @njit(cache=True, nogil=True)
-def in_rows(ways: Ints, rows: Codes, ends: Ints) -> Ints:
-    """The ways of each row together, those of row r before `ends[r]`; those of no row (below 0) are left out."""
-    ordered = np.empty(ends[-1], np.int64)
-    places = np.append(np.zeros(1, np.int64), ends)
+def put_in_rows(ways: Ints, rows: Codes, places: Ints, ordered: Ints) -> None:
+    """Puts each way of row r at `places[r]` of `ordered`, the next one behind it; leaves out those of no row (-1)."""
     for i in range(len(ways)):
         if rows[i] >= 0:
             ordered[places[rows[i]]] = ways[i]
             places[rows[i]] += 1
-    return ordered

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from itertools import chain
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -145,7 +146,7 @@ class FunnelQuery:
     def compute(self, source: Source, names: Names, *, now: datetime) -> FunnelResult:
         split, labels = split_by(self.breakdown.by if self.breakdown else None, names)
         shards, walking = self._work(source, names, split)
-        parts = run(shards, _Timing(walking, len(labels)))
+        parts = list(chain.from_iterable(run(shards, _Timing(walking, len(labels)))))
         whole = self._figures(parts, 1, by_row=False)
         result = FunnelResult(query=self, as_of=now, all=whole[0])
         if self.breakdown:
@@ -196,13 +197,14 @@ class FunnelQuery:
             if row is not None:
                 keep &= part.rows == row
             if within is not None:
-                keep &= part.reached == len(self.steps)
-                keep[keep] = _bar_of(part.times[keep]) == within
+                is_through = part.reached == len(self.steps)
+                is_through[is_through] = _bar_of(part.ways[0]) == within
+                keep &= is_through
             found.append(part.members[keep])
         return joined(found)
 
     def _run(self, source: Source, names: Names, split: Split, *, only_series: bool = False) -> list[_Run]:
-        return run(*self._work(source, names, split, only_series=only_series))
+        return list(chain.from_iterable(run(*self._work(source, names, split, only_series=only_series))))
 
     def _work(
         self, source: Source, names: Names, split: Split, *, only_series: bool = False
@@ -250,7 +252,7 @@ class FunnelQuery:
 
 @dataclass(frozen=True, slots=True)
 class _Walking:
-    """What each member of a shard reaches."""
+    """What each member of a shard reaches: one run or two, each of which says nothing of the members of the other."""
 
     query: FunnelQuery
     lens: Lens
@@ -261,7 +263,7 @@ class _Walking:
     from_step: int
     to_step: int
 
-    def __call__(self, shard: Shard) -> _Run:
+    def __call__(self, shard: Shard) -> list[_Run]:
         query, breakdown = self.query, self.query.breakdown
         steps, window = len(query.steps), 1000 * query.window
         touch = TOUCHES[breakdown.attribution] if breakdown else kernels.NO_TOUCH
@@ -269,13 +271,18 @@ class _Walking:
         asked = (window, self.start, self.end, self.edges, self.from_step, self.to_step, self.split, touch, touch_step)
         if query.order is Order.ORDERED and not query.exclusions:
             plain = kernels_funnel.plain_funnel(shard, self.lens, steps, *asked)
-            ours, tied = _Run(shard.members, *plain[:5]), plain[5]
-            if not tied.any():
-                return ours
-            rest = shard._replace(skip=~tied).sealed()
-            return ours.plus(kernels.funnel(rest, self.lens, NO_EXCLUSIONS, steps, kernels.ORDERED, *asked))
+            runs, tied = [_Run.of(shard, *plain[:-1])], plain[-1]
+            if tied.any():
+                rest = shard._replace(skip=~tied).sealed()
+                runs.append(self._general(rest, NO_EXCLUSIONS, asked))
+            return runs
         exclusions = np.array([(e.after_step, e.before_step) for e in query.exclusions], np.int64).reshape(-1, 2)
-        return _Run(shard.members, *kernels.funnel(shard, self.lens, exclusions, steps, MODES[query.order], *asked))
+        return [self._general(shard, exclusions, asked)]
+
+    def _general(self, shard: Shard, exclusions: Ints, asked: Sequence[Any]) -> _Run:
+        steps, order = len(self.query.steps), MODES[self.query.order]
+        reached, times, rows, *entries = kernels.funnel(shard, self.lens, exclusions, steps, order, *asked)
+        return _Run.of(shard, reached, *kernels_funnel.paces(reached, times, rows), rows, *entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,44 +293,48 @@ class _Reaching:
 
     def __call__(self, shard: Shard) -> Ints:
         steps = len(self.walking.query.steps)
-        exactly = np.bincount(self.walking(shard).reached, minlength=steps + 1)
+        runs = self.walking(shard)
+        exactly = sum((np.bincount(run.reached, minlength=steps + 1) for run in runs), np.zeros(steps + 1, np.int64))
         return np.cumsum(exactly[:0:-1])[::-1]
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One shard: steps reached, the instant of each, and the row of the breakdown by member; entries by period."""
+    """Members of one shard: steps reached and the row of the breakdown of each; entries by period; the ways between
+    the steps and their rows, as `kernels_funnel.paces` says."""
 
     members: Ints
     reached: Codes
-    times: Ints
+    ways: list[Ints]
+    way_rows: list[Codes]
     rows: Codes
     entered: Ints
     converted: Ints
 
-    def plus(self, other: tuple[Codes, Ints, Codes, Ints, Ints]) -> _Run:
-        """With what was said of other members: where one of the two looked, the other left 0, or -1 for the row."""
-        reached, times, rows, entered, converted = other
-        return _Run(
-            self.members,
-            self.reached + reached,
-            self.times + times,
-            np.maximum(self.rows, rows),
-            self.entered + entered,
-            self.converted + converted,
+    @classmethod
+    def of(
+        cls, shard: Shard, reached: Codes, ways: Ints, way_rows: Codes, sizes: Ints, rows: Codes, *entries: Ints
+    ) -> Self:
+        size = sizes.tolist()
+        return cls(
+            shard.members,
+            reached,
+            [way[:many] for way, many in zip(ways, size, strict=True)],
+            [row[:many] for row, many in zip(way_rows, size, strict=True)],
+            rows,
+            *entries,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Timed:
-    """A shard's run, and for each step but the first the milliseconds since the step before of those who got there, and
-    their rows of the breakdown. How many started, and the bars of the times to the last step, by row from -1 on."""
+    """A run, how many started, and the bars of the times to the last step, by row from -1 on; with a breakdown how many
+    ways there are, by step and row from 0 on."""
 
     run: _Run
-    ways: list[Ints]
-    rows: list[Codes]
     started: Ints
     bars: Ints
+    many: list[Ints]
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,19 +345,17 @@ class _Timing:
     walking: _Walking
     size: int
 
-    def __call__(self, shard: Shard) -> _Timed:
-        found = self.walking(shard)
-        is_split = self.walking.query.breakdown is not None
-        row = found.rows + 1
+    def __call__(self, shard: Shard) -> list[_Timed]:
+        return [self._timed(run) for run in self.walking(shard)]
+
+    def _timed(self, run: _Run) -> _Timed:
         bars = np.zeros((1 + self.size, len(TIME_EDGES) + 1), np.int64)
-        done = np.flatnonzero(found.reached == len(self.walking.query.steps))
-        np.add.at(bars, (row[done], _bar_of(found.times[done])), 1)
-        return _Timed(
-            found,
-            *kernels_funnel.paces(found.reached, found.times, found.rows, is_split),
-            started=np.bincount(row[found.reached > 0], minlength=1 + self.size),
-            bars=bars,
-        )
+        is_split = self.walking.query.breakdown is not None
+        row = run.way_rows[0] + 1 if is_split else np.zeros(len(run.ways[0]), np.int32)
+        np.add.at(bars, (row, _bar_of(run.ways[0])), 1)
+        started = np.bincount(run.rows[run.reached > 0] + 1, minlength=1 + self.size)
+        many = [np.bincount(rows + 1, minlength=1 + self.size)[1:] for rows in run.way_rows] if is_split else []
+        return _Timed(run, started, bars, many)
 
 
 def _ways(
@@ -354,20 +363,25 @@ def _ways(
 ) -> tuple[Ints, list[float | None], list[float | None]]:
     """By row of the breakdown: how many got to step k (from 1), and the seconds since the step before, average and
     median."""
-    ways = joined([part.ways[k - 1] for part in runs])
-    many = np.array([len(ways)])
     if by_row:
-        row = np.concatenate([part.rows[k - 1] for part in runs])
-        many = np.bincount(row + 1, minlength=1 + size)[1:]
+        many: Ints = sum((part.many[k] for part in runs), np.zeros(size, np.int64))
+    else:
+        many = np.array([sum(len(part.run.ways[k]) for part in runs)])
     ends = np.cumsum(many)
     if size > FEW_ROWS:
+        ways = joined([part.run.ways[k] for part in runs])
+        row = np.concatenate([part.run.way_rows[k] for part in runs])
         ways, row = ways[row >= 0], row[row >= 0]
         ways += row.astype(np.int64) << ROW
         ways.sort()
         ways &= (1 << ROW) - 1
     else:
         if by_row:
-            ways = kernels_funnel.in_rows(ways, row, ends)
+            ways, places = np.empty(ends[-1], np.int64), ends - many
+            for part in runs:
+                kernels_funnel.put_in_rows(part.run.ways[k], part.run.way_rows[k], places, ways)
+        else:
+            ways = joined([part.run.ways[k] for part in runs])
         for begin, end in zip((ends - many).tolist(), ends.tolist(), strict=True):
             _set_middle(ways[begin:end])
     average: list[float | None] = [None] * size
@@ -395,9 +409,9 @@ def _set_middle(ways: Ints) -> None:
         ways[[lower, most]] = ways[[most, lower]]
 
 
-def _bar_of(times: Ints) -> Ints:
-    """Which bar of the histogram the way from the first to the last step belongs to."""
-    return np.searchsorted(np.array(TIME_EDGES) * 1000, times[:, -1] - times[:, 0], side="right")
+def _bar_of(ways: Ints) -> Ints:
+    """Which bar of the histogram these ways from the first to the last step belong to."""
+    return np.searchsorted(np.array(TIME_EDGES) * 1000, ways, side="right")
 
 
 @dataclass(frozen=True, slots=True)

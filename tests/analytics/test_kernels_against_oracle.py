@@ -150,21 +150,25 @@ def test_the_plain_funnel_says_what_the_other_one_says_or_leaves_it_to_that(look
     from_step, touch_step = (data.draw(st.integers(1, steps)) for _each in range(2))
     edges = np.array(data.draw(st.sampled_from([[], [0, 31], [0, 5, 6, 12, 31]])), np.int64)
     asked = (window, *starts, edges, from_step, data.draw(st.integers(from_step, steps)), split, touch, touch_step)
-    plain: Any = kernels_funnel.plain_funnel(shard, lens, steps, *asked)
-    *said, entered, converted, tied = plain
+    reached, ways, way_rows, sizes, rows, entered, converted, tied = kernels_funnel.plain_funnel(
+        shard, lens, steps, *asked
+    )
     none = np.zeros((0, 2), np.int64)
     full: Any = kernels.funnel(shard, lens, none, steps, kernels.ORDERED, *asked)
-    want = full[:3]
     events, owners = kernels.matching(shard, lens)
     for m in range(len(shard.members)):
         instants = shard.at[events[owners == m]]
         assert tied[m] == (len(set(instants.tolist())) < len(instants))
-        for ours, theirs in zip(said, want, strict=True):
-            assert np.array_equal(
-                ours[m], np.full_like(ours[m], -1 if ours is said[2] else 0) if tied[m] else theirs[m]
-            )
+    assert reached.tolist() == np.where(tied, 0, full[0]).tolist()
+    assert rows.tolist() == np.where(tied, -1, full[2]).tolist()
     others = shard._replace(skip=tied | shard.skip if len(shard.skip) else tied).sealed()
-    *_members, want_entered, want_converted = kernels.funnel(others, lens, none, steps, kernels.ORDERED, *asked)
+    want: Any = kernels.funnel(others, lens, none, steps, kernels.ORDERED, *asked)
+    want_entered, want_converted = want[3:]
+    want_ways, want_rows, want_sizes = kernels_funnel.paces(*want[:3])
+    assert sizes.tolist() == want_sizes.tolist()
+    for k, size in enumerate(sizes):
+        assert ways[k, :size].tolist() == want_ways[k, :size].tolist()
+        assert not touch or way_rows[k, :size].tolist() == want_rows[k, :size].tolist()
     assert (entered.tolist(), converted.tolist()) == (want_entered.tolist(), want_converted.tolist())
 
 
@@ -174,12 +178,12 @@ def test_a_funnel_goes_on_behind_any_number_of_events_and_not_with_the_next_memb
     first, second, nothing = (1, 1), (3, 2), (2, 0)
     shard, lens = look([[nothing] * ahead, [first, *[nothing] * between, second], [nothing] * ahead + [second]])
     asked = (9, 0, 9, np.zeros(0, np.int64), 1, 2, ALL, kernels.NO_TOUCH, 1)
-    reached, *_times, tied = kernels_funnel.plain_funnel(shard, lens, 2, *asked)
+    reached, *_ways, tied = kernels_funnel.plain_funnel(shard, lens, 2, *asked)
     assert reached.tolist() == [0, 2, 0]
     assert not tied.any()
 
     at_once = shard._replace(at=np.ones(len(shard.at), np.int64)).sealed()
-    reached, *_times, tied = kernels_funnel.plain_funnel(at_once, lens, 2, *asked)
+    reached, *_ways, tied = kernels_funnel.plain_funnel(at_once, lens, 2, *asked)
     assert tied.tolist() == [False, True, False]
     assert not reached.any()
 

@@ -19,7 +19,7 @@ KERNELS = (
     kernels.funnel,
     kernels_funnel.plain_funnel,
     kernels_funnel.paces,
-    kernels_funnel.in_rows,
+    kernels_funnel.put_in_rows,
     kernels.retention,
     kernels.total,
     kernels.unique,
