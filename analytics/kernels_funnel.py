@@ -122,11 +122,8 @@ def plain_funnel(
     # Of the block's members with events: who it is, and where they begin and end in the block.
     whose = np.empty(room, np.int64)
     begins = np.empty(room + 1, np.uint32)
-    # By event: the bits that it has by all but its kind; its channel and group, copied since they are looked at here
-    # and there and waiting for the memory takes longest.
+    # By event: the bits that it has by all but its kind.
     fit = np.empty(room + WORD, np.int32)
-    channel_of = np.empty(room + WORD, shard.channel.dtype)
-    group_of = np.empty(room + WORD, shard.group.dtype)
     any_channel, any_group = ~np.zeros(1, shard.channel.dtype)[0], ~np.zeros(1, shard.group.dtype)[0]
     heads = np.empty(most, np.uint64)
     seen = np.empty(most, np.uint64)
@@ -180,10 +177,6 @@ def plain_funnel(
                 there += 1
         begins[there] = size
 
-        if touch != NO_TOUCH and by_channel:
-            channel_of[:size] = channel
-        elif touch != NO_TOUCH:
-            group_of[:size] = group
         if is_narrow or not is_inside or not is_compared:
             fit[:size] = -1
         if len(of_channel) > 0:
@@ -284,9 +277,9 @@ def plain_funnel(
         if touch in (FIRST_TOUCH, LAST_TOUCH):
             for w in range(words):
                 if by_channel:
-                    valued[w] = seen[w] & have_any(channel_of, w * WORD, any_channel)
+                    valued[w] = seen[w] & have_any(shard.channel, begin + w * WORD, any_channel)
                 else:
-                    valued[w] = seen[w] & have_any(group_of, w * WORD, any_group)
+                    valued[w] = seen[w] & have_any(shard.group, begin + w * WORD, any_group)
         for r in range(there):
             m, lo, hi = whose[r], np.int64(begins[r]), np.int64(begins[r + 1])
             if is_tied:
@@ -299,12 +292,14 @@ def plain_funnel(
             for k in range(1, furthest[r]):
                 p = _hit_after(p, hits[k], ranks[k], places[k])
                 ways[k, sizes[k]] = at[p] - came_at
+                sizes[k] += 1
                 came_at = at[p]
                 used = p if k == touch_step - 1 else used
             ways[0, sizes[0]] = came_at - opened
+            sizes[0] += furthest[r] == steps
             if touch == AT_STEP:
                 if furthest[r] >= touch_step:
-                    value = np.uint64(channel_of[used]) if by_channel else np.uint64(group_of[used])
+                    value = np.uint64(channel[used]) if by_channel else np.uint64(group[used])
                     rows[m] = codes[min(value, last_code)]
             elif touch != NO_TOUCH:
                 code = np.int32(0)
@@ -312,7 +307,7 @@ def plain_funnel(
                     i = first_bit(valued, lo, hi) if touch == FIRST_TOUCH else last_bit(valued, lo, hi)
                     if not lo <= i < hi:
                         break
-                    value = np.uint64(channel_of[i]) if by_channel else np.uint64(group_of[i])
+                    value = np.uint64(channel[i]) if by_channel else np.uint64(group[i])
                     code = codes[min(value, last_code)]
                     if touch == FIRST_TOUCH:
                         lo = i + 1
@@ -320,12 +315,10 @@ def plain_funnel(
                         hi = i
                 rows[m] = max(code, np.int32(0))
             if touch != NO_TOUCH:
-                whose_way[0, sizes[0]] = rows[m]
+                if furthest[r] == steps:
+                    whose_way[0, sizes[0] - 1] = rows[m]
                 for k in range(1, furthest[r]):
-                    whose_way[k, sizes[k]] = rows[m]
-            sizes[0] += furthest[r] == steps
-            for k in range(1, furthest[r]):
-                sizes[k] += 1
+                    whose_way[k, sizes[k] - 1] = rows[m]
         if periods:
             starts = ranks[0, words - 1] + many(hits[0, words - 1])
             j = 1
