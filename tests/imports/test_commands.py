@@ -29,7 +29,7 @@ MESSAGES = """occurred_at,group,member
 """
 ORDERS = """member,ordered_at,amount,quantity,order_id,product,currency
 ann,2026-03-01T09:00:00Z,"1,299.00",2,A-1,阅读课,
-ben,2026/3/2 9:05,¥99,,,,usd
+ben,2026/3/2 9:05,$99,,,,usd
 """
 
 
@@ -274,6 +274,7 @@ class TestOrders:
             ("ann,2026-03-01,1e20,", "too large"),
             ("ann,2026-03-01,1.005,", "parts of a cent"),
             ("ann,2026-03-01,,", "amount is empty"),
+            ("ann,2026-03-01,$5,", "no amount in CNY"),
             ("ann,2026-03-01,5,two", "no whole number"),
             (",2026-03-01,5,", "member is empty"),
         ],
@@ -282,6 +283,12 @@ class TestOrders:
         result, errors = run("import_orders", write(f"member,ordered_at,amount,quantity\n{row}\n"))
         assert result["rejected"] == 1
         assert words in errors
+
+    @pytest.mark.parametrize("currency", ["", "RMB", "人民币", "cny"])
+    def test_the_renminbi_is_one_currency_however_it_is_written(self, write, currency):
+        run("import_orders", write(f"member,ordered_at,amount,currency\nann,2026-03-01,５元,{currency}\n"))
+        order = Order.objects.get()
+        assert (order.amount, order.currency) == (5, "CNY")
 
     def test_the_noise_of_a_spreadsheets_numbers_is_taken_away(self, write):
         run("import_orders", write("member,ordered_at,amount\nann,2026-03-01,0.30000000000000004\n"))
