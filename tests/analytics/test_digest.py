@@ -155,7 +155,7 @@ def test_it_says_the_week_of_those_groups_that_its_reader_sees_in_their_language
     letters: dict[str, Any] = {letter.to[0].partition("@")[0]: letter for letter in mail.outbox}
     text, html = letters["mei"].body, html_of(letters["mei"])
     assert "2 Mar 2026 – 8 Mar 2026" in letters["mei"].subject
-    for said in ("Joined: 1,005 (↑ 33,400% more)", "Left: 0 (↓ 100% fewer)", "Active members: 1 (up from 0)"):
+    for said in ("Joined: 1,005 (↑ 335 times as many)", "Left: 0 (↓ 100% fewer)", "Active members: 1 (up from 0)"):
         assert said in text
     assert "Joined · 阅读 <b>&: 3 → 1,005 (+1,002)" in text
     assert "阅读 &lt;b&gt;&amp;" in html

@@ -8,7 +8,6 @@ import pytest
 from babel.messages.pofile import read_po
 from django.conf import settings
 from django.core.management import CommandError, call_command
-
 from django.utils.translation import gettext as translate_now
 from django.utils.translation import override, pgettext
 
