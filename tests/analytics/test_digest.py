@@ -177,6 +177,15 @@ def test_it_says_the_week_of_those_groups_that_its_reader_sees_in_their_language
         assert figure in text
 
 
+def test_who_chose_no_language_is_written_to_in_that_of_their_browser(cast):
+    subscribe(cast.mei)
+    cast.mei.seen_language = "zh-hans"
+    cast.mei.save()
+    send_all(MONDAY)
+    assert "您的社群" in mail.outbox[0].subject
+    assert 'lang="zh-hans"' in html_of(mail.outbox[0])
+
+
 def test_a_week_without_anything_and_a_person_without_groups_are_told_so(cast):
     subscribe(cast.mei)
     send_all(MONDAY)
