@@ -121,8 +121,9 @@ def _channel(code: str) -> Channel:
 def _check(spend: ChannelSpend, now: datetime) -> None:
     mistakes: dict[str, str] = {}
     latest = timezone.localdate(now) + timedelta(days=LONGEST)
-    for name in ("first_day", "last_day"):
-        if not EARLIEST <= (day := getattr(spend, name)) <= latest:
+    # By day, so that one who spent on a single day is told once.
+    for day, name in {spend.last_day: "last_day", spend.first_day: "first_day"}.items():
+        if not EARLIEST <= day <= latest:
             words = _("%(day)s is no day on which money was spent: from %(first)s to %(last)s is possible.")
             mistakes[name] = words % {"day": day.isoformat(), "first": EARLIEST, "last": latest}
     if mistakes:

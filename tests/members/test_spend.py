@@ -204,7 +204,7 @@ def test_a_file_is_imported_once_with_the_reasons_of_what_was_rejected(cast, set
         "The last day lies before the first",
         "more than 0",
         "There is no branch",
-        "0001-01-01 is no day on which money was spent",
+        ",,5,,,,9,0001-01-01 is no day on which money was spent: from 2000-01-01 to 2029-03-04 is possible.\n",
         'First day ""2026-02-30"" is no day. Write it as 2026-03-01.',
         'Amount ""-5"" is negative',
         '""$5"" is no amount in CNY',
