@@ -116,7 +116,7 @@ def mapping_places(importer: Importer, header: Sequence[str], mapping: Mapping[s
         if wanted.required and wanted.name not in mapping:
             raise MappingError(
                 _('Which column is "%(field)s"? The columns of the file are: %(columns)s.')
-                % {"field": wanted.name, "columns": columns},
+                % {"field": wanted.label, "columns": columns},
                 wanted.name,
             )
     return [header.index(mapping[name]) if name in mapping else None for name in known]

@@ -201,7 +201,7 @@ class TestFilesThatCannotBeRead:
     @pytest.mark.parametrize(
         ("content", "name", "words"),
         [
-            ("occurred_at,member\n", "column.csv", 'Which column is "group"?'),
+            ("occurred_at,member\n", "column.csv", "(--map group=COLUMN)"),
             (MESSAGES.encode("utf-16"), "utf16.csv", "UTF-16"),
             (MESSAGES.encode("utf-16-le"), "utf16-bare.csv", "no table"),
             (gzip.compress(MESSAGES.encode() * 50, mtime=0)[:-30], "cut.csv.gz", "gzip file is broken"),
