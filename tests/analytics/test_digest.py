@@ -88,6 +88,7 @@ def test_it_is_off_until_somebody_asks_and_a_manager_may_ask(cast):
     page = browser(cast.ana).get("/profile/digest/", headers={"HX-Request": "true"}).content.decode()
     assert "checked" not in page
     assert "Asia/Shanghai" in page
+    assert page.count("<form") == 1, "a form within the form would keep the fields from its button"
     assert 'hx-get="/profile/digest/"' in browser(cast.ana).get("/profile/").content.decode()
     bad = browser(cast.ana).post("/profile/digest/", {"is_on": "on", "address": "", "weekday": "2", "hour": "9"})
     assert bad.status_code == 422

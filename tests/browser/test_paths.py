@@ -1,4 +1,4 @@
-"""The funnel is built by mouse, by keys and by buttons; the hours are drawn."""
+"""Ways that only a browser goes: the funnel is built, hours are drawn, a file is looked at, the digest is set."""
 
 from __future__ import annotations
 
@@ -64,3 +64,17 @@ def test_a_file_without_a_column_that_is_needed_says_which_and_shows_its_rows_on
     expect(preview).to_contain_text('Which column is "First day"?')
     page.locator("#column_first_day").select_option("哪天")
     expect(preview).to_contain_text("1 new")
+
+
+def test_the_weekly_digest_is_set_in_the_profile(as_staff):
+    page = open_page(as_staff("ana"), "/profile/")
+    form = page.locator("#digest")
+    form.get_by_label("Send me the week by e-mail").check()
+    form.get_by_label("E-mail address").fill("")
+    form.get_by_role("button", name="Save").click()
+    expect(form.locator(".invalid-feedback")).to_have_text("Say where to send it.")
+    expect(form.get_by_label("Send me the week by e-mail")).to_be_checked()
+    form.get_by_label("E-mail address").fill("ana@example.com")
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The weekly digest is on.")).to_be_visible()
+    expect(form.get_by_label("E-mail address")).to_have_value("ana@example.com")
