@@ -158,7 +158,9 @@ def test_it_says_the_week_of_those_groups_that_its_reader_sees_in_their_language
     assert "2 Mar 2026 – 8 Mar 2026" in letters["mei"].subject
     for said in ("Joined: 1,005 (↑ 335 times as many)", "Left: 0 (↓ 100% fewer)", "Active members: 1 (up from 0)"):
         assert said in text
-    assert "Joined · 阅读 <b>&: 3 → 1,005 (+1,002)" in text
+    assert "\nJoined · Groups\n阅读 <b>&: 3 → 1,005 (+1,002)\n" in text
+    assert "\nActive members · Groups, in member-days\n阅读 <b>&: 0 → 1 (+1)\n" in text
+    assert ">Active members · Groups, in member-days<" in html
     assert "阅读 &lt;b&gt;&amp;" in html
     assert "2,000" not in text
     for body in (text, html):
