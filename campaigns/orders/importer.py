@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from campaigns.orders.services import NewOrder, orders_record
-from members.imports.importers import ImportField, Written
+from members.imports.importers import ImportField, Written, labels_of
 from members.imports.values import read_amount, read_count, read_currency, read_instant, read_name, read_optional
 from members.ingestion.reading import MAX_NAME, MESSAGES
 
@@ -94,17 +94,19 @@ class OrdersImporter:
     )
 
     def reader(self, zone: tzinfo) -> Callable[[Sequence[str]], OrderItem]:
+        called = labels_of(self.fields)
+
         def read(cells: Sequence[str]) -> OrderItem:
             member, ordered_at, amount, currency, order_id, quantity, product = cells
             currency = read_currency(currency)
             return OrderItem(
-                read_name(member, "member", MAX_NAME),
-                read_instant(ordered_at, "ordered_at", zone),
-                read_amount(amount, "amount", currency),
+                read_name(member, called["member"], MAX_NAME),
+                read_instant(ordered_at, called["ordered_at"], zone),
+                read_amount(amount, called["amount"], currency),
                 currency,
-                read_optional(order_id, "order_id", 120),
-                read_count(quantity, "quantity"),
-                read_optional(product, "product", 200),
+                read_optional(order_id, called["order_id"], 120),
+                read_count(quantity, called["quantity"]),
+                read_optional(product, called["product"], 200),
             )
 
         return read

@@ -15,7 +15,7 @@ from accounts.models import Branch, User
 from activity.services import event_key
 from members.acquisition.models import ChannelSpend
 from members.acquisition.services import spend_record, spend_restore
-from members.imports.importers import ImportField, Written
+from members.imports.importers import ImportField, Written, labels_of
 from members.imports.values import read_amount, read_currency, read_day, read_name, read_optional
 from members.ingestion.reading import MAX_CHANNEL
 
@@ -55,7 +55,7 @@ class SpendImporter:
     )
 
     def reader(self, zone: tzinfo) -> Callable[[Sequence[str]], SpendItem]:
-        called = {field.name: str(field.label) for field in self.fields}
+        called = labels_of(self.fields)
 
         def read(cells: Sequence[str]) -> SpendItem:
             channel, first, last, amount, currency, note, branch = cells

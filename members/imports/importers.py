@@ -24,6 +24,11 @@ class ImportField:
     names: tuple[str, ...] = ()
 
 
+def labels_of(fields: Sequence[ImportField]) -> dict[str, str]:
+    """What people call each field, in their language now."""
+    return {field.name: str(field.label) for field in fields}
+
+
 @dataclass
 class Written:
     """What became of a batch; `rejected` maps places in the batch to reasons."""

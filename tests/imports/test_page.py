@@ -114,7 +114,7 @@ class TestTheWholeWay:
         import_run(run_id=run.pk, clock=lambda: NOW)
         head, row = rejected_path(run).read_text(encoding="utf-8-sig").splitlines()
         assert head.endswith(",行号,理由")
-        assert "不是时间" in row
+        assert "时间“never”不是时间" in row
 
     def test_orders_come_the_same_way(self, cast: Cast):
         run = started(cast.lin, "member,ordered_at,amount\nann,2026-03-01,99\n", kind="orders")
