@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -51,6 +52,7 @@ class User(AbstractUser):
         Branch, verbose_name=_("branch"), null=True, blank=True, on_delete=models.PROTECT, related_name="staff"
     )
     language = models.CharField(_("language"), max_length=10, blank=True)
+    seen_language = models.CharField(max_length=10, blank=True, help_text="of the page on which they last signed in")
     theme = models.CharField(_("theme"), max_length=10, choices=Theme, default=Theme.AUTO)
 
     objects: ClassVar[StaffManager] = StaffManager()
@@ -62,6 +64,11 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.display_name or self.username
+
+    @property
+    def reads_in(self) -> str:
+        """The language of what is written to them while they look at no page."""
+        return self.language or self.seen_language or settings.LANGUAGE_CODE
 
     @property
     def may_write(self) -> bool:

@@ -113,6 +113,11 @@ def preferences_update(
         user.save(update_fields=list(changes))
 
 
+def language_seen(*, user: User, language: str) -> None:
+    """Notes in which language a person reads who has chosen none: that of their browser."""
+    User.objects.filter(pk=user.pk).exclude(seen_language=language).update(seen_language=language)
+
+
 def token_issue(*, by: User | None, user: User, scopes: Sequence[str], name: str = "") -> tuple[ApiToken, str]:
     """A new token of `user` and its text, which is shown this once and kept only as a digest.
 

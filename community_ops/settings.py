@@ -61,6 +61,7 @@ HTTPS = _public.scheme == "https"
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", _public.hostname or "localhost"])
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if HTTPS else []
 
+OWN_APPS = ["community_ops", "accounts", "activity", "delivery", "groups", "members", "campaigns", "analytics"]
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -78,14 +79,7 @@ INSTALLED_APPS = [
     "crispy_bootstrap5",
     "csp",
     "axes",
-    "community_ops",
-    "accounts",
-    "activity",
-    "delivery",
-    "groups",
-    "members",
-    "campaigns",
-    "analytics",
+    *OWN_APPS,
 ]
 
 MIDDLEWARE = [
@@ -164,7 +158,8 @@ AXES_VERBOSE = False
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LANGUAGE_COOKIE_NAME = "language"
-LOCALE_PATHS = [BASE_DIR / "community_ops" / "locale"]
+# Named here they come before the catalogues of other apps, which have words of their own for the same English.
+LOCALE_PATHS = [BASE_DIR / app / "locale" for app in OWN_APPS]
 TIME_ZONE = env("TIME_ZONE", default="Asia/Shanghai")
 USE_I18N = True
 USE_TZ = True

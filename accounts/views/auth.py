@@ -9,9 +9,11 @@ from django.conf import settings
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import get_language
 
 from accounts.forms import SignInForm
 from accounts.models import User
+from accounts.services import language_seen
 from accounts.views.preferences import keep_language
 from community_ops.templatetags.ui import minutes
 
@@ -26,6 +28,7 @@ class SignIn(LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
         user = form.get_user()
+        language_seen(user=user, language=get_language() or "")
         # The language chosen on another device comes along, unless this device has one already.
         if isinstance(user, User) and user.language and settings.LANGUAGE_COOKIE_NAME not in self.request.COOKIES:
             keep_language(response, user.language)

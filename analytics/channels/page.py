@@ -20,6 +20,7 @@ from analytics.channels.money import CENT, Money, money_text
 from analytics.health.days import ONE, Days, local_day
 from analytics.pages.parts import DASH, Cell, Chart, Head, Table, percent, period_name, share_of
 from analytics.queries.periods import MOST_PERIODS, Interval
+from community_ops.lib.changes import change_text
 
 
 @dataclass(frozen=True)
@@ -204,13 +205,6 @@ class ChannelRow:
     @property
     def sort_payback(self) -> int | None:
         return self.payback.get(self.main)
-
-
-def change_text(now: Decimal | int | None, past: Decimal | int | None) -> str:
-    """In percent of the range before; nothing where there was nothing to compare with."""
-    if now is None or not past or past < 0:
-        return ""
-    return f"{float(100 * (now - past) / past):+,.0f}%".replace("-", "−")
 
 
 def channel_rows(form: SpanForm, *, now: datetime) -> list[ChannelRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -113,7 +114,8 @@ def channel(request: StaffRequest, pk: int) -> HttpResponseBase:
         raise Http404
     form, context = _asked(request)
     context["channel"] = found
-    if form.is_valid():
+    facts = context["facts"]
+    if facts is not None:
         page = channel_page(form, pk)
         asked = request.GET.get("export", "")
         if asked in ("csv", "xlsx") and page.courses:
@@ -123,6 +125,7 @@ def channel(request: StaffRequest, pk: int) -> HttpResponseBase:
             return write(name, course.table.file_heads(), course.table.values())
         context |= {
             "page": page,
+            "facts": replace(facts, filters=[(_("Channel"), found.code), *facts.filters]),
             "columns": _columns()[1:],
             "texts": CHANNELS,
             "address": form.address(),

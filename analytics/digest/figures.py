@@ -13,6 +13,7 @@ from analytics.health.days import ONE, Days, zone
 from analytics.overview.forms import OverviewForm
 from analytics.overview.page import Move, MoveRow, OverviewPage, overview_page
 from analytics.overview.scope import Scope
+from analytics.pages.parts import Text
 
 MOST_MOVED = 3
 
@@ -28,11 +29,12 @@ class Week:
     question: str
 
     @property
-    def moved(self) -> Iterator[tuple[Move, list[MoveRow]]]:
-        """The groups that moved most, by the figure that they moved."""
+    def moved(self) -> Iterator[tuple[Move, Text, list[MoveRow]]]:
+        """The groups that moved most, by the figure that they moved, and what is counted of them."""
         for move in self.page.moves:
-            if rows := move.lists[0].rows[:MOST_MOVED]:
-                yield move, rows
+            by_group = move.lists[0]
+            if rows := by_group.rows[:MOST_MOVED]:
+                yield move, by_group.head, rows
 
 
 def week_of(user: User, *, day: date, now: datetime) -> Week:

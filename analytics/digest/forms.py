@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from analytics.digest.models import Digest
 from community_ops.lib.forms import MarkedForm
@@ -15,7 +16,9 @@ class DigestForm(MarkedForm):
     address = forms.EmailField(
         label=_("E-mail address"), required=False, widget=forms.EmailInput(attrs={"translate": "no"})
     )
-    weekday = forms.TypedChoiceField(label=_("Day"), choices=list(WEEKDAYS.items()), coerce=int)
+    weekday = forms.TypedChoiceField(
+        label=pgettext_lazy("of the week", "Day"), choices=list(WEEKDAYS.items()), coerce=int
+    )
     hour = forms.TypedChoiceField(label=_("Time"), choices=[(hour, f"{hour:02}:00") for hour in range(24)], coerce=int)
 
     def __init__(self, *args: Any, digest: Digest, **kwargs: Any) -> None:

@@ -14,7 +14,6 @@ from django.utils import formats, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from accounts.models import User
 from analytics.digest.figures import week_of
 from analytics.digest.models import Digest, DigestMail
 from analytics.health.days import Days, local_day, zone
@@ -36,10 +35,6 @@ def digest_of_token(token: str) -> Digest | None:
     return Digest.objects.select_related("user").filter(pk=number).first()
 
 
-def language_of_reader(user: User) -> str:
-    return user.language or settings.LANGUAGE_CODE
-
-
 def _address(name: str, *args: object) -> str:
     return f"{settings.PUBLIC_URL}{reverse(name, args=args)}"
 
@@ -48,7 +43,7 @@ def letter_of(digest: Digest, mail: DigestMail, *, now: datetime) -> EmailMultiA
     """The letter of a week. Written again, it says the same about the same days and carries the same Message-ID."""
     user = digest.user
     stop = _address("analytics:digest_stop", stop_token(digest))
-    with translation.override(language_of_reader(user)):
+    with translation.override(user.reads_in):
         week = week_of(user, day=local_day(mail.due_at), now=now)
         context = {
             "user": user,

@@ -36,6 +36,7 @@ from analytics.overview.orders import orders_within
 from analytics.overview.sales import Revenue, Sales, money, sales_of
 from analytics.overview.scope import Scope
 from analytics.pages.parts import SMALL_SAMPLE, Cell, Head, Table, Text, people_url, percent, share_of
+from community_ops.lib.changes import Change, change_words
 from groups.models import HealthStage
 
 MOST_CURRENCIES = 2
@@ -50,14 +51,6 @@ LABELS: dict[str, Text] = {
     "orders": gettext_lazy("Orders"),
     "revenue": gettext_lazy("Revenue"),
 }
-
-
-@dataclass(frozen=True)
-class Change:
-    """In words, with a sign; `css` gives the colour: good, bad or neither."""
-
-    text: str
-    css: str = ""
 
 
 @dataclass(frozen=True)
@@ -321,22 +314,6 @@ def _revenue(form: OverviewForm, revenue: Revenue) -> KeyFigure:
 
 def money_words(amount: Decimal) -> str:
     return f"{amount:,.2f}".replace("-", "−")
-
-
-def change_words(value: int, before: int, *, more_is: str = "good", amount: bool = False) -> Change:
-    """How a count, or an amount in hundredths, stands against the range before."""
-    if value == before:
-        return Change(_("no change"))
-    good = (value > before) == (more_is == "good")
-    css = "change-up" if good else "change-down"
-    if not before:
-        return Change(_("up from 0") if value > 0 else _("down from 0"), css)
-    size = abs(100 * (value - before) / before)
-    text = f"{size:,.0f}%" if size >= 1 else "<1%"
-    if value > before:
-        return Change("↑ " + _("%(percent)s more") % {"percent": text}, css)
-    less = _("%(percent)s less") if amount else _("%(percent)s fewer")
-    return Change("↓ " + less % {"percent": text}, css)
 
 
 def points_words(value: float | None, before: float | None) -> Change | None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from accounts.models import Branch, User
 from accounts.policies import policy_get
@@ -146,15 +146,18 @@ class BranchHead:
 
 
 def branch_heads(now: datetime, zone: ZoneInfo) -> list[BranchHead]:
-    """Each figure with the days that it is about, where it is not about now."""
+    """Each figure with the days that it is about, or with the moment."""
     periods = Periods.up_to(local_day(now))
+    moments = dict.fromkeys(("groups", "members"), pgettext("range", "now"))
+    if judged := judged_day():
+        moments["stages"] = _("up to the end of %(day)s") % {"day": f"{judged:%Y-%m-%d}"}
     about = {"active": periods.short, "active_share": periods.short, "stayed": periods.newcomers}
     about |= dict.fromkeys(("orders", "conversion", "floor", "answers"), periods.long)
     texts = BRANCHES | {"active_share": BRANCHES["active"], "conversion": BRANCHES["orders"]}
 
     def head(key: str, label: Text, *, is_number: bool = True) -> BranchHead:
         days = about.get(key)
-        said = f"{days.first:%Y-%m-%d} – {days.last:%Y-%m-%d}" if days else ""
+        said = f"{days.first:%Y-%m-%d} – {days.last:%Y-%m-%d}" if days else moments.get(key, "")
         return BranchHead(key, label, texts[key], Facts(said, zone_words(zone, now), now), is_number)
 
     figures = [head(key, label) for key, label in LABELS.items()]

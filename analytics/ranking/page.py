@@ -9,7 +9,6 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from analytics.channels.page import change_text
 from analytics.health.days import Days
 from analytics.health.reasons import stage_words
 from analytics.pages.parts import DASH, MOST_SERIES, Cell, Chart, Head, Table, number_cell
@@ -18,6 +17,7 @@ from analytics.ranking.forms import RankingForm
 from analytics.ranking.selectors import FIGURES, Ranked, Ranking
 from analytics.saved.answers import Answer, Headline
 from analytics.templatetags.reports import signed
+from community_ops.lib.changes import change_text
 from community_ops.lib.lists import Listing
 from groups.models import Group
 
@@ -93,7 +93,7 @@ def _cells(row: Ranked) -> list[Cell]:
 
 
 def change_cells(row: Ranked) -> list[tuple[int, int, int, str]]:
-    """Of each figure: its value, the change, the size of that, and the change in percent."""
+    """Of each figure: its value, the change, the size of that, and the change in short."""
     cells = []
     for name in FIGURES:
         value, before, change = row.now[name], row.before[name], row.change(name)

@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from analytics.forms import FunnelForm
 from analytics.pages.parts import Cell
 from analytics.pages.ready_funnels import ready_links
-from community_ops.templatetags.ui import change
 
 register = template.Library()
 
@@ -75,14 +74,6 @@ def control(field: BoundField) -> SafeString:
 def signed(value: float) -> str:
     """+12, −3: a change, in the same digits in every language."""
     return f"{value:+,}".replace("-", "−") if value else "0"
-
-
-@register.simple_tag
-def change_less_is_good(value: int, before: int) -> SafeString | str:
-    """`change` for a figure that should fall: the colours the other way round."""
-    text = change(value, before)
-    swapped = str(text).replace("change-up", "change-other").replace("change-down", "change-up")
-    return SafeString(swapped.replace("change-other", "change-down"))
 
 
 @register.filter

@@ -17,7 +17,7 @@ from campaigns.content.forms import names_in
 from campaigns.content.models import Level, Piece, PieceKind
 from campaigns.content.services import piece_create, plain
 from delivery.models import Value
-from members.imports.importers import ImportField, Written
+from members.imports.importers import ImportField, Written, labels_of
 from members.imports.values import RowError, read_name, read_optional
 
 VALUE_WORDS: dict[str, str] = {
@@ -77,24 +77,28 @@ class PiecesImporter:
     )
 
     def reader(self, zone: tzinfo) -> Callable[[Sequence[str]], PieceItem]:
+        called = labels_of(self.fields)
+
         def read(cells: Sequence[str]) -> PieceItem:
             text, value, title, kind, level, link, link_title, tags = cells
-            text = plain(read_name(text, "text", 5000))
-            known_level = _word(level, "level", LEVEL_WORDS)
-            known_kind = _word(kind, "kind", KIND_WORDS) or (PieceKind.QUESTION if known_level else PieceKind.ARTICLE)
+            text = plain(read_name(text, called["text"], 5000))
+            known_level = _word(level, called["level"], LEVEL_WORDS)
+            known_kind = _word(kind, called["kind"], KIND_WORDS) or (
+                PieceKind.QUESTION if known_level else PieceKind.ARTICLE
+            )
             if known_kind == PieceKind.QUESTION and not known_level:
                 raise RowError(_("A question needs its level: easy or high quality."))
-            found = _word(value, "value", VALUE_WORDS)
+            found = _word(value, called["value"], VALUE_WORDS)
             if not found:
                 raise RowError(_("The value is missing: information, benefit, opinion, learning or link."))
             return PieceItem(
                 known_kind,
-                read_optional(title, "title", 200) or _first_words(text),
+                read_optional(title, called["title"], 200) or _first_words(text),
                 text,
                 found,
                 known_level if known_kind == PieceKind.QUESTION else "",
-                read_optional(link, "link", 500),
-                read_optional(link_title, "link_title", 100),
+                read_optional(link, called["link"], 500),
+                read_optional(link_title, called["link_title"], 100),
                 tuple(dict.fromkeys(names_in(tags))),
             )
 
@@ -138,7 +142,7 @@ def _word(cell: str, name: str, words: Mapping[str, str]) -> str:
         return words[asked]
     offered = ", ".join(dict.fromkeys(_shown(words)))
     raise RowError(
-        _('"%(word)s" is no known %(field)s. Known are, among others: %(known)s.')
+        _('%(field)s "%(word)s" is not known. Known are, among others: %(known)s.')
         % {"word": cell.strip()[:60], "field": name, "known": offered}
     )
 

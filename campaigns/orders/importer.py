@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from campaigns.orders.services import NewOrder, orders_record
-from members.imports.importers import ImportField, Written
-from members.imports.values import RowError, read_amount, read_count, read_instant, read_name, read_optional
+from members.imports.importers import ImportField, Written, labels_of
+from members.imports.values import read_amount, read_count, read_currency, read_instant, read_name, read_optional
 from members.ingestion.reading import MAX_NAME, MESSAGES
 
 SOURCE = "import:orders"
-CURRENCY = re.compile(r"[A-Z]{3}")
-DEFAULT_CURRENCY = "CNY"
 
 
 class OrderItem(NamedTuple):
@@ -98,19 +94,19 @@ class OrdersImporter:
     )
 
     def reader(self, zone: tzinfo) -> Callable[[Sequence[str]], OrderItem]:
+        called = labels_of(self.fields)
+
         def read(cells: Sequence[str]) -> OrderItem:
             member, ordered_at, amount, currency, order_id, quantity, product = cells
-            currency = currency.strip().upper() or DEFAULT_CURRENCY
-            if not CURRENCY.fullmatch(currency):
-                raise RowError(_('"%(currency)s" is no currency code like CNY.') % {"currency": currency[:60]})
+            currency = read_currency(currency)
             return OrderItem(
-                read_name(member, "member", MAX_NAME),
-                read_instant(ordered_at, "ordered_at", zone),
-                read_amount(amount, "amount"),
+                read_name(member, called["member"], MAX_NAME),
+                read_instant(ordered_at, called["ordered_at"], zone),
+                read_amount(amount, called["amount"], currency),
                 currency,
-                read_optional(order_id, "order_id", 120),
-                read_count(quantity, "quantity"),
-                read_optional(product, "product", 200),
+                read_optional(order_id, called["order_id"], 120),
+                read_count(quantity, called["quantity"]),
+                read_optional(product, called["product"], 200),
             )
 
         return read

@@ -15,6 +15,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from community_ops.lib.changes import change_words
+
 register = template.Library()
 
 DASH = "–"
@@ -162,17 +164,10 @@ def avatar(name: str, css_class: str = "") -> SafeString:
 
 
 @register.simple_tag
-def change(value: int, before: int) -> SafeString | str:
+def change(value: int, before: int, more_is: str = "good") -> SafeString:
     """How `value` stands against `before`: sign, word and colour, never colour alone."""
-    if before == value:
-        return format_html('<span class="change">{}</span>', _("no change"))
-    if not before:
-        return format_html('<span class="change change-up">{}</span>', _("up from 0"))
-    percent = abs(100 * (value - before) / before)
-    text = f"{percent:.0f}%" if percent >= 1 else "<1%"
-    if value > before:
-        return format_html('<span class="change change-up">↑ {}</span>', _("%(percent)s more") % {"percent": text})
-    return format_html('<span class="change change-down">↓ {}</span>', _("%(percent)s fewer") % {"percent": text})
+    found = change_words(value, before, more_is=more_is)
+    return format_html('<span class="{}">{}</span>', f"change {found.css}".strip(), found.text)
 
 
 @register.simple_tag

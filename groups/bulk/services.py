@@ -127,7 +127,7 @@ def bulk_work(*, run_id: int, clock: Callable[[], datetime] = timezone.now) -> N
     each chunk is taken under the lock of its run."""
     run = BulkRun.objects.select_related("started_by").get(pk=run_id)
     by = run.started_by
-    with translation.override((by.language if by else "") or settings.LANGUAGE_CODE):
+    with translation.override(by.reads_in if by else settings.LANGUAGE_CODE):
         try:
             while _chunk(run_id, clock()):
                 pass

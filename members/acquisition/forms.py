@@ -9,6 +9,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Branch, User
 from community_ops.lib.forms import MarkedForm
 from members.acquisition.models import ChannelSpend
+from members.imports.values import RowError, read_amount, read_currency
 from members.ingestion.reading import MAX_CHANNEL
 
 DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
@@ -22,10 +23,9 @@ class SpendForm(MarkedForm):
         widget=forms.TextInput(attrs={"translate": "no", "list": "channels", "autocomplete": "off"}),
         help_text=_("The code that events carry, as poster7."),
     )
-    amount = forms.DecimalField(
+    amount = forms.CharField(
         label=_("Amount"),
-        max_digits=14,
-        decimal_places=2,
+        max_length=40,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     currency = forms.CharField(
@@ -59,7 +59,20 @@ class SpendForm(MarkedForm):
             del self.fields["branch"]
 
     def clean_currency(self) -> str:
-        return str(self.cleaned_data["currency"]).strip().upper()
+        try:
+            return read_currency(self.cleaned_data["currency"])
+        except RowError as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if "amount" in cleaned and "currency" in cleaned:
+            try:
+                label = str(self.fields["amount"].label)
+                cleaned["amount"] = read_amount(cleaned["amount"], label, cleaned["currency"])
+            except RowError as error:
+                self.add_error("amount", str(error))
+        return cleaned
 
     def values(self) -> dict[str, Any]:
         data = {name: value for name, value in self.cleaned_data.items() if name != "version"}

@@ -14,12 +14,10 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Branch, User
 from activity.services import event_key
 from members.acquisition.models import ChannelSpend
-from members.acquisition.services import CURRENCY, spend_record, spend_restore
-from members.imports.importers import ImportField, Written
-from members.imports.values import RowError, read_amount, read_instant, read_name, read_optional
+from members.acquisition.services import spend_record, spend_restore
+from members.imports.importers import ImportField, Written, labels_of
+from members.imports.values import read_amount, read_currency, read_day, read_name, read_optional
 from members.ingestion.reading import MAX_CHANNEL
-
-DEFAULT_CURRENCY = "CNY"
 
 
 class SpendItem(NamedTuple):
@@ -57,23 +55,20 @@ class SpendImporter:
     )
 
     def reader(self, zone: tzinfo) -> Callable[[Sequence[str]], SpendItem]:
-        def day(text: str, field: str) -> date:
-            return read_instant(text, field, zone).astimezone(zone).date()
+        called = labels_of(self.fields)
 
         def read(cells: Sequence[str]) -> SpendItem:
             channel, first, last, amount, currency, note, branch = cells
-            currency = currency.strip().upper() or DEFAULT_CURRENCY
-            if not CURRENCY.fullmatch(currency):
-                raise RowError(_('"%(currency)s" is no currency code like CNY.') % {"currency": currency[:60]})
-            first_day = day(first, "first_day")
+            currency = read_currency(currency)
+            first_day = read_day(first, called["first_day"], zone)
             return SpendItem(
-                read_name(channel, "channel", MAX_CHANNEL),
+                read_name(channel, called["channel"], MAX_CHANNEL),
                 first_day,
-                day(last, "last_day") if last.strip() else first_day,
-                read_amount(amount, "amount"),
+                read_day(last, called["last_day"], zone) if last.strip() else first_day,
+                read_amount(amount, called["amount"], currency),
                 currency,
-                read_optional(note, "note", 200),
-                read_optional(branch, "branch", 120),
+                read_optional(note, called["note"], 200),
+                read_optional(branch, called["branch"], 120),
             )
 
         return read

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.audit import audit_record, changed_fields
@@ -17,10 +17,11 @@ from accounts.models import Branch, User
 from activity.models import Channel
 from activity.services import channels_ensure
 from members.acquisition.models import ChannelSpend
+from members.imports.values import CURRENCY
 from members.ingestion.reading import MAX_CHANNEL
 
-CURRENCY = re.compile(r"[A-Z]{3}")
 LONGEST = 3 * 366  # days
+EARLIEST = date(2000, 1, 1)
 LARGEST = Decimal(10) ** 12
 EDITED = ("channel", "branch", "first_day", "last_day", "amount", "currency", "note")
 
@@ -59,7 +60,7 @@ def spend_record(
     )
     with transaction.atomic():
         spend.channel = _channel(channel)
-        _check(spend)
+        _check(spend, now)
         spend.save()
         audit_record(
             by=by, action="spend.recorded", subject=spend, after={name: getattr(spend, name) for name in EDITED}
@@ -67,7 +68,9 @@ def spend_record(
     return spend
 
 
-def spend_update(*, by: User, spend: ChannelSpend, version: int, changes: Mapping[str, Any]) -> ChannelSpend:
+def spend_update(
+    *, by: User, now: datetime, spend: ChannelSpend, version: int, changes: Mapping[str, Any]
+) -> ChannelSpend:
     """Changes a spend; `channel` is a code. Raises StaleSpend for who saw an older version, else as spend_record."""
     with transaction.atomic():
         current = ChannelSpend.objects.select_for_update().get(pk=spend.pk)
@@ -81,7 +84,7 @@ def spend_update(*, by: User, spend: ChannelSpend, version: int, changes: Mappin
         before, after = changed_fields(current, wanted)
         for name, value in after.items():
             setattr(current, name, value)
-        _check(current)
+        _check(current, now)
         if after:
             current.version = version + 1
             current.save(update_fields=[*after, "version"])
@@ -115,8 +118,16 @@ def _channel(code: str) -> Channel:
     return Channel(pk=channels_ensure([code])[code], code=code)
 
 
-def _check(spend: ChannelSpend) -> None:
+def _check(spend: ChannelSpend, now: datetime) -> None:
     mistakes: dict[str, str] = {}
+    latest = timezone.localdate(now) + timedelta(days=LONGEST)
+    # By day, so that one who spent on a single day is told once.
+    for day, name in {spend.last_day: "last_day", spend.first_day: "first_day"}.items():
+        if not EARLIEST <= day <= latest:
+            words = _("%(day)s is no day on which money was spent: from %(first)s to %(last)s is possible.")
+            mistakes[name] = words % {"day": day.isoformat(), "first": EARLIEST, "last": latest}
+    if mistakes:
+        raise ValidationError(mistakes)
     if spend.last_day < spend.first_day:
         mistakes["last_day"] = _("The last day lies before the first.")
     elif spend.days > LONGEST:

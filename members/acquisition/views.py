@@ -102,7 +102,13 @@ def spend_edit(request: StaffRequest, pk: int) -> HttpResponse:
     form = SpendForm(request.POST or None, user=request.user, spend=spend)
     if form.is_valid():
         try:
-            spend_update(by=request.user, spend=spend, version=form.cleaned_data["version"] or 0, changes=form.values())
+            spend_update(
+                by=request.user,
+                now=timezone.now(),
+                spend=spend,
+                version=form.cleaned_data["version"] or 0,
+                changes=form.values(),
+            )
         except ValidationError as error:
             add_errors(form, error)
         except StaleSpend:

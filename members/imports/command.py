@@ -53,8 +53,11 @@ class ImportCommand(ScriptCommand):
             path = self._spooled(stack) if is_stream else Path(options["file"])
             try:
                 self._import(path, Path("stdin") if is_stream else path, zone, options)
-            except (UnreadableFileError, MappingError) as error:
+            except UnreadableFileError as error:
                 raise CommandError(str(error)) from error
+            except MappingError as error:
+                hint = f" (--map {error.field}=COLUMN)" if error.field else ""
+                raise CommandError(f"{error}{hint}") from error
 
     def _import(self, path: Path, named: Path, zone: ZoneInfo, options: dict[str, Any]) -> None:
         importer = importer_named(self.importer)

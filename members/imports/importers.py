@@ -24,6 +24,11 @@ class ImportField:
     names: tuple[str, ...] = ()
 
 
+def labels_of(fields: Sequence[ImportField]) -> dict[str, str]:
+    """What people call each field, in their language now."""
+    return {field.name: str(field.label) for field in fields}
+
+
 @dataclass
 class Written:
     """What became of a batch; `rejected` maps places in the batch to reasons."""
@@ -116,7 +121,7 @@ def mapping_places(importer: Importer, header: Sequence[str], mapping: Mapping[s
         if wanted.required and wanted.name not in mapping:
             raise MappingError(
                 _('Which column is "%(field)s"? The columns of the file are: %(columns)s.')
-                % {"field": wanted.name, "columns": columns},
+                % {"field": wanted.label, "columns": columns},
                 wanted.name,
             )
     return [header.index(mapping[name]) if name in mapping else None for name in known]

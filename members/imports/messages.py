@@ -17,7 +17,7 @@ from activity.models import BuiltInKind
 from activity.services import EventRow
 from members.conduct.judging import MAX_TEXT, IncomingMessage, messages_judge
 from members.conduct.models import MessageType
-from members.imports.importers import ImportField, Written
+from members.imports.importers import ImportField, Written, labels_of
 from members.imports.values import RowError, read_instant, read_name, read_optional
 from members.ingestion import IncomingEvent, ingest
 from members.ingestion.reading import KIND, MAX_CHANNEL, MAX_ID, MAX_NAME, MESSAGES
@@ -86,6 +86,7 @@ class MessagesImporter:
     )
 
     def reader(self, zone: tzinfo) -> Callable[[Sequence[str]], MessageItem]:
+        called = labels_of(self.fields)
         clean: dict[str, str] = {}
 
         def name(text: str, field: str) -> str:
@@ -104,12 +105,12 @@ class MessagesImporter:
             if kind != "message" and not KIND.fullmatch(kind):
                 raise RowError(_('"%(kind)s" is no kind of event.') % {"kind": kind[:60]})
             return (
-                name(member, "member"),
-                name(group, "group"),
+                name(member, called["member"]),
+                name(group, called["group"]),
                 kind,
-                read_instant(occurred_at, "occurred_at", zone),
-                read_optional(channel, "channel", MAX_CHANNEL) if channel else "",
-                read_optional(source_id, "id", MAX_ID) if source_id else "",
+                read_instant(occurred_at, called["occurred_at"], zone),
+                read_optional(channel, called["channel"], MAX_CHANNEL) if channel else "",
+                read_optional(source_id, called["id"], MAX_ID) if source_id else "",
                 read_type(type_) if type_ else "",
                 text.replace("\x00", "")[:MAX_TEXT],
             )

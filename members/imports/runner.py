@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from activity.services import event_key
@@ -82,7 +83,7 @@ class RejectedRows:
             with self.path.open("a", encoding="utf-8-sig" if is_new else "utf-8", newline="") as file:
                 writer = csv.writer(file)
                 if is_new:
-                    writer.writerow([*self.header, "line", "reason"])
+                    writer.writerow([*self.header, _("line"), _("reason")])
                 for row, reason in rows:
                     padding = [""] * (len(self.header) - len(row.cells))
                     writer.writerow([*row.cells, *padding, row.line, reason])

@@ -226,7 +226,7 @@ def import_run(*, run_id: int, clock: Callable[[], datetime] = timezone.now) -> 
         return False
     run = ImportRun.objects.select_related("started_by__branch").get(pk=run_id)
     user = run.started_by
-    with translation.override((user.language if user else "") or settings.LANGUAGE_CODE):
+    with translation.override(user.reads_in if user else settings.LANGUAGE_CODE):
         try:
             if user is None:
                 raise UnreadableFileError(_("The person who started this import is gone."))

@@ -133,7 +133,7 @@ class TextTable:
                 continue
             if cells is None:
                 return
-            if not cells:
+            if not any(cells):
                 continue
             if self._reader.line_num - line >= MAX_LINES:
                 # Kept short: what follows a quote that is not closed may be the rest of the file.

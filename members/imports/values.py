@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, tzinfo
+import unicodedata
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 
 from django.utils.translation import gettext as _
@@ -20,7 +21,17 @@ WRITTEN = re.compile(
     r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[\sT]*(\d{1,2})[:：时](\d{1,2})分?(?:[:：]?(\d{1,2})秒?)?)?"
 )
 GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
-CURRENCY_SIGNS = "¥￥$€£元"
+CURRENCY = re.compile(r"[A-Z]{3}")
+DEFAULT_CURRENCY = "CNY"
+RENMINBI = ("RMB", "CNH", "人民币", "元")
+# The currencies that a sign beside an amount may stand for.
+CURRENCY_SIGNS = {
+    "¥": ("CNY", "JPY"),
+    "元": ("CNY",),
+    "$": ("USD", "HKD", "TWD", "SGD", "AUD", "CAD", "NZD"),
+    "€": ("EUR",),
+    "£": ("GBP",),
+}
 
 
 class RowError(Exception):
@@ -54,13 +65,10 @@ def read_instant(text: str, field: str, zone: tzinfo) -> datetime:
     if not text:
         raise RowError(_("%(field)s is empty.") % {"field": field})
     try:
-        if text.isdecimal() and len(text) in (10, 13):
-            at = datetime.fromtimestamp(int(text) / (1000 if len(text) == 13 else 1), UTC)
-        else:
-            at = _written(text)
-            if at.tzinfo is None:
-                at = at.replace(tzinfo=zone)
-            at = to_millisecond(at)
+        at = _understood(text)
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=zone)
+        at = to_millisecond(at)
     except (ValueError, OverflowError):
         raise RowError(
             _('%(field)s "%(text)s" is no time. Write it as 2026-03-01 09:00.') % {"field": field, "text": text[:60]}
@@ -70,7 +78,23 @@ def read_instant(text: str, field: str, zone: tzinfo) -> datetime:
     return at
 
 
-def _written(text: str) -> datetime:
+def read_day(text: str, field: str, zone: tzinfo) -> date:
+    """A day, understood as read_instant does; of an instant that has an offset the day in `zone`."""
+    text = text.strip()
+    if not text:
+        raise RowError(_("%(field)s is empty.") % {"field": field})
+    try:
+        at = _understood(text)
+        return (at.astimezone(zone) if at.tzinfo else at).date()
+    except (ValueError, OverflowError):
+        raise RowError(
+            _('%(field)s "%(text)s" is no day. Write it as 2026-03-01.') % {"field": field, "text": text[:60]}
+        ) from None
+
+
+def _understood(text: str) -> datetime:
+    if text.isdecimal() and len(text) in (10, 13):
+        return datetime.fromtimestamp(int(text) / (1000 if len(text) == 13 else 1), UTC)
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -80,9 +104,23 @@ def _written(text: str) -> datetime:
         return datetime(*(int(part or 0) for part in found.groups()))  # type: ignore[arg-type]  # noqa: DTZ001
 
 
-def read_amount(text: str, field: str) -> Decimal:
-    """An amount of money: not negative, in full cents. Understands 1,234.50 and signs of currencies."""
-    plain = text.strip().strip(CURRENCY_SIGNS).strip()
+def read_currency(text: str) -> str:
+    """The code of a currency; empty it is the renminbi, which people write in several ways."""
+    code = text.strip().upper() or DEFAULT_CURRENCY
+    if code in RENMINBI:
+        return DEFAULT_CURRENCY
+    if not CURRENCY.fullmatch(code):
+        raise RowError(_('"%(currency)s" is no currency code like CNY.') % {"currency": text.strip()[:60]})
+    return code
+
+
+def read_amount(text: str, field: str, currency: str) -> Decimal:
+    """An amount of money: not negative, in full cents.
+
+    Understands 1,234.50, full-width digits, and the sign of its currency; a sign of another currency is refused.
+    """
+    wide = unicodedata.normalize("NFKC", text).strip()
+    plain = wide.strip("".join(CURRENCY_SIGNS)).strip()
     if not plain:
         raise RowError(_("%(field)s is empty.") % {"field": field})
     if GROUPED.fullmatch(plain):
@@ -96,12 +134,21 @@ def read_amount(text: str, field: str) -> Decimal:
             _('%(field)s "%(text)s" is no amount. Write it as 1234.50.') % {"field": field, "text": text.strip()[:60]}
         ) from None
     if amount < 0:
-        raise RowError(_("%(field)s is negative. A refund is no order.") % {"field": field})
+        raise RowError(
+            _('%(field)s "%(text)s" is negative. Write what was paid; leave refunds out.')
+            % {"field": field, "text": text.strip()[:60]}
+        )
     if amount >= AMOUNT_LIMIT:
         raise RowError(_("%(field)s is too large.") % {"field": field})
     cents = amount.quantize(CENT)
     if abs(amount - cents) > FLOAT_NOISE:
         raise RowError(_("%(field)s has parts of a cent.") % {"field": field})
+    for sign, currencies in CURRENCY_SIGNS.items():
+        if sign in wide and currency not in currencies:
+            raise RowError(
+                _('"%(text)s" is no amount in %(currency)s. Name its currency, or leave out the sign.')
+                % {"text": text.strip()[:60], "currency": currency}
+            )
     return cents
 
 

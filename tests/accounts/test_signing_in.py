@@ -103,6 +103,15 @@ def test_the_language_of_a_person_comes_along_to_a_new_device(client, cast):
     assert "今天" in client.get("/today/").content.decode()
 
 
+def test_the_language_in_which_somebody_signs_in_is_that_of_what_is_written_to_them(client, cast):
+    assert cast.mei.reads_in == "en"
+    client.post(URL, {"username": "mei", "password": PASSWORD}, headers={"accept-language": "zh-CN"})
+    cast.mei.refresh_from_db()
+    assert (cast.mei.language, cast.mei.reads_in) == ("", "zh-hans")
+    cast.mei.language = "en"
+    assert cast.mei.reads_in == "en"
+
+
 def test_the_sign_in_page_speaks_both_languages(client, db):
     assert 'lang="en"' in client.get(URL, headers={"accept-language": "en"}).content.decode()
     client.post("/language/", {"language": "zh-hans", "next": URL})

@@ -236,6 +236,8 @@ def test_a_channel_has_a_page_with_its_days_and_no_branch_hears_of_those_of_othe
     address = reverse("analytics:channel", args=[ad.pk])
     page = client.get(address, {"from": TEN.first, "to": TEN.last})
     assert [course.currency for course in page.context["page"].courses] == ["CNY", "USD"]
+    assert '<dt>Channel</dt><dd translate="no">ad</dd>' in page.content.decode()
+    assert "everything that you may see" not in page.content.decode()
     course = page.context["page"].courses[0]
     assert course.chart.series[0]["data"] == [0, 0, 0, 0, 200, 200, 200, 200, 200, 200]
     assert course.chart.series[1]["data"] == [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]

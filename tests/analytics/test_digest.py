@@ -88,6 +88,7 @@ def test_it_is_off_until_somebody_asks_and_a_manager_may_ask(cast):
     page = browser(cast.ana).get("/profile/digest/", headers={"HX-Request": "true"}).content.decode()
     assert "checked" not in page
     assert "Asia/Shanghai" in page
+    assert page.count("<form") == 1, "a form within the form would keep the fields from its button"
     assert 'hx-get="/profile/digest/"' in browser(cast.ana).get("/profile/").content.decode()
     bad = browser(cast.ana).post("/profile/digest/", {"is_on": "on", "address": "", "weekday": "2", "hour": "9"})
     assert bad.status_code == 422
@@ -155,9 +156,11 @@ def test_it_says_the_week_of_those_groups_that_its_reader_sees_in_their_language
     letters: dict[str, Any] = {letter.to[0].partition("@")[0]: letter for letter in mail.outbox}
     text, html = letters["mei"].body, html_of(letters["mei"])
     assert "2 Mar 2026 – 8 Mar 2026" in letters["mei"].subject
-    for said in ("Joined: 1,005 (↑ 33,400% more)", "Left: 0 (↓ 100% fewer)", "Active members: 1 (up from 0)"):
+    for said in ("Joined: 1,005 (↑ 335 times as many)", "Left: 0 (↓ 100% fewer)", "Active members: 1 (up from 0)"):
         assert said in text
-    assert "Joined · 阅读 <b>&: 3 → 1,005 (+1,002)" in text
+    assert "\nJoined · Groups\n阅读 <b>&: 3 → 1,005 (+1,002)\n" in text
+    assert "\nActive members · Groups, in member-days\n阅读 <b>&: 0 → 1 (+1)\n" in text
+    assert ">Active members · Groups, in member-days<" in html
     assert "阅读 &lt;b&gt;&amp;" in html
     assert "2,000" not in text
     for body in (text, html):
@@ -175,6 +178,15 @@ def test_it_says_the_week_of_those_groups_that_its_reader_sees_in_their_language
     page = browser(cast.mei).get(address).content.decode()
     for figure in re.findall(r'figure num">(?:<a [^>]+>)?([^<]+)<', page)[:7]:
         assert figure in text
+
+
+def test_who_chose_no_language_is_written_to_in_that_of_their_browser(cast):
+    subscribe(cast.mei)
+    cast.mei.seen_language = "zh-hans"
+    cast.mei.save()
+    send_all(MONDAY)
+    assert "您的社群" in mail.outbox[0].subject
+    assert 'lang="zh-hans"' in html_of(mail.outbox[0])
 
 
 def test_a_week_without_anything_and_a_person_without_groups_are_told_so(cast):

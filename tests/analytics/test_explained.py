@@ -70,6 +70,7 @@ def test_every_figure_of_a_page_is_explained(client, cast, name):
     assert heads <= set(buttons)
     boxes = re.findall(r'<div popover class="explain-box" id="explain-([^"]+)"', html)
     assert sorted(boxes) == sorted(set(buttons)), "each button opens one box of its own"
+    assert html.count("<dt>Range</dt>") == len(boxes)
     inside = re.search(rf'id="explain-{box}" .*?</dl>', html, re.DOTALL)[0]
     text = " ".join(strip_tags(f"<div {inside}").split())
     for words in (*told, "Time zoneAsia/Shanghai (UTC+08:00)", "As of"):

@@ -1,4 +1,4 @@
-"""The funnel is built by mouse, by keys and by buttons; the hours are drawn."""
+"""Ways that only a browser goes: the funnel is built, hours are drawn, a file is looked at, the digest is set."""
 
 from __future__ import annotations
 
@@ -52,3 +52,29 @@ def test_the_hours_are_drawn_and_the_table_beside_them_opens_the_readers(as_staf
     expect(page.locator(".plot-heat canvas").first).to_be_visible(timeout=PATIENT)
     page.locator(".heat-hours td a").first.click()
     expect(page.locator("h1")).to_have_text("Members behind a number", timeout=PATIENT)
+
+
+def test_a_file_without_a_column_that_is_needed_says_which_and_shows_its_rows_once_it_is_chosen(as_staff, tmp_path):
+    path = tmp_path / "spend.csv"
+    path.write_text("渠道,花费,哪天\nposter7,80,2026-03-01\n", encoding="utf-8")
+    page = open_page(as_staff("lin"), "/imports/?kind=spend")
+    page.locator("input[type=file]").set_input_files(path)
+    page.locator("form:has(input[type=file]) button").first.click()
+    preview = page.locator("#preview")
+    expect(preview).to_contain_text('Which column is "First day"?')
+    page.locator("#column_first_day").select_option("哪天")
+    expect(preview).to_contain_text("1 new")
+
+
+def test_the_weekly_digest_is_set_in_the_profile(as_staff):
+    page = open_page(as_staff("ana"), "/profile/")
+    form = page.locator("#digest")
+    form.get_by_label("Send me the week by e-mail").check()
+    form.get_by_label("E-mail address").fill("")
+    form.get_by_role("button", name="Save").click()
+    expect(form.locator(".invalid-feedback")).to_have_text("Say where to send it.")
+    expect(form.get_by_label("Send me the week by e-mail")).to_be_checked()
+    form.get_by_label("E-mail address").fill("ana@example.com")
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The weekly digest is on.")).to_be_visible()
+    expect(form.get_by_label("E-mail address")).to_have_value("ana@example.com")

@@ -74,3 +74,17 @@ def test_cards_of_the_dashboard_load_one_by_one_and_are_dragged(as_staff):
     # And back, with the button that does the same.
     page.locator("[data-card]").nth(1).locator('button[value="earlier"]').click()
     expect(cards.first).to_have_attribute("data-name", names[0], timeout=PATIENT)
+
+
+def test_a_phone_reaches_every_figure_of_a_group_in_health_and_ranking(as_staff):
+    page = open_page(as_staff("ana", width=390), "/reports/health/")
+    row = page.locator(".list-card tbody tr").first
+    for figure in ("Members", "Active, 7 days", "Noise", "Since"):
+        expect(row.locator(".row-rest").get_by_text(figure)).to_be_visible()
+    page.goto("/reports/ranking/")
+    heads = page.locator(".list-card thead th")
+    expect(heads).to_have_count(7)
+    for head in heads.all():
+        head.scroll_into_view_if_needed()
+        expect(head).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

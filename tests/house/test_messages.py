@@ -5,9 +5,14 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
+from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.utils.translation import gettext as translate_now
+from django.utils.translation import override, pgettext
 
 from community_ops.lib import translations
+from community_ops.management.commands.messages import local_apps
 
 pytestmark = pytest.mark.once
 
@@ -166,6 +171,16 @@ def test_compiled_catalogues_translate(project: Path):
         compiled = gettext.GNUTranslations(file)
     assert compiled.gettext("Group") == "社群"
     assert compiled.ngettext("%(n)s member", "%(n)s members", 5) == "%(n)s 位成员"
+
+
+@pytest.mark.parametrize("app", local_apps())
+def test_no_other_app_translates_our_strings_otherwise(app: str):
+    path = translations.catalogue_path(Path(settings.BASE_DIR), app, "zh_Hans")
+    with path.open("rb") as file, override("zh-hans"):
+        for message in read_po(file):
+            if isinstance(message.id, str) and message.id:
+                shown = pgettext(message.context, message.id) if message.context else translate_now(message.id)
+                assert shown == message.string
 
 
 def test_the_command_refuses_an_app_that_does_not_exist():

@@ -29,7 +29,7 @@ MESSAGES = """occurred_at,group,member
 """
 ORDERS = """member,ordered_at,amount,quantity,order_id,product,currency
 ann,2026-03-01T09:00:00Z,"1,299.00",2,A-1,阅读课,
-ben,2026/3/2 9:05,¥99,,,,usd
+ben,2026/3/2 9:05,$99,,,,usd
 """
 
 
@@ -109,7 +109,7 @@ class TestMessages:
         book.save(tmp_path / "file.xlsx")
         result, errors = run("import_messages", tmp_path / "file.xlsx")
         assert result == {"read": 4, "imported": 3, "duplicates": 0, "rejected": 1}
-        assert "line 7: occurred_at is empty." in errors
+        assert "line 7: Time is empty." in errors
         assert set(Member.objects.values_list("external_id", flat=True)) == {"1001", "1002"}
         assert Event.objects.order_by("at").values_list("at", flat=True)[0] == datetime(2026, 3, 1, 9, tzinfo=UTC)
 
@@ -201,7 +201,7 @@ class TestFilesThatCannotBeRead:
     @pytest.mark.parametrize(
         ("content", "name", "words"),
         [
-            ("occurred_at,member\n", "column.csv", 'Which column is "group"?'),
+            ("occurred_at,member\n", "column.csv", "(--map group=COLUMN)"),
             (MESSAGES.encode("utf-16"), "utf16.csv", "UTF-16"),
             (MESSAGES.encode("utf-16-le"), "utf16-bare.csv", "no table"),
             (gzip.compress(MESSAGES.encode() * 50, mtime=0)[:-30], "cut.csv.gz", "gzip file is broken"),
@@ -273,15 +273,22 @@ class TestOrders:
             ("ann,2026-03-01,nan,", "no amount"),
             ("ann,2026-03-01,1e20,", "too large"),
             ("ann,2026-03-01,1.005,", "parts of a cent"),
-            ("ann,2026-03-01,,", "amount is empty"),
+            ("ann,2026-03-01,,", "Amount is empty"),
+            ("ann,2026-03-01,$5,", "no amount in CNY"),
             ("ann,2026-03-01,5,two", "no whole number"),
-            (",2026-03-01,5,", "member is empty"),
+            (",2026-03-01,5,", "Member is empty"),
         ],
     )
     def test_a_wrong_order_is_rejected_with_its_reason(self, write, row, words):
         result, errors = run("import_orders", write(f"member,ordered_at,amount,quantity\n{row}\n"))
         assert result["rejected"] == 1
         assert words in errors
+
+    @pytest.mark.parametrize("currency", ["", "RMB", "人民币", "cny"])
+    def test_the_renminbi_is_one_currency_however_it_is_written(self, write, currency):
+        run("import_orders", write(f"member,ordered_at,amount,currency\nann,2026-03-01,５元,{currency}\n"))
+        order = Order.objects.get()
+        assert (order.amount, order.currency) == (Decimal(5), "CNY")
 
     def test_the_noise_of_a_spreadsheets_numbers_is_taken_away(self, write):
         run("import_orders", write("member,ordered_at,amount\nann,2026-03-01,0.30000000000000004\n"))

@@ -16,7 +16,14 @@ from groups.models import Group
 from members.imports import services
 from members.imports.importers import importer_named
 from members.imports.runner import BATCH
-from members.imports.services import import_path, import_run, import_start, import_upload, imports_unattended
+from members.imports.services import (
+    import_path,
+    import_run,
+    import_start,
+    import_upload,
+    imports_unattended,
+    rejected_path,
+)
 from members.models import ImportRun, ImportState
 from members.tasks import run_import
 from tests.base import Cast
@@ -100,6 +107,15 @@ class TestTheWholeWay:
         again.refresh_from_db()
         assert (again.rows_imported, again.rows_duplicate) == (0, 2)
 
+    def test_the_file_of_rejected_rows_speaks_the_language_of_who_signed_in(self, cast: Cast):
+        cast.lin.seen_language = "zh-hans"
+        cast.lin.save()
+        run = started(cast.lin)
+        import_run(run_id=run.pk, clock=lambda: NOW)
+        head, row = rejected_path(run).read_text(encoding="utf-8-sig").splitlines()
+        assert head.endswith(",行号,理由")
+        assert "时间“never”不是时间" in row
+
     def test_orders_come_the_same_way(self, cast: Cast):
         run = started(cast.lin, "member,ordered_at,amount\nann,2026-03-01,99\n", kind="orders")
         run_import(run.pk)
@@ -142,7 +158,7 @@ class TestWhatCannotBeDone:
         answer = client.post(reverse("members:import_start", args=[run.pk]), chosen)
         for response, status in ((preview, 200), (answer, 422)):
             assert response.status_code == status
-            assert "Which column is" in response.content.decode()
+            assert "Which column is &quot;Member&quot;?" in response.content.decode()
         run.refresh_from_db()
         assert run.state == ImportState.MAPPING
 

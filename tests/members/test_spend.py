@@ -27,11 +27,11 @@ DAY = timedelta(days=1)
 def test_a_spend_is_written_down_changed_removed_and_brought_back_with_its_history(cast):
     spend = spent(cast.mei, "poster", "900.50", note="海报")
     assert (spend.branch, spend.days) == (cast.hangzhou, 10)
-    spend_update(by=cast.mei, spend=spend, version=1, changes={"amount": Decimal(800), "channel": "poster2"})
+    spend_update(by=cast.mei, now=NOW, spend=spend, version=1, changes={"amount": Decimal(800), "channel": "poster2"})
     spend.refresh_from_db()
     assert (spend.amount, spend.channel.code, spend.version) == (Decimal(800), "poster2", 2)
     with pytest.raises(StaleSpend):
-        spend_update(by=cast.mei, spend=spend, version=1, changes={"amount": Decimal(1)})
+        spend_update(by=cast.mei, now=NOW, spend=spend, version=1, changes={"amount": Decimal(1)})
     assert spend_remove(by=cast.mei, now=NOW, spend=spend)
     assert not spend_remove(by=cast.mei, now=NOW, spend=spend)
     assert not ChannelSpend.objects.in_force().exists()
@@ -51,6 +51,8 @@ def test_a_spend_is_written_down_changed_removed_and_brought_back_with_its_histo
         ("amount", {"amount": 10**13}),
         ("last_day", {"days": 0}),
         ("last_day", {"days": 1200}),
+        ("first_day", {"ago": 365 * 30, "days": 365 * 30}),
+        ("last_day", {"days": 365 * 4}),
         ("currency", {"currency": "yuan"}),
         ("channel", {"channel": " "}),
     ],
@@ -96,6 +98,47 @@ class TestPages:
         spend = ChannelSpend.objects.get()
         assert (spend.currency, spend.last_day, spend.branch) == ("CNY", spend.first_day, cast.chengdu)
 
+    @pytest.mark.parametrize(
+        ("amount", "currency", "expected"),
+        [
+            ("1,000", "CNY", "1000"),
+            ("￥1,000.50", "RMB", "1000.50"),
+            ("１，２３４．５元", "人民币", "1234.50"),
+            ("$80", "usd", "80"),
+        ],
+    )
+    def test_the_form_understands_amounts_as_people_write_them(self, client, cast, amount, currency, expected):
+        client.force_login(cast.lin)
+        typed = {"channel": "poster", "amount": amount, "currency": currency, "first_day": "2026-02-01"}
+        assert client.post(reverse("members:spend_new"), typed).status_code == 302
+        spend = ChannelSpend.objects.get()
+        assert (spend.amount, spend.currency) == (Decimal(expected), "USD" if currency == "usd" else "CNY")
+
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            ({"amount": "1,00"}, "Amount &quot;1,00&quot; is no amount. Write it as 1234.50."),
+            ({"amount": "-5"}, "is negative. Write what was paid"),
+            ({"amount": "$5"}, "&quot;$5&quot; is no amount in CNY."),
+            ({"amount": "0"}, "An amount is more than 0."),
+            (
+                {"first_day": "0001-01-01"},
+                "0001-01-01 is no day on which money was spent: from 2000-01-01 to 2029-03-04",
+            ),
+            ({"last_day": "9999-12-31"}, "9999-12-31 is no day on which money was spent"),
+        ],
+    )
+    def test_the_form_says_what_to_do_about_what_it_refuses(self, client, cast, wrong, said):
+        client.force_login(cast.lin)
+        typed = {"channel": "poster", "amount": "12", "currency": "CNY", "first_day": "2026-02-01", "note": "海报"}
+        page = client.post(reverse("members:spend_new"), {**typed, **wrong})
+        html = page.content.decode()
+        assert page.status_code == 422
+        assert said in html
+        for value in {**typed, **wrong}.values():
+            assert f'value="{value}"' in html
+        assert not ChannelSpend.objects.exists()
+
     def test_two_editors_are_told_and_a_removal_can_be_undone(self, client, cast):
         spend = spent(cast.mei, "poster", 9)
         client.force_login(cast.mei)
@@ -135,6 +178,11 @@ ad,2026-02-03,,80,dollars,,
 ad,2026-02-09,2026-02-01,5,,,
 ad,2026-02-09,,0,,,
 ad,2026-02-09,,5,,,火星
+,,,,,,
+ad,0001-01-01,,5,,,
+ad,2026-02-30,,5,,,
+ad,2026-02-09,,-5,,,
+ad,2026-02-09,,$5,,,
 """
 
 
@@ -149,9 +197,18 @@ def test_a_file_is_imported_once_with_the_reasons_of_what_was_rejected(cast, set
         return run
 
     run = taken_in(cast.lin)
-    assert (run.rows_imported, run.rows_duplicate, run.rows_rejected) == (2, 0, 4)
+    assert (run.rows_imported, run.rows_duplicate, run.rows_rejected) == (2, 0, 8)
     reasons = rejected_path(run).read_text(encoding="utf-8-sig")
-    for reason in ("is no currency code", "The last day lies before the first", "more than 0", "There is no branch"):
+    for reason in (
+        "is no currency code",
+        "The last day lies before the first",
+        "more than 0",
+        "There is no branch",
+        ",,5,,,,9,0001-01-01 is no day on which money was spent: from 2000-01-01 to 2029-03-04 is possible.\n",
+        'First day ""2026-02-30"" is no day. Write it as 2026-03-01.',
+        'Amount ""-5"" is negative',
+        '""$5"" is no amount in CNY',
+    ):
         assert reason in reasons
     found = {(row.channel.code, row.amount, row.currency, row.branch) for row in ChannelSpend.objects.all()}
     assert found == {("poster", Decimal(1200), "CNY", None), ("ad", Decimal(80), "USD", cast.hangzhou)}

@@ -11,6 +11,7 @@ from django.views import defaults
 
 from accounts.models import Role, User
 from accounts.navigation import MENU, SETTINGS, menu_for
+from community_ops.lib.changes import change_text, change_words
 from community_ops.templatetags.charts import daily_chart
 from community_ops.templatetags.ui import avatar, change, number, share, sparkline, words_for
 from groups.models import Grade
@@ -202,6 +203,17 @@ def test_numbers_shares_and_changes_of_nothing_are_no_nonsense():
     assert "no change" in change(0, 0)
     assert "50% fewer" in change(5, 10)
     assert "&lt;1% more" in change(10001, 10000)
+    assert "change-down" in change(3, 2, "bad")
+
+
+def test_a_change_from_a_tiny_figure_is_told_in_times():
+    assert [change_words(now, 61).text for now in (609, 610, 10038)] == [
+        "↑ 898% more", "↑ 10 times as many", "↑ 165 times as many",
+    ]  # fmt: skip
+    assert change_words(100_000, 100, amount=True).text == "↑ 1,000 times as much"
+    assert change_words(5, -5).text == "↑ 200% more"
+    assert [change_text(now, 61) for now in (0, 60, 61, 609, 10038)] == ["−100%", "−2%", "+0%", "+898%", "×165"]
+    assert [change_text(5, before) for before in (None, 0, -3)] == ["", "", ""]
 
 
 @pytest.mark.parametrize(

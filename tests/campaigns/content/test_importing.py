@@ -74,8 +74,8 @@ def test_rows_that_cannot_be_used_are_told_with_their_reasons(tmp_path):
     said = next(tmp_path.glob("*.rejected.csv")).read_text(encoding="utf-8-sig").replace('""', '"')
     assert Piece.objects.count() == 1
     for reason in (
-        "text is empty",
-        '"好玩" is no known value',
+        "Text is empty",
+        'Value "好玩" is not known',
         "The value is missing",
         "A question needs its level",
         "begins with https://",
