@@ -191,16 +191,16 @@ def active_of(shard: Shard, wanted: Numbers, since: Ints, until: Ints) -> Number
 
 
 @njit(cache=True, nogil=True)
-def first_channel(shard: Shard, wanted: Flags, joined: int, inside: bool) -> tuple[Ints, Ints]:
-    """Those members of the shard whom `wanted` marks by number, and who have an event of joining that names a channel;
-    and the first of these channels. `inside`: events outside of any group do not count."""
+def first_channel(shard: Shard, joined: int, inside: bool) -> tuple[Ints, Ints]:
+    """The members of the shard who have an event of joining that names a channel, and the first of these channels.
+    `inside`: events outside of any group do not count."""
     members, offsets, kind, group, channel = shard.members, shard.offsets, shard.kind, shard.group, shard.channel
     skip, own, allow = shard.skip, shard.own, shard.allow
     who = np.empty(len(members), np.int64)
     first = np.empty(len(members), np.int64)
     n = 0
     for m in range(len(members)):
-        if members[m] >= len(wanted) or not wanted[members[m]] or (len(skip) > 0 and skip[m]):
+        if len(skip) > 0 and skip[m]:
             continue
         for i in range(offsets[m], offsets[m + 1]):
             # The other columns are looked at for these few events only.

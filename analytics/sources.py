@@ -90,6 +90,8 @@ class _Unindexed(Func):
 
 def with_ids(rows: QuerySet[Any], ids: Collection[int], column: str = "pk") -> QuerySet[Any]:
     """The rows whose `column` is one of `ids`, however many these are."""
+    if not ids:
+        return rows.none()
     if len(ids) <= LONG_LIST:
         return rows.filter(**{f"{column}__in": list(ids)})
     return rows.filter(**{f"{column}__in": _Listed(list(ids))})

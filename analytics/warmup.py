@@ -125,7 +125,7 @@ def _warm_up_overview(shard: Shard) -> None:
     kernels_overview.rows_between(orders.offsets, orders.at, flags, 0, 1)
     kernels_overview.first_group(places, flags, NONE, one, one)
     kernels_overview.active_of(shard, np.ones(1, np.uint8), one, one)
-    kernels_overview.first_channel(shard, flags, 1, True)
+    kernels_overview.first_channel(shard, 1, True)
 
 
 def warm_up_in_background() -> threading.Thread:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.core.exceptions import EmptyResultSet
@@ -14,7 +14,7 @@ from django.db.models.functions import Cast, Coalesce, Round
 from activity.models import BuiltInKind, Event, EventKind
 from analytics.columns import Ints
 from analytics.health.counting import FOREVER, GONE
-from analytics.ledger.columns import Payments, Places
+from analytics.ledger.columns import Orders, Payments, Places
 from analytics.sources import EpochMillis, coded_of, numbers_of
 from campaigns.orders.models import Order
 from members.models import Membership
@@ -37,13 +37,17 @@ def currency_word(code: int) -> str:
 
 def place_rows(places: QuerySet[Membership]) -> Ints:
     """Rows for Places."""
+    if places.query.is_empty():
+        return _none(Places)
     gone = Case(When(GONE, then=EpochMillis(F("left_at"))), default=FOREVER)
     rows = places.values_list("member_id", "pk", EpochMillis(F("joined_at")), gone, "group_id")
-    return numbers_of(rows).reshape(-1, 1 + len(Places._fields[2:]))
+    return numbers_of(rows).reshape(-1, _width(Places))
 
 
 def order_rows(orders: QuerySet[Order]) -> Ints:
     """Rows for Orders."""
+    if orders.query.is_empty():
+        return _none(Orders)
     told = orders.annotate(
         moment=EpochMillis(F("ordered_at")),
         cents=Cast(Round(F("amount") * 100), BigIntegerField()),
@@ -58,6 +62,8 @@ def order_rows(orders: QuerySet[Order]) -> Ints:
 def payment_rows(events: QuerySet[Event]) -> Ints:
     """Rows for Payments, out of these events. An order has the currency of its own row, a refund that of the order
     before it; there may be none."""
+    if events.query.is_empty():
+        return _none(Payments)
     kinds = dict(EventKind.objects.filter(slug__in=PAID).values_list("slug", "pk"))
     ordered, refunded = (kinds.get(kind, 0) for kind in PAID)
     orders = Order.objects.order_by("-ordered_at", "-pk")
@@ -74,10 +80,20 @@ def payment_rows(events: QuerySet[Event]) -> Ints:
     )
     found = _fetched(rows)
     if not found:
-        return np.zeros((0, 1 + len(Payments._fields[2:])), np.int64)
+        return _none(Payments)
     *numbers, words = zip(*found, strict=True)
     known = {word: currency_code(word) for word in set(words)}
     return np.array([*numbers, [known[word] for word in words]], np.int64).T
+
+
+def _none(table: type[NamedTuple]) -> Ints:
+    """No rows: mostly nobody changed, and putting a statement together takes as long as many a count."""
+    return np.zeros((0, _width(table)), np.int64)
+
+
+def _width(table: type[NamedTuple]) -> int:
+    """All columns but the offsets."""
+    return len(table._fields) - 1
 
 
 def _fetched(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:

@@ -9,12 +9,12 @@ import numpy as np
 
 from activity.models import BuiltInKind
 from analytics import kernels_overview
-from analytics.columns import Flags, Ints, Shard
+from analytics.columns import Ints, Shard
 from analytics.overview.crowd import Pairs
 from analytics.overview.sales import Sales
 from analytics.overview.scope import Scope
+from analytics.queries.adding import run_by_member
 from analytics.queries.periods import millis
-from analytics.queries.running import run
 
 ENDLESS = millis(datetime(9999, 1, 1, tzinfo=UTC))
 
@@ -47,15 +47,13 @@ def _pairs(key: Ints, is_before: Ints, value: Ints) -> Pairs:
 
 def _first_channels(scope: Scope, member: Ints) -> Ints:
     """The channel that the first event of joining names that names one, of each of these members; 0 for none."""
+    found = np.zeros(len(member), np.int64)
     kind = scope.names.kind(BuiltInKind.JOINED)
-    channel = np.zeros(1 + int(member.max(initial=0)), np.int64)
     if kind is not None and len(member):
-        wanted = np.zeros(len(channel), np.bool_)
-        wanted[member] = True
         shards = scope.source.shards(since=None, until=ENDLESS, kinds={kind})
-        for who, first in run(shards, _First(wanted, kind, inside=scope.viewer.branch_id is not None)):
-            channel[who] = first
-    found: Ints = channel[member]
+        table = run_by_member(shards, _First(kind, inside=scope.viewer.branch_id is not None))
+        known = member < len(table)
+        found[known] = table[member[known]]
     return found
 
 
@@ -63,10 +61,9 @@ def _first_channels(scope: Scope, member: Ints) -> Ints:
 class _First:
     """The first channels in a shard (see the kernel)."""
 
-    wanted: Flags
     joined: int
     inside: bool
 
     def __call__(self, shard: Shard) -> tuple[Ints, Ints]:
-        found: tuple[Ints, Ints] = kernels_overview.first_channel(shard, self.wanted, self.joined, self.inside)
+        found: tuple[Ints, Ints] = kernels_overview.first_channel(shard, self.joined, self.inside)
         return found

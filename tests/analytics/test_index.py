@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from zoneinfo import ZoneInfo
@@ -193,6 +194,20 @@ FUNNEL = FunnelQuery.read(
 )
 
 
+@dataclass(frozen=True)
+class HowMany:
+    """Members, and how many events of each may be looked at."""
+
+    def __call__(self, shard):
+        seen = events_of([shard])
+        return seen.members, np.diff(seen.offsets)
+
+
+def told_of_each(source):
+    table = adding.run_by_member(source.shards(since=None, until=EVER, kinds=None), HowMany())
+    return {number: table[number] for number in np.flatnonzero(table).tolist()}
+
+
 @pytest.mark.django_db
 @examples(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
@@ -212,6 +227,9 @@ def test_counts_that_were_kept_of_what_lasts_are_right_whatever_came_since(cast_
                 source = source_of(selection)
                 ours, truth = (question.compute(one, SqlNames(), now=NOW) for one in (source, SqlSource(selection)))
                 assert ours.as_dict() == truth.as_dict(), question
+        for user in (cast.lin, cast.mei):
+            selection = Selection.of(user, groups=None, members=chosen)
+            assert told_of_each(source_of(selection)) == told_of_each(SqlSource(selection))
         counts = FUNNEL.compute(SqlSource(Selection(cast.lin)), SqlNames(), now=NOW).all.counts
         assert FUNNEL.counts(source_of(Selection(cast.lin)), SqlNames()) == counts
         story.act(act)
@@ -243,6 +261,18 @@ def test_a_question_is_counted_once_over_what_lasts_and_then_over_the_members_wi
     add([(members[0].pk, group.pk, "ordered", 2)], start=100)
     assert ask() == first
     assert sum(looked_at) == 2, "the member with news: as it was, to be taken off, and as it is"
+
+
+@pytest.mark.django_db
+def test_what_is_kept_of_each_member_is_told_beside_that_of_who_came_since(talk):
+    selection, group, members = talk
+    before = told_of_each(source_of(selection))
+    assert set(before) == {member.pk for member in members}
+    newcomer = make_member(groups=[group])
+    add([(newcomer.pk, group.pk, "message", 2)], start=100)
+    after = told_of_each(source_of(selection))
+    assert after == told_of_each(SqlSource(selection))
+    assert set(after) == {*before, newcomer.pk}
 
 
 @pytest.mark.django_db

@@ -206,10 +206,10 @@ def test_who_was_active_and_the_first_channel_are_those_of_a_plain_look():
             did_it = [any(row[0] == who and since[k] <= row[1] < until[k] for row in events) for k in (0, 1)]
             assert marks[place] == bits & (did_it[0] | did_it[1] << 1)
         for inside in (False, True):
-            who, channels = first_channel(shard, wanted > 0, 1, inside)
+            who, channels = first_channel(shard, 1, inside)
             first: dict[int, int] = {}
             for of, _at, what, where, through in events:
-                if of < len(wanted) and wanted[of] and what == 1 and through and (where or not inside):
+                if what == 1 and through and (where or not inside):
                     first.setdefault(of, through)
             assert dict(zip(who.tolist(), channels.tolist(), strict=True)) == first
 
