@@ -27,7 +27,8 @@ from analytics.health.models import DailyGroupStat
 from analytics.index.source import source_of
 from analytics.kernels_groups import PostTable, Reading, post_readers
 from analytics.queries.activity import ActivityQuery
-from analytics.queries.base import Names, Source, flags_of
+from analytics.queries.adding import run_adding
+from analytics.queries.base import Names, Source, Stored, flags_of
 from analytics.queries.periods import local, midnight, millis
 from analytics.queries.running import joined, run
 from analytics.sources import DayNumber, EpochMillis, Selection, numbers_of, with_ids
@@ -163,14 +164,17 @@ class Question:
         posts, span = self._posts, self.span
         # A group may have been larger than the figure of the day says: nobody who read it was out of reach.
         read = np.zeros(len(posts), np.int64)
-        for counts, _members in self._read(probe=-1):
-            read += counts
+        if len(posts):
+            shards, readers = self._looked_at(probe=-1)
+            read = sum(run_adding(shards, _Counting(readers)), read)
         reach = np.maximum(_reach(posts, self.selection, self._groups, span), read)
         return Shares.of(cells_of(posts.at, span.zone), read, reach, CELLS)
 
     def people(self, cell: int) -> Ints:
         """Who did it, of all posts of an hour."""
-        return np.sort(joined([members for _counts, members in self._read(probe=cell)]))
+        if not len(self._posts):
+            return np.zeros(0, np.int64)
+        return np.sort(joined([members for _counts, members in run(*self._looked_at(probe=cell))]))
 
     @cached_property
     def _groups(self) -> QuerySet[Group]:
@@ -182,11 +186,9 @@ class Question:
         last = max(span.start, min(span.end, millis(span.now) - self.patience))
         return posts_sent(self._groups, local(span.start, span.zone), local(last, span.zone))
 
-    def _read(self, *, probe: int) -> list[tuple[Ints, Ints]]:
-        """For each shard how many read each post, and who read one of the hour `probe`."""
+    def _looked_at(self, *, probe: int) -> tuple[Sequence[Stored], _Readers]:
+        """Where readers of the posts, of which there are some, are looked for, and how; `probe` is an hour."""
         posts, asked = self._posts, self.selection
-        if not len(posts):
-            return []
         since, until = int(posts.at.min()), int(posts.at.max()) + self.patience
         slugs = [BuiltInKind.LINK_CLICK] if self.bought else [BuiltInKind.POST_SEEN, BuiltInKind.LINK_CLICK]
         orders = [BuiltInKind.ORDERED] if self.bought else []
@@ -205,7 +207,7 @@ class Question:
         starts = np.searchsorted(posts.group, np.arange(int(posts.group[-1]) + 2)).astype(np.int64)
         table = PostTable(starts, posts.at, cells_of(posts.at, self.span.zone))
         shards = source_of(asked).shards(since=since, until=until, kinds=numbers)
-        return run(shards, _Readers(table, reading, probe))
+        return shards, _Readers(table, reading, probe)
 
     def _marked(self, slugs: Sequence[str]) -> Flags:
         numbers = [number for slug in slugs if (number := self.names.kind(slug)) is not None]
@@ -216,6 +218,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class _Readers:
+    """How many read each post, and who read one of the hour `probe`."""
+
     posts: PostTable
     reading: Reading
     probe: int
@@ -224,6 +228,14 @@ class _Readers:
         flags = flags_of(shard)
         counts = post_readers(shard, self.posts, self.reading, self.probe, flags)
         return counts, shard.members[flags]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    readers: _Readers
+
+    def __call__(self, shard: Shard) -> Ints:
+        return self.readers(shard)[0]
 
 
 def groups_of(selection: Selection, branch: str) -> QuerySet[Group]:
