@@ -97,7 +97,8 @@ def _gather(
 ) -> None:  # fmt: skip
     """Puts what the question needs of the events of the members first:end into `place` (which of the shard's events it
     is), `at`, `bits` and, for a breakdown, `code`. The events of member m are `starts[m - first]:starts[m - first + 1]`
-    there.
+    there. They are read from the newest back, as the range mostly begins near the end, so the arrays are filled from
+    theirs.
 
     It is called for many members at once: a call counts references for every array that it is given, which takes
     longer than a member.
