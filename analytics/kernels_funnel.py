@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 
 from analytics.columns import Codes, Flags, Ints, Shard
-from analytics.kernels import AT_STEP, FIRST_TOUCH, LAST_TOUCH, LONG_AGO, NO_TOUCH, Lens, Picks, Split
+from analytics.kernels import ALWAYS, Lens, Split
+from analytics.kernels_attempts import AT_STEP, FIRST_TOUCH, LAST_TOUCH, NO_TOUCH, Picks
 from analytics.kernels_memory import LINE, ask_for
 from analytics.kernels_words import (
     ALL,
@@ -29,19 +30,7 @@ from analytics.kernels_words import (
 
 # So many events are looked at together: they and the next as many fit into the processor's nearest cache.
 BLOCK = 1024
-
-
-@njit(cache=True, nogil=True)
-def _places(lens: Lens, allow: Flags) -> Ints:
-    """The bits of each group, with those that may not be looked at as none; the last entry is for groups beyond."""
-    groups = lens.groups
-    bits = np.full(max(len(groups), len(allow)) + 1, -1, np.int64)
-    for g in range(len(bits)):
-        if len(groups) > 0:
-            bits[g] = groups[g if g < len(groups) else 0]
-        if len(allow) > 0 and not (g < len(allow) and allow[g]):
-            bits[g] = 0
-    return bits
+LONG_AGO = ALWAYS // 2
 
 
 @njit(cache=True, nogil=True)
@@ -70,8 +59,9 @@ def plain_funnel(
     shard: Shard, lens: Lens, steps: int, window: int, start_from: int, start_until: int, edges: Ints, from_step: int,
     to_step: int, split: Split, touch: int, touch_step: int,
 ) -> tuple[Codes, Ints, Codes, Ints, Codes, Ints, Ints, Flags]:  # fmt: skip
-    """What `kernels.funnel` says, in order and without exclusions, and instead of instants what `paces` makes of them.
-    Members with two events of one instant that fit a step are marked in the last answer, and nothing is said of them.
+    """What `kernels_attempts.funnel` says, in order and without exclusions, and instead of instants what `paces` makes
+    of them. Members with two events of one instant that fit a step are marked in the last answer, and nothing is said
+    of them. Nobody may be left out of the shard, and all that is in it may be looked at (see `selected`).
 
     Where no two events are of one instant, an event of step k (from 0) changes something only if it is a hit: one that
     starts an attempt, or the first one after a hit of step k - 1. Of all attempts that come to a hit only the one that
@@ -79,17 +69,15 @@ def plain_funnel(
     window, so does every other attempt. So hits are found for 64 events at a time; then each of them looks up who came
     to the one before, in order of steps. Without jumps, as nobody can foretell which step an event is.
     """
-    offsets, skip, own, instants, kinds = shard.offsets, shard.skip, shard.own, shard.at, shard.kind
+    offsets, instants, kinds = shard.offsets, shard.at, shard.kind
     since, until = lens.since, lens.until
     # The last entry of each table is for numbers beyond it.
     of_kind = np.append(lens.kinds, lens.other).astype(np.int32)
     of_channel = np.append(lens.channels, lens.channels[:1]).astype(np.int32)
-    of_place = _places(lens, shard.allow).astype(np.int32)
+    of_group = np.append(lens.groups, lens.groups[:1]).astype(np.int32)
     last_kind, last_channel = np.uint64(len(of_kind) - 1), np.uint64(len(lens.channels))
-    last_place = np.uint64(len(of_place) - 1)
-    if len(own) > 0:
-        of_place[0] = lens.groups[0] if len(lens.groups) > 0 else -1
-    is_narrow = len(of_channel) > 0 or len(of_place) > 1
+    last_group = np.uint64(len(lens.groups))
+    is_narrow = len(of_channel) > 0 or len(of_group) > 0
     codes, last_code = np.append(split.codes, np.zeros(1, np.int32)), np.uint64(len(split.codes))
     by_channel = split.by_channel
     # Kinds are compared one by one where they are few: of each step the first that fits it, then the others.
@@ -144,15 +132,10 @@ def plain_funnel(
     opening = np.empty(room + 1, np.uint32)
     end = 0
     while end < members:
-        if len(skip) > 0 and skip[end]:
-            end += 1
-            continue
         first = end
         end += 1
-        # As many as fit into a block, at least one, and without anybody who is skipped.
+        # As many as fit into a block, and at least one.
         while end < members and end - first < BLOCK and offsets[end + 1] - offsets[first] <= BLOCK:
-            if len(skip) > 0 and skip[end]:
-                break
             end += 1
         begin, size = offsets[first], offsets[end] - offsets[first]
         if size == 0:
@@ -182,14 +165,9 @@ def plain_funnel(
         if len(of_channel) > 0:
             for i in range(size):
                 fit[i] = of_channel[min(np.uint64(channel[i]), last_channel)]
-        if len(of_place) > 1:
+        if len(of_group) > 0:
             for i in range(size):
-                fit[i] &= of_place[min(np.uint64(group[i]), last_place)]
-        if len(own) > 0:
-            for r in range(there):
-                if not own[whose[r]]:
-                    for i in range(begins[r], begins[r + 1]):
-                        fit[i] = 0 if group[i] == 0 else fit[i]
+                fit[i] &= of_group[min(np.uint64(group[i]), last_group)]
         if not is_inside:
             for i in range(size):
                 fit[i] = fit[i] if (at[i] >= since) & (at[i] < until) else 0

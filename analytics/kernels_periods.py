@@ -15,11 +15,9 @@ import numpy.typing as npt
 from numba import njit
 
 from analytics.columns import Codes, Ints, Shard
-from analytics.kernels import Lens
+from analytics.kernels import BLOCK, Lens, Split, block_end, gather, is_bare, looked_at, room_of
 
 Reals = npt.NDArray[np.float64]
-# So many events are looked at together: they fit into the processor's cache.
-BLOCK = 2048
 NEW, RETURNING, RESURRECTING, DORMANT = 0, 1, 2, 3
 NOWHERE = -3
 
@@ -34,22 +32,6 @@ class Sets(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def _block_end(offsets: Ints, m: int) -> int:
-    end = m + 1
-    while end < len(offsets) - 1 and end - m < BLOCK and offsets[end + 1] - offsets[m] <= BLOCK:
-        end += 1
-    return end
-
-
-@njit(cache=True, nogil=True)
-def _room(offsets: Ints) -> int:
-    room = BLOCK
-    for m in range(len(offsets) - 1):
-        room = max(room, offsets[m + 1] - offsets[m])
-    return room
-
-
-@njit(cache=True, nogil=True)
 def _paces(sets: Sets) -> tuple[int, Reals]:
     """The most periods of a set, and for each how many of its periods are in a millisecond: they are nearly of
     one length, so the first guess of a period is rarely off by more than one."""
@@ -61,62 +43,6 @@ def _paces(sets: Sets) -> tuple[int, Reals]:
         most = max(most, size)
         pace[s] = size / (edges[first[s + 1] - 1] - edges[first[s]])
     return most, pace
-
-
-@njit(cache=True, nogil=True)
-def _is_bare(shard: Shard, lens: Lens) -> bool:
-    """Whether every event within the time counts, whatever it is and wherever it happened."""
-    bare = len(shard.allow) == 0 and len(lens.channels) == 0 and len(lens.groups) == 0 and lens.other != 0
-    for k in range(len(lens.kinds)):
-        bare = bare and lens.kinds[k] != 0
-    return bare
-
-
-@njit(cache=True, nogil=True)
-def _latest(
-    shard: Shard, lens: Lens, bare: bool, begin: int, end: int, starts: Ints, place: Ints, at: Ints, bits: Ints
-) -> None:
-    """Puts what the question needs of the events of the members begin:end, each one's latest first, into `place` (which
-    of the shard's events it is), `at` and, unless all count, `bits`. Those of member m are
-    `starts[m - begin]:starts[m - begin + 1]`."""
-    times, kind, channel, group = shard.at, shard.kind, shard.channel, shard.group
-    offsets, skip, own, allow = shard.offsets, shard.skip, shard.own, shard.allow
-    since, until, other = lens.since, lens.until, lens.other
-    kinds, channels, groups = lens.kinds, lens.channels, lens.groups
-    n = 0
-    starts[0] = 0
-    for m in range(begin, end):
-        low, high = offsets[m] - 1, offsets[m + 1]
-        if high - low > 1 and times[high - 1] >= since and not (len(skip) > 0 and skip[m]):
-            lo = low + 1
-            if times[high - 1] >= until:
-                while high - low > 1:
-                    middle = (low + high) // 2
-                    if times[middle] >= until:
-                        high = middle
-                    else:
-                        low = middle
-            for i in range(high - 1, lo - 1, -1):
-                if times[i] < since:
-                    break
-                place[n] = i
-                at[n] = times[i]
-                if bare:
-                    n += 1
-                    continue
-                what = kinds[kind[i]] if kind[i] < len(kinds) else other
-                if len(channels) > 0:
-                    what &= channels[channel[i] if channel[i] < len(channels) else 0]
-                if len(groups) > 0:
-                    what &= groups[group[i] if group[i] < len(groups) else 0]
-                if len(allow) > 0:
-                    if group[i] == 0 and len(own) > 0:
-                        what = what if own[m] else 0
-                    else:
-                        what = what if group[i] < len(allow) and allow[group[i]] else 0
-                bits[n] = what
-                n += what != 0
-        starts[m - begin + 1] = n
 
 
 @njit(cache=True, nogil=True)
@@ -151,24 +77,25 @@ def habits(shard: Shard, lens: Lens, sets: Sets) -> tuple[Ints, Ints, Ints]:
     members = np.zeros((number, most), np.int64)
     events = np.zeros((number, most), np.int64)
     often = np.zeros((number, most + 1), np.int64)
-    offsets = shard.offsets
-    bare, room = _is_bare(shard, lens), _room(offsets)
+    offsets, kept = shard.offsets, looked_at(shard)
+    split, room = Split(False, np.zeros(0, np.int32), 1), room_of(offsets)
     starts = np.empty(BLOCK + 2, np.int64)
     place = np.empty(room, np.int64)
     at = np.empty(room, np.int64)
     bits = np.empty(room, np.int64)
+    code = np.zeros(room, np.int32)
     end = 0
-    while end < len(offsets) - 1:
+    while end < len(kept):
         begin = end
-        end = _block_end(offsets, begin)
-        _latest(shard, lens, bare, begin, end, starts, place, at, bits)
-        for m in range(begin, end):
-            lo, hi = starts[m - begin], starts[m - begin + 1]
+        end = block_end(offsets, kept, begin)
+        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        for r in range(begin, end):
+            lo, hi = starts[r - begin], starts[r - begin + 1]
             if lo == hi:
                 continue
             for s in range(number):
                 p, size, floor, base, n = -1, first[s + 1] - first[s] - 1, until[s], first[s], 0
-                for i in range(lo, hi):
+                for i in range(hi - 1, lo - 1, -1):
                     t = at[i]
                     if t < floor:
                         if t < since[s]:
@@ -198,26 +125,27 @@ def lifecycles(shard: Shard, lens: Lens, sets: Sets) -> Ints:
     number = len(first) - 1
     most, pace = _paces(sets)
     counts = np.zeros((number, 4, most - 1), np.int64)
-    offsets, times = shard.offsets, shard.at
-    bare, room = _is_bare(shard, lens), _room(offsets)
+    offsets, times, kept, bare = shard.offsets, shard.at, looked_at(shard), is_bare(shard, lens)
+    split, room = Split(False, np.zeros(0, np.int32), 1), room_of(offsets)
     starts = np.empty(BLOCK + 2, np.int64)
     place = np.empty(room, np.int64)
     at = np.empty(room, np.int64)
     bits = np.empty(room, np.int64)
+    code = np.zeros(room, np.int32)
     end = 0
-    while end < len(offsets) - 1:
+    while end < len(kept):
         begin = end
-        end = _block_end(offsets, begin)
-        _latest(shard, lens, bare, begin, end, starts, place, at, bits)
-        for m in range(begin, end):
-            lo, hi = starts[m - begin], starts[m - begin + 1]
+        end = block_end(offsets, kept, begin)
+        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        for r in range(begin, end):
+            m, lo, hi = kept[r], starts[r - begin], starts[r - begin + 1]
             if lo == hi:
                 continue
             # No event is later than this, so it stands for "not looked for yet".
             begun = lens.until
             for s in range(number):
                 base, size, last = first[s], first[s + 1] - first[s] - 2, NOWHERE
-                for i in range(hi - 1, lo - 1, -1):
+                for i in range(lo, hi):
                     t = at[i]
                     if t < edges[base]:
                         continue
@@ -262,19 +190,21 @@ def member_days(
     days = len(edges) - 1
     pace = days / (edges[-1] - edges[0])
     kind, channel, group, offsets = shard.kind, shard.channel, shard.group, shard.offsets
-    bare, room = _is_bare(shard, lens), _room(offsets)
+    kept = looked_at(shard)
+    split, room = Split(False, np.zeros(0, np.int32), 1), room_of(offsets)
     starts = np.empty(BLOCK + 2, np.int64)
     place = np.empty(room, np.int64)
     at = np.empty(room, np.int64)
     bits = np.empty(room, np.int64)
+    code = np.zeros(room, np.int32)
     end = 0
-    while end < len(offsets) - 1:
+    while end < len(kept):
         begin = end
-        end = _block_end(offsets, begin)
-        _latest(shard, lens, bare, begin, end, starts, place, at, bits)
-        for m in range(begin, end):
-            p, floor = days, edges[days]
-            for i in range(starts[m - begin], starts[m - begin + 1]):
+        end = block_end(offsets, kept, begin)
+        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        for r in range(begin, end):
+            m, p, floor = kept[r], days, edges[days]
+            for i in range(starts[r - begin + 1] - 1, starts[r - begin] - 1, -1):
                 t = at[i]
                 if t < floor:
                     p = min(max(int((t - edges[0]) * pace), 0), days - 1)

@@ -16,6 +16,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from analytics import kernels, kernels_funnel
+from analytics import kernels_attempts as attempts
 from analytics.columns import Codes, Ints, Shard
 from analytics.kernels import Lens, Split
 from analytics.queries.adding import run_adding
@@ -35,7 +36,7 @@ from analytics.queries.base import (
 )
 from analytics.queries.fields import KNOWN, Fields
 from analytics.queries.periods import Periods, Range, iso, millis, read_interval, read_range, read_week_start, touched
-from analytics.queries.running import joined, run
+from analytics.queries.running import joined, run, selected
 
 MOST_STEPS = 20
 MOST_EXCLUSIONS = 20
@@ -57,7 +58,11 @@ class Order(StrEnum):
 
 NO_PERIODS = np.zeros(0, np.int64)
 NO_EXCLUSIONS = np.zeros((0, 2), np.int64)
-MODES = {Order.ORDERED: kernels.ORDERED, Order.STRICT: kernels.STRICT, Order.UNORDERED: kernels.UNORDERED}
+MODES = {
+    Order.ORDERED: attempts.ORDERED,
+    Order.STRICT: attempts.STRICT,
+    Order.UNORDERED: attempts.UNORDERED,
+}
 
 
 class Attribution(StrEnum):
@@ -67,9 +72,9 @@ class Attribution(StrEnum):
 
 
 TOUCHES = {
-    Attribution.FIRST_TOUCH: kernels.FIRST_TOUCH,
-    Attribution.LAST_TOUCH: kernels.LAST_TOUCH,
-    Attribution.STEP: kernels.AT_STEP,
+    Attribution.FIRST_TOUCH: attempts.FIRST_TOUCH,
+    Attribution.LAST_TOUCH: attempts.LAST_TOUCH,
+    Attribution.STEP: attempts.AT_STEP,
 }
 
 
@@ -266,11 +271,14 @@ class _Walking:
     def __call__(self, shard: Shard) -> list[_Run]:
         query, breakdown = self.query, self.query.breakdown
         steps, window = len(query.steps), 1000 * query.window
-        touch = TOUCHES[breakdown.attribution] if breakdown else kernels.NO_TOUCH
+        touch = TOUCHES[breakdown.attribution] if breakdown else attempts.NO_TOUCH
         touch_step = breakdown.step if breakdown else 1
         asked = (window, self.start, self.end, self.edges, self.from_step, self.to_step, self.split, touch, touch_step)
         if query.order is Order.ORDERED and not query.exclusions:
-            plain = kernels_funnel.plain_funnel(shard, self.lens, steps, *asked)
+            lens = self.lens
+            if any(len(marks) for marks in (shard.skip, shard.allow, lens.channels, lens.groups)):
+                shard = selected(shard, lens)
+            plain = kernels_funnel.plain_funnel(shard, lens, steps, *asked)
             runs, tied = [_Run.of(shard, *plain[:-1])], plain[-1]
             if tied.any():
                 rest = shard._replace(skip=~tied).sealed()
@@ -281,7 +289,7 @@ class _Walking:
 
     def _general(self, shard: Shard, exclusions: Ints, asked: Sequence[Any]) -> _Run:
         steps, order = len(self.query.steps), MODES[self.query.order]
-        reached, times, rows, *entries = kernels.funnel(shard, self.lens, exclusions, steps, order, *asked)
+        reached, times, rows, *entries = attempts.funnel(shard, self.lens, exclusions, steps, order, *asked)
         return _Run.of(shard, reached, *kernels_funnel.paces(reached, times, rows), rows, *entries)
 
 

@@ -52,6 +52,12 @@ def in_threads(work: Callable[[P], T], pieces: Sequence[P]) -> list[T]:
         return list(pool.map(work, pieces))
 
 
+def selected(shard: Shard, lens: Lens) -> Shard:
+    """Only the events that the lens is about, all of which may be looked at, and who has any."""
+    owners, *columns = kernels.matching(shard, lens)
+    return Shard(shard.members[owners], *columns).sealed()
+
+
 def joined(numbers: Sequence[Ints]) -> Ints:
     return np.concatenate(numbers) if numbers else np.zeros(0, np.int64)
 
@@ -81,6 +87,6 @@ class _Reading:
     lens: Lens
 
     def __call__(self, shard: Shard) -> tuple[Ints, ...]:
-        events, owners = kernels.matching(shard, self.lens)
-        columns = (shard.at, shard.kind, shard.group, shard.channel)
-        return (shard.members[owners], *(column[events].astype(np.int64) for column in columns))
+        only = selected(shard, self.lens)
+        columns = (only.at, only.kind, only.group, only.channel)
+        return (np.repeat(only.members, np.diff(only.offsets)), *(column.astype(np.int64) for column in columns))

@@ -7,6 +7,30 @@ from itertools import combinations, permutations, product
 # An event here is (time, set of steps it fits, set of exclusions it fits), numbered by its place in the list.
 
 
+def events(shard, lens):
+    """What a lens is about of what may be looked at: (member, instant, kind, group, channel) in the order of the shard,
+    and what the event is to the lens."""
+    found = []
+    for m, member in enumerate(shard.members.tolist()):
+        if len(shard.skip) and shard.skip[m]:
+            continue
+        for at, kind, group, channel in zip(
+            *(column[shard.offsets[m] : shard.offsets[m + 1]].tolist() for column in shard[2:6]), strict=True
+        ):
+            is_own = bool(len(shard.own)) and group == 0
+            may = not len(shard.allow) or (shard.own[m] if is_own else _at(shard.allow, group, False))
+            what = _at(lens.kinds, kind, lens.other)
+            for table, value in ((lens.channels, channel), (lens.groups, group)):
+                what &= _at(table, value, table[0]) if len(table) else -1
+            if may and what and lens.since <= at < lens.until:
+                found.append(((member, at, kind, group, channel), what))
+    return found
+
+
+def _at(table, number, beyond):
+    return int(table[number] if number < len(table) else beyond)
+
+
 def funnel(events, *, steps, mode, window, exclusions=(), starts=None):
     """All attempts of one member that are not void, as (times of the steps reached)."""
     ways = {"ordered": _ordered, "strict": _strict, "unordered": _unordered}[mode]

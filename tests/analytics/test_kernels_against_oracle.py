@@ -9,12 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics import kernels, kernels_funnel
+from analytics import kernels_attempts as attempts
 from analytics.columns import Columns
+from analytics.queries.running import selected
 from tests.analytics import oracle
 
 pytestmark = pytest.mark.once
 
-MODES = {"ordered": kernels.ORDERED, "strict": kernels.STRICT, "unordered": kernels.UNORDERED}
+MODES = {"ordered": attempts.ORDERED, "strict": attempts.STRICT, "unordered": attempts.UNORDERED}
 # Through a night: EXAMPLES=100000 python3 run.py test tests/analytics/test_kernels_against_oracle.py
 many = settings(
     max_examples=int(os.environ.get("EXAMPLES", "120")), deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -106,7 +108,7 @@ def run(members, *, steps, mode, window, exclusions, starts, edges=(), from_step
         for events in members
     ]
     shard, lens = look(marked)
-    return kernels.funnel(
+    return attempts.funnel(
         shard,
         lens,
         np.array(exclusions, np.int64).reshape(-1, 2),
@@ -119,7 +121,7 @@ def run(members, *, steps, mode, window, exclusions, starts, edges=(), from_step
         from_step,
         to_step,
         ALL,
-        kernels.NO_TOUCH,
+        attempts.NO_TOUCH,
         1,
     )
 
@@ -143,6 +145,18 @@ def test_a_member_goes_as_far_and_as_fast_as_the_best_of_all_attempts(mode, data
 
 
 @many
+@given(looks())
+def test_only_what_a_lens_is_about_and_may_be_looked_at_is_selected(look):
+    _steps, shard, lens, _split = look
+    only = selected(shard, lens)
+    rows = zip(
+        np.repeat(only.members, np.diff(only.offsets)), only.at, only.kind, only.group, only.channel, strict=True
+    )
+    assert [tuple(map(int, row)) for row in rows] == [event for event, _what in oracle.events(shard, lens)]
+    assert np.all(np.diff(only.offsets) > 0)
+
+
+@many
 @given(looks(), st.integers(1, 40), st.integers(0, 3), st.data())
 def test_the_plain_funnel_says_what_the_other_one_says_or_leaves_it_to_that(look, window, touch, data):
     steps, shard, lens, split = look
@@ -150,19 +164,24 @@ def test_the_plain_funnel_says_what_the_other_one_says_or_leaves_it_to_that(look
     from_step, touch_step = (data.draw(st.integers(1, steps)) for _each in range(2))
     edges = np.array(data.draw(st.sampled_from([[], [0, 31], [0, 5, 6, 12, 31]])), np.int64)
     asked = (window, *starts, edges, from_step, data.draw(st.integers(from_step, steps)), split, touch, touch_step)
+    only = selected(shard, lens)
+    if len(shard.skip) == len(shard.allow) == 0 and data.draw(st.booleans()):
+        only = shard
     reached, ways, way_rows, sizes, rows, entered, converted, tied = kernels_funnel.plain_funnel(
-        shard, lens, steps, *asked
+        only, lens, steps, *asked
     )
     none = np.zeros((0, 2), np.int64)
-    full: Any = kernels.funnel(shard, lens, none, steps, kernels.ORDERED, *asked)
-    events, owners = kernels.matching(shard, lens)
-    for m in range(len(shard.members)):
-        instants = shard.at[events[owners == m]]
-        assert tied[m] == (len(set(instants.tolist())) < len(instants))
-    assert reached.tolist() == np.where(tied, 0, full[0]).tolist()
-    assert rows.tolist() == np.where(tied, -1, full[2]).tolist()
-    others = shard._replace(skip=tied | shard.skip if len(shard.skip) else tied).sealed()
-    want: Any = kernels.funnel(others, lens, none, steps, kernels.ORDERED, *asked)
+    full: Any = attempts.funnel(shard, lens, none, steps, attempts.ORDERED, *asked)
+    place = np.searchsorted(shard.members, only.members)
+    assert np.all(np.delete(full[0], place) == 0)
+    seen = [event for event, _what in oracle.events(shard, lens)]
+    for m, member in enumerate(only.members):
+        instants = [at for owner, at, *_rest in seen if owner == member]
+        assert tied[m] == (len(set(instants)) < len(instants))
+    assert reached.tolist() == np.where(tied, 0, full[0][place]).tolist()
+    assert rows.tolist() == np.where(tied, -1, full[2][place]).tolist()
+    others = only._replace(skip=tied).sealed()
+    want: Any = attempts.funnel(others, lens, none, steps, attempts.ORDERED, *asked)
     want_entered, want_converted = want[3:]
     want_ways, want_rows, want_sizes = kernels_funnel.paces(*want[:3])
     assert sizes.tolist() == want_sizes.tolist()
@@ -177,7 +196,7 @@ def test_the_plain_funnel_says_what_the_other_one_says_or_leaves_it_to_that(look
 def test_a_funnel_goes_on_behind_any_number_of_events_and_not_with_the_next_member(ahead, between):
     first, second, nothing = (1, 1), (3, 2), (2, 0)
     shard, lens = look([[nothing] * ahead, [first, *[nothing] * between, second], [nothing] * ahead + [second]])
-    asked = (9, 0, 9, np.zeros(0, np.int64), 1, 2, ALL, kernels.NO_TOUCH, 1)
+    asked = (9, 0, 9, np.zeros(0, np.int64), 1, 2, ALL, attempts.NO_TOUCH, 1)
     reached, *_ways, tied = kernels_funnel.plain_funnel(shard, lens, 2, *asked)
     assert reached.tolist() == [0, 2, 0]
     assert not tied.any()

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from analytics import kernels, kernels_funnel, kernels_ledger, kernels_periods
+from analytics import kernels, kernels_attempts, kernels_funnel, kernels_ledger, kernels_periods
 from analytics.queries.activity import ActivityQuery, Metric
 from analytics.queries.funnel import FunnelQuery
 from analytics.queries.periods import millis
@@ -16,7 +16,7 @@ from analytics.warmup import warm_up, warm_up_in_background
 from tests.builders import NOW
 
 KERNELS = (
-    kernels.funnel,
+    kernels_attempts.funnel,
     kernels_funnel.plain_funnel,
     kernels_funnel.paces,
     kernels_funnel.put_in_rows,
