@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.analytics import CHANNELS, DAY, KINDS, LAST, made
+from benchmarks.workload import CHANNELS, DAY, KINDS, LAST, made
 
 BRANCHES = 10
 STAT_DAYS, JUDGED_DAYS = 120, 60

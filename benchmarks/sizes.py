@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--events", type=float, nargs="+", default=[1, 5, 20, 50], help="in millions")
     parser.add_argument("--peers", default="clickhouse")
     asked = parser.parse_args()
-    from benchmarks.analytics import QUESTIONS
+    from benchmarks.workload import QUESTIONS
 
     with tempfile.TemporaryDirectory(prefix="sizes-") as folder:
         runs = [measured(millions, asked.peers, Path(folder)) for millions in sorted(asked.events)]
