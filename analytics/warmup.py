@@ -92,6 +92,7 @@ def _warm_up_ledger(shard: Shard) -> None:
     orders = table_of(Orders, np.zeros((1, 1 + len(Orders._fields[2:])), np.int64))
     kernels_ledger.first_joined(places, nobody, NONE, numbers)
     kernels_ledger.standing(places, nobody, NONE, 0, 1, marks)
+    kernels_ledger.holding(places, nobody, NONE, marks, nobody)
     kernels_ledger.ordered_within(orders, nobody, 0, 1, numbers)
     kernels_ledger.touches(shard, spans, numbers, NONE, 1, np.zeros(1, np.int32), nobody)
     kernels_ledger.clicked(shard, spans, numbers, 1)
