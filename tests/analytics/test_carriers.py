@@ -160,9 +160,12 @@ def test_only_roles_in_the_groups_one_asks_about_make_somebody_lead(cast, story)
     assert told(Span(Scope(cast.ana), TEN, both)) == (3, 11, ["Opinion leader", "Seed user"])
 
 
+@pytest.mark.parametrize("few", [0, 5_000])
 def test_the_figures_are_the_same_out_of_the_index_and_what_came_since_counts(
-    cast, story, settings, tmp_path, monkeypatch
+    cast, story, settings, tmp_path, monkeypatch, few
 ):
+    """Where those who did something in the groups are many, and where they are few."""
+
     def told():
         spans = [Span(Scope(cast.ana), TEN), Span(Scope(cast.mei), TEN), Span(Scope(cast.ana, cast.chengdu), TEN)]
         spans.append(Span(Scope(cast.ana), TEN, [Group.objects.get(external_id="h")]))
@@ -174,7 +177,8 @@ def test_the_figures_are_the_same_out_of_the_index_and_what_came_since_counts(
         return boards, [concentration_of(span) for span in spans]
 
     settings.DATA_DIR = tmp_path
-    monkeypatch.setattr("analytics.carriers.deeds.FEW_GROUPS", 0)
+    monkeypatch.setattr("analytics.index.readers.FEW_READ", few)
+    monkeypatch.setattr("analytics.index.readers.SPARED", 0)
     grant("eve", "c", "seed")
     before = told()
     index_build(now=NOW)
