@@ -150,6 +150,17 @@ def allowed(groups: Ints | None) -> Flags:
     return table
 
 
+def inside(groups: Ints | None) -> Flags:
+    """Groups for kernels that look each up without a jump: one beyond the end is as the last, and 0 is none."""
+    if groups is None:
+        table = np.array([False, True])
+    else:
+        table = np.zeros(2 + int(groups.max(initial=0)), np.bool_)
+        table[groups] = True
+    table.setflags(write=False)
+    return table
+
+
 def is_allowed(allow: Flags, groups: Numbers) -> Flags:
     """Which of these groups are marked; those beyond the end are not, and where nothing is marked all are."""
     if not len(allow):

@@ -9,10 +9,16 @@ import numpy as np
 from numba import njit
 
 from analytics.columns import Codes, Flags, Ints, Numbers, Shard
+from analytics.kernels_memory import LINE, ask_for
 from analytics.ledger.columns import NEVER, Orders, Payments, Places
 
 # What a member was in the groups asked about: in one of them ever, within a time, and whether they came within it.
 EVER, THERE, CAME = 1, 2, 4
+# Of the member so many further on so many of the newest events are asked for ahead.
+AHEAD, NEWEST = 8, 32
+# How wide a number of what somebody did is, in bits, until it is added to the others.
+DIGITS = 16
+MOST = (1 << DIGITS) - 1
 
 
 # Inlined: a call counts references for every array that it is given, which takes longer than what it does.
@@ -58,6 +64,20 @@ def standing(places: Places, skip: Flags, allow: Flags, start: int, end: int, ma
                         if joined[i] >= start:
                             found |= CAME
             marks[members[m]] = found
+
+
+@njit(cache=True, nogil=True)
+def holding(places: Places, skip: Flags, allow: Flags, held: Numbers, marks: Flags) -> None:
+    """By member whether one of their memberships in the groups is held: of those by number `held` has a bit each. With
+    a byte each the table would not stay in the processor's cache."""
+    members, offsets, number, group = places.members, places.offsets, places.number, places.group
+    end = 8 * len(held)
+    for m in range(len(members)):
+        if not skip[m]:
+            for i in range(offsets[m], offsets[m + 1]):
+                bit = np.int64(number[i])
+                if _is_allowed(allow, group[i]) and bit < end and (held[bit >> 3] >> (bit & 7)) & 1:
+                    marks[members[m]] = True
 
 
 @njit(cache=True, nogil=True)
@@ -161,22 +181,44 @@ def _since(at: Ints, low: int, high: int, since: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def deeds(shard: Shard, rows: Ints, since: int, until: int, allow: Flags, counts: Codes) -> None:
-    """By member how often they did what in one of the groups; `rows` says by kind where it is counted, or -1. The last
-    row counts all together."""
+def deeds(shard: Shard, adds: Ints, since: int, until: int, inside: Flags, counts: Codes) -> None:
+    """By member (a row each) how often they did what in one of the groups, `inside` (see columns.py). `adds` says by
+    kind what one event adds to the columns: numbers of DIGITS bits, the first column lowest, so that all are counted in
+    one register; kinds beyond its end are as its last.
+
+    Events are read from the newest back, without a jump that goes either way at random, and those of somebody further
+    on asked for ahead.
+    """
     members, offsets, at, kind, group = shard.members, shard.offsets, shard.at, shard.kind, shard.group
-    skip = shard.skip
+    skip, columns = shard.skip, counts.shape[1]
+    other, beyond = np.int64(len(adds) - 1), np.int64(len(inside) - 1)
+    # Whoever is skipped is left out beforehand: then it is known who comes next.
+    asked = np.empty(len(members) + AHEAD, np.int64)
+    n = 0
     for m in range(len(members)):
-        if len(skip) > 0 and skip[m]:
-            continue
-        who = members[m]
-        for i in range(_since(at, offsets[m], offsets[m + 1], since), offsets[m + 1]):
-            if at[i] >= until:
-                break
-            row = rows[kind[i]] if kind[i] < len(rows) else -1
-            if row >= 0 and group[i] > 0 and _is_allowed(allow, group[i]):
-                counts[row, who] += 1
-                counts[-1, who] += 1
+        asked[n] = m
+        n += len(skip) == 0 or not skip[m]
+    asked[n:] = asked[n - 1] if n > 0 else 0
+    for k in range(n):
+        newest = offsets[asked[k + AHEAD] + 1] - 1
+        ask_for(kind, newest)
+        for back in range(0, NEWEST, LINE):
+            ask_for(at, newest - back)
+        for back in range(0, NEWEST, 2 * LINE):
+            ask_for(group, newest - back)
+        m = asked[k]
+        lo, hi = offsets[m], offsets[m + 1]
+        if hi > lo and at[hi - 1] >= until:
+            hi = _since(at, lo, hi, until)
+        i = hi - 1
+        while i >= lo and at[i] >= since:
+            last, did = max(lo, i - MOST + 1), 0
+            while i >= last and at[i] >= since:
+                did += adds[min(np.int64(kind[i]), other)] * inside[min(np.int64(group[i]), beyond)]
+                i -= 1
+            if did != 0:
+                for column in range(columns):
+                    counts[members[m], column] += (did >> (DIGITS * column)) & MOST
 
 
 @njit(cache=True, nogil=True)

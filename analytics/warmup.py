@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from analytics import kernels_ledger, kernels_overview, kernels_periods
-from analytics.columns import NONE, Columns, Shard, codes_of
+from analytics.columns import NONE, Columns, Shard, codes_of, inside
 from analytics.index.files import Generation, Manifest
 from analytics.index.postings import Postings
 from analytics.index.readers import Readers
@@ -92,6 +92,7 @@ def _warm_up_ledger(shard: Shard) -> None:
     orders = table_of(Orders, np.zeros((1, 1 + len(Orders._fields[2:])), np.int64))
     kernels_ledger.first_joined(places, nobody, NONE, numbers)
     kernels_ledger.standing(places, nobody, NONE, 0, 1, marks)
+    kernels_ledger.holding(places, nobody, NONE, marks, nobody)
     kernels_ledger.ordered_within(orders, nobody, 0, 1, numbers)
     kernels_ledger.touches(shard, spans, numbers, NONE, 1, np.zeros(1, np.int32), nobody)
     kernels_ledger.clicked(shard, spans, numbers, 1)
@@ -100,7 +101,7 @@ def _warm_up_ledger(shard: Shard) -> None:
     )
     kernels_ledger.last_before(shard, numbers, numbers, numbers, 1, nobody, numbers, numbers)
     kernels_ledger.carries(shard, 1, NONE, nobody)
-    kernels_ledger.deeds(shard, np.full(1, -1), 0, 1, NONE, np.zeros((1, 1), np.int32))
+    kernels_ledger.deeds(shard, numbers, 0, 1, inside(None), np.zeros((1, 1), np.int32))
     kernels_ledger.paid(payments, nobody, spans, numbers, NONE, np.zeros(1, np.int32), np.arange(2), nobody)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,39 +9,34 @@ import numpy as np
 from accounts.models import User
 from activity.models import BuiltInKind
 from analytics import kernels_ledger as kernels
-from analytics.columns import Codes, Ints, Numbers, allowed
+from analytics.columns import Codes, Ints, Numbers, inside
 from analytics.health.days import Days
-from analytics.index.source import FEW_GROUPS
 from analytics.index.whole import whole_index
-from analytics.queries.base import Stored
+from analytics.queries.base import Names
 from analytics.queries.periods import millis
 from analytics.queries.running import run_here
 from analytics.sources import Selection, SqlNames, SqlSource
 
-INTERACTIONS = (
-    BuiltInKind.MESSAGE,
-    BuiltInKind.QUESTION,
-    BuiltInKind.ANSWER,
-    BuiltInKind.LIKE,
-    BuiltInKind.CHECK_IN,
-)
+# What is also counted by itself, and all that counts.
+APART = (BuiltInKind.MESSAGE, BuiltInKind.ANSWER, BuiltInKind.CHECK_IN)
+INTERACTIONS = (*APART, BuiltInKind.QUESTION, BuiltInKind.LIKE)
 
 
 @dataclass(frozen=True)
 class Deeds:
-    """How often each did what: a row for each kind of INTERACTIONS and one for all together, a column for each number
-    of a member."""
+    """How often each did what: by number of the member a column for each kind of APART, and one for all INTERACTIONS
+    together."""
 
     counts: Codes
 
     @property
     def totals(self) -> Codes:
-        row: Codes = self.counts[-1]
-        return row
+        column: Codes = self.counts[:, -1]
+        return column
 
     def of(self, kind: BuiltInKind) -> Codes:
-        row: Codes = self.counts[INTERACTIONS.index(kind)]
-        return row
+        column: Codes = self.counts[:, APART.index(kind)]
+        return column
 
     def together(self, members: Ints) -> int:
         """What these members (no one twice) did in all."""
@@ -72,21 +66,26 @@ def histogram_of(counts: Numbers) -> list[tuple[int, int]]:
 
 def deeds_of(groups: Ints | None, days: Days) -> Deeds:
     """What was done within these days in these groups, or in any."""
-    names = SqlNames()
-    since, until = millis(days.start), millis(days.end)
-    numbers = {number: place for place, kind in enumerate(INTERACTIONS) if (number := names.kind(kind))}
-    rows = np.full(1 + max(numbers, default=0), -1, np.int64)
-    rows[list(numbers)] = list(numbers.values())
-    stored: Sequence[Stored] = []
-    if groups is None or len(groups) > FEW_GROUPS:
-        stored = whole_index(since=since, until=until, kinds=numbers.keys())
+    since, until, adds = millis(days.start), millis(days.end), _adds(SqlNames())
+    kinds = np.flatnonzero(adds).tolist()
+    stored = whole_index(since=since, until=until, kinds=kinds, groups=groups)
     if not stored:
         source = SqlSource(Selection(User(), group_ids=None if groups is None else frozenset(groups.tolist())))
-        stored = source.shards(since=since, until=until, kinds=numbers.keys())
+        stored = source.shards(since=since, until=until, kinds=kinds)
     shards = [shard.open() for shard in stored]
     size = 1 + max((int(shard.members.max(initial=0)) for shard in shards), default=0)
-    counts = np.zeros((len(INTERACTIONS) + 1, size), np.int32)
-    allow = allowed(groups)
+    counts, among = np.zeros((size, len(APART) + 1), np.int32), inside(groups)
     # No member is in two shards, so threads write into one array.
-    run_here(shards, lambda shard: kernels.deeds(shard, rows, since, until, allow, counts))
+    run_here(shards, lambda shard: kernels.deeds(shard, adds, since, until, among, counts))
     return Deeds(counts)
+
+
+def _adds(names: Names) -> Ints:
+    """By number of the kind what one event adds, as kernels_ledger.deeds takes it; the last adds nothing."""
+    numbers = {kind: number for kind in INTERACTIONS if (number := names.kind(kind))}
+    adds = np.zeros(2 + max(numbers.values(), default=0), np.int64)
+    for kind, number in numbers.items():
+        adds[number] = 1 << kernels.DIGITS * len(APART)
+        if kind in APART:
+            adds[number] += 1 << kernels.DIGITS * APART.index(kind)
+    return adds

@@ -15,11 +15,12 @@ from analytics import kernels_ledger as kernels
 from analytics.carriers.deeds import Deeds, deeds_of, histogram_of, most_of
 from analytics.carriers.inviting import Invitations
 from analytics.channels.scope import Scope
-from analytics.columns import Ints, Numbers, allowed
+from analytics.columns import Flags, Ints, Numbers, allowed, is_allowed
 from analytics.health.days import Days
+from analytics.ledger.columns import Places
 from analytics.ledger.reading import Ledger, size_of
 from analytics.queries.periods import millis
-from analytics.sources import numbers_of, with_ids
+from analytics.sources import numbers_of
 from groups.models import Group, GroupRole
 from members.models import Member, MemberRole
 
@@ -53,10 +54,9 @@ class Span:
             seen = seen.filter(pk__in=[group.pk for group in self.groups])
         return numbers_of(seen.order_by().values_list("pk"))
 
-    def roles(self) -> QuerySet[MemberRole]:
-        """Roles that members hold in the groups now."""
-        held = MemberRole.objects.filter(ended_at=None).order_by()
-        return held if self.chosen is None else with_ids(held, self.chosen.tolist(), "membership__group_id")
+    @cached_property
+    def allow(self) -> Flags:
+        return allowed(self.chosen)
 
     @cached_property
     def deeds(self) -> Deeds:
@@ -68,14 +68,31 @@ class Span:
         return Ledger.now()
 
     @cached_property
+    def places(self) -> list[tuple[Places, Flags]]:
+        return self.ledger.places(None if self.chosen is None else self.scope.groups())
+
+    @cached_property
     def standing(self) -> Numbers:
         """What each member was in the groups, by number of the member: see kernels_ledger."""
-        places = self.ledger.places(None if self.chosen is None else self.scope.groups())
-        marks = np.zeros(size_of(places), np.uint8)
-        allow, start, end = allowed(self.chosen), millis(self.days.start), millis(self.days.end)
-        for table, skip in places:
-            kernels.standing(table, skip, allow, start, end, marks)
+        marks = np.zeros(size_of(self.places), np.uint8)
+        start, end = millis(self.days.start), millis(self.days.end)
+        for table, skip in self.places:
+            kernels.standing(table, skip, self.allow, start, end, marks)
         return marks
+
+    @cached_property
+    def leaders(self) -> Ints:
+        """The members who hold one of LEADING in one of the groups now.
+
+        A database that is asked for roles in many groups goes through all of their memberships, of which few hold any.
+        """
+        held = numbers_of(_held().filter(role__in=LEADING).values_list("membership_id"))
+        marks = np.zeros(size_of(self.places), np.bool_)
+        if len(held):
+            bits = np.packbits(allowed(held), bitorder="little")
+            for table, skip in self.places:
+                kernels.holding(table, skip, self.allow, bits, marks)
+        return np.flatnonzero(marks)
 
     @cached_property
     def invitations(self) -> Invitations:
@@ -121,11 +138,7 @@ def carriers_of(span: Span, *, figure: str, text: str = "", most: int = LISTED) 
     ranked = most_of(counts[figure], most, among=told)
     top = [number for number, _n in ranked]
     places = _places([n for _number, n in ranked], histogram_of(counts[figure]) if text else None)
-    members = span.scope.members().in_bulk(top)
-    roles: dict[int, list[str]] = {}
-    held = span.roles().filter(membership__member__in=top)
-    for number, role in held.order_by("role").values_list("membership__member_id", "role").distinct():
-        roles.setdefault(number, []).append(str(GroupRole(role).label))
+    members, roles = span.scope.members().in_bulk(top), _roles_of(top, span.allow)
     return [
         Carrier(
             place,
@@ -136,6 +149,21 @@ def carriers_of(span: Span, *, figure: str, text: str = "", most: int = LISTED) 
         for number, place in zip(top, places, strict=True)
         if number in members
     ]
+
+
+def _held() -> QuerySet[MemberRole]:
+    return MemberRole.objects.filter(ended_at=None).order_by()
+
+
+def _roles_of(members: Sequence[int], allow: Flags) -> dict[int, list[str]]:
+    """What these members are in the groups now."""
+    held = _held().filter(membership__member__in=members)
+    rows = list(held.values_list("role", "membership__member_id", "membership__group_id"))
+    seen = is_allowed(allow, np.array([group for _role, _number, group in rows], np.int64))
+    roles: dict[int, list[str]] = {}
+    for role, number in sorted({row[:2] for row, is_seen in zip(rows, seen, strict=True) if is_seen}):
+        roles.setdefault(number, []).append(str(GroupRole(role).label))
+    return roles
 
 
 def _places(amounts: Sequence[int], histogram: Sequence[tuple[int, int]] | None) -> list[int]:
@@ -168,8 +196,7 @@ def concentration_of(span: Span) -> Concentration:
     active = sum(number for _n, number in histogram)
     whole = max(int(np.count_nonzero(span.standing & kernels.THERE)), active)
     total = sum(n * number for n, number in histogram)
-    held = span.roles().filter(role__in=LEADING)
-    leading = np.unique(numbers_of(held.values_list("membership__member_id")))
+    leading = span.leaders
     shares = []
     for percent in SHARES:
         most = -(-whole * percent // 100)

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.db import connection
 from django.db.models import BigIntegerField, ExpressionWrapper, F
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import strip_tags
 
@@ -28,7 +29,7 @@ from campaigns.orders.services import NewOrder, orders_record
 from groups.models import Group
 from members.ingestion import IncomingEvent, ingest
 from members.models import Member, Membership
-from members.roles.services import member_role_grant
+from members.roles.services import member_role_end, member_role_grant
 from tests.builders import NOW, make_group, make_member
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +83,11 @@ def story(cast):
     buy("dan", 50, ago=20)
 
 
+def grant(member, group, role):
+    place = Membership.objects.get(member__external_id=member, group__external_id=group)
+    return member_role_grant(by=None, now=NOW, membership=place, role=role)
+
+
 def names(rows):
     return [row.member.external_id for row in rows]
 
@@ -117,7 +123,7 @@ def test_whoever_is_looked_for_keeps_the_place_that_they_have_among_all(cast, st
 
 
 def test_how_much_hangs_on_few_is_counted_of_all_members_the_silent_ones_too(cast, story):
-    member_role_grant(by=cast.lin, now=NOW, membership=Membership.objects.get(member__external_id="ann"), role="leader")
+    grant("ann", "h", "leader")
     found = concentration_of(Span(Scope(cast.ana), TEN))
     assert (found.members, found.active, found.interactions) == (6, 3, 10)
     assert found.shares[2] == (10, 1, 70.0)
@@ -129,27 +135,58 @@ def test_how_much_hangs_on_few_is_counted_of_all_members_the_silent_ones_too(cas
     assert (nothing.interactions, nothing.gini, nothing.shares[0][2]) == (0, None, None)
 
 
+def test_only_roles_in_the_groups_one_asks_about_make_somebody_lead(cast, story):
+    tell([("ann", "c", "joined", 5), ("ann", "c", "message", 5), ("ben", "c", "joined", 5)])
+    grant("ann", "h", "seed")
+    grant("ann", "c", "leader")
+    grant("eve", "c", "initiator")
+    member_role_end(by=None, now=NOW, role=grant("ben", "h", "leader"))
+
+    def told(span):
+        found = concentration_of(span)
+        ann = next(row for row in carriers_of(span, figure="messages") if row.member.external_id == "ann")
+        return found.leaders, found.by_leaders, ann.roles
+
+    assert told(Span(Scope(cast.ana), TEN)) == (2, 9, ["Opinion leader", "Seed user"])
+    with CaptureQueriesContext(connection) as asked:
+        assert told(Span(Scope(cast.mei), TEN)) == (1, 7, ["Seed user"])
+    # From a thousand groups on, a database would go through all memberships in them for the few roles that there are.
+    of_roles = [query["sql"] for query in asked if "memberrole" in query["sql"]]
+    assert len(of_roles) == 2
+    assert not [sql for sql in of_roles if 'group_id" IN' in sql]
+    grant("ben", "c", "leader")
+    assert told(Span(Scope(cast.ana, cast.chengdu), TEN)) == (3, 2, ["Opinion leader"])
+    both = list(Group.objects.filter(external_id__in="hc"))
+    assert told(Span(Scope(cast.ana), TEN, both)) == (3, 11, ["Opinion leader", "Seed user"])
+
+
+@pytest.mark.parametrize("few", [0, 5_000])
 def test_the_figures_are_the_same_out_of_the_index_and_what_came_since_counts(
-    cast, story, settings, tmp_path, monkeypatch
+    cast, story, settings, tmp_path, monkeypatch, few
 ):
+    """Where those who did something in the groups are many, and where they are few."""
+
     def told():
         spans = [Span(Scope(cast.ana), TEN), Span(Scope(cast.mei), TEN), Span(Scope(cast.ana, cast.chengdu), TEN)]
         spans.append(Span(Scope(cast.ana), TEN, [Group.objects.get(external_id="h")]))
         boards = [
-            [(row.member.pk, row.place, row.figures) for row in carriers_of(span, figure=figure)]
+            [(row.member.pk, row.place, row.figures, row.roles) for row in carriers_of(span, figure=figure)]
             for span in spans
             for figure in FIGURES
         ]
         return boards, [concentration_of(span) for span in spans]
 
     settings.DATA_DIR = tmp_path
-    monkeypatch.setattr("analytics.carriers.deeds.FEW_GROUPS", 0)
+    monkeypatch.setattr("analytics.index.readers.FEW_READ", few)
+    monkeypatch.setattr("analytics.index.readers.SPARED", 0)
+    grant("eve", "c", "seed")
     before = told()
     index_build(now=NOW)
     assert told() == before
     tell([("gus", "h", "message", 1), ("hal", "c", "joined", 1), ("ann", "h", "message", 1)], source="later")
     invite("ben", "hal")
     buy("cid", 81)
+    grant("gus", "h", "leader")
     after = told()
     assert after != before
     index_remove()

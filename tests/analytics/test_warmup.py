@@ -29,6 +29,7 @@ KERNELS = (
     kernels.matching,
     kernels_ledger.first_joined,
     kernels_ledger.standing,
+    kernels_ledger.holding,
     kernels_ledger.ordered_within,
     kernels_ledger.touches,
     kernels_ledger.clicked,
