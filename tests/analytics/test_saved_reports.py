@@ -71,7 +71,7 @@ def test_a_manager_saves_a_report_from_its_page_and_finds_it_on_the_dashboard(ca
     assert (report.owner, report.kind, report.sharing) == (cast.ana, "activity", "all")
     assert AuditEntry.objects.get(action="report.saved").actor == cast.ana
     card = ana.get(f"/reports/dashboard/{report.pk}/").content.decode()
-    assert re.search(r'figure-label">Events<.*?figure num">1<', card)
+    assert re.search(r'figure-label">Events .*?figure num">1<', card, re.DOTALL)
     assert 'data-plot="card-' in card
     assert "<details" in card
 
