@@ -72,7 +72,7 @@ def _columns() -> list[Column[SavedReport]]:
             wide="md",
         ),
         Column("changed", gettext_lazy("Changed"), order="changed_at", value=lambda row: row.changed_at, wide="lg"),
-        Column("acts", gettext_lazy("What to do")),
+        Column("acts", gettext_lazy("Actions")),
     ]
 
 

@@ -237,6 +237,10 @@ def test_the_pages_show_it_and_give_files(client, cast, story):
     ann = Member.objects.get(external_id="ann")
     hers = client.get(reverse("analytics:referrals"), {"member": ann.pk})
     assert hers.context["nodes"][0].brought == 4
+    client.cookies["language"] = "zh-hans"
+    chinese = client.get(reverse("analytics:referrals")).content.decode()
+    assert re.search(r"已下单 \d 人，收入 ", chinese)
+    client.cookies["language"] = "en"
     for shown, limits in ((tree, "none: everything that you may see"), (hers, f"Member{ann.name}")):
         boxes = boxes_of(shown.content.decode())
         assert boxes.keys() == {"brought", "present", "ordered", "revenue"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -183,7 +184,9 @@ class TestPages:
     def test_a_manager_reads_and_changes_nothing(self, client, cast):
         spend = spent(cast.lin, "poster", 9)
         client.force_login(cast.ana)
-        assert "poster" in client.get(reverse("members:spends")).content.decode()
+        html = client.get(reverse("members:spends")).content.decode()
+        assert "poster" in html
+        assert re.search(r'<td class="text-nowrap">2026-\d\d-\d\d</td>', html), "days stand below their heads"
         assert client.get(reverse("members:spend", args=[spend.pk])).status_code == 403
         assert client.post(reverse("members:spend_remove", args=[spend.pk])).status_code == 403
 
