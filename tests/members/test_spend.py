@@ -325,6 +325,9 @@ poster,2026-02-01,2026-02-11,1200,CNY,hangzhou
 """
     assert taken_in(cast.lin, rows).rows_imported == 4
     assert looked_at(cast.lin, rows).doubts == []
+    # One more of the same is another: those that are there belong to the other rows of the file.
+    one_more = looked_at(cast.lin, f"{rows}poster,2026-02-01,2026-02-10,1200,CNY,hangzhou\n")
+    assert (one_more.new, one_more.known, one_more.doubts) == (1, 4, [])
     # One from before RMB was known to be CNY: its key says otherwise.
     first = ChannelSpend.objects.earliest("pk")
     ChannelSpend.objects.filter(pk=first.pk).update(currency="RMB", key=None)
