@@ -63,6 +63,7 @@ FUNNEL = {
     ),
     "unordered": _("Step k is reached when k different steps are done, in any order."),
 }
+CONVERTED = _("Of the members who did the first step in the range: the share who did all of them, each in time.")
 BEST_HOUR = {
     "reading": _(
         "Of the members in the group when a post was sent, the share who saw it or clicked in it within a day and "

@@ -6,6 +6,7 @@ import structlog
 from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
 
 from analytics.digest.services import mail_send, mails_plan
 from analytics.health.services import health_walk, stats_catch_up
@@ -42,6 +43,14 @@ def refresh_index() -> None:
 def send_digests() -> None:
     for mail_id in mails_plan(now=timezone.now()):
         send_digest.delay(mail_id)
+
+
+def enqueue_digest(mail_id: int) -> None:
+    """Sends a letter on its way at once. Without a broker it waits for send_digests."""
+    try:
+        send_digest.delay(mail_id)
+    except BrokerError:
+        log.warning("letter waits for the broker", mail=mail_id)
 
 
 @shared_task(name="analytics.send_digest", soft_time_limit=90, time_limit=120)

@@ -23,6 +23,15 @@ LIKES = _(
     "There is no board of likes received: a like is told with the member who gave it, and not with whose message it "
     "was."
 )
+# By the figures that stand beside each member of the tree.
+BROUGHT = {
+    "brought": _("Members whom they invited themselves, of those whom you may see, whenever that was."),
+    "present": _("Of these: how many are in a group now."),
+    "ordered": _("Of these: how many ever placed an order."),
+    "revenue": _(
+        "The amounts of all orders of these; currencies are never added up, and refunds are not taken off here."
+    ),
+}
 REFERRALS = (
     _(
         "Brought: whom a member invited themselves. Still present, ordered and revenue are of these; refunds are not "

@@ -9,19 +9,29 @@ from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
-from analytics.carriers.definitions import CARRIERS, LIKES, REFERRALS
+from analytics.carriers.definitions import BROUGHT, CARRIERS, LIKES, REFERRALS
 from analytics.carriers.forms import BOARDS, CarriersForm
 from analytics.carriers.page import board_of, board_table, carriers_page
 from analytics.carriers.selectors import FILED
 from analytics.carriers.tree import ROOTS, roots_of, tree_of
 from analytics.channels.scope import Scope
 from analytics.health.days import local_day
+from analytics.pages.explain import Facts
 from analytics.pages.frame import address_with, files_of, frame_of
 from analytics.pages.parts import zone_words
 from community_ops.lib.lists import csv_response, xlsx_response
+
+TREE_FIGURES = {
+    "brought": gettext_lazy("Brought"),
+    "present": gettext_lazy("Still present"),
+    "ordered": gettext_lazy("Ordered"),
+    "revenue": gettext_lazy("Revenue"),
+}
 
 
 @require_GET
@@ -63,7 +73,12 @@ def tree(request: StaffRequest) -> HttpResponseBase:
     else:
         nodes, total = roots_of(scope, first=(number - 1) * ROOTS)
     above = root.invited_by if root else None
+    asked_zone = zone_words(ZoneInfo(settings.TIME_ZONE), now)
     context = {
+        "figures": [(key, label, BROUGHT[key]) for key, label in TREE_FIGURES.items()],
+        "facts": Facts(
+            pgettext("range", "all the time until now"), asked_zone, now, [(_("Member"), root.name)] if root else []
+        ),
         "nodes": nodes,
         "root": root,
         "above": above if above and scope.members().filter(pk=above.pk).exists() else None,
@@ -72,6 +87,6 @@ def tree(request: StaffRequest) -> HttpResponseBase:
         "next": number + 1 if not root and number * ROOTS < total else 0,
         "texts": REFERRALS,
         "as_of": now,
-        "zone": zone_words(ZoneInfo(settings.TIME_ZONE), now),
+        "zone": asked_zone,
     }
     return render(request, "console/analytics/referrals.html", context)

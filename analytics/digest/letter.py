@@ -42,13 +42,18 @@ def _address(name: str, *args: object) -> str:
 def letter_of(digest: Digest, mail: DigestMail, *, now: datetime) -> EmailMultiAlternatives:
     """The letter of a week. Written again, it says the same about the same days and carries the same Message-ID."""
     user = digest.user
-    stop = _address("analytics:digest_stop", stop_token(digest))
+    profile = _address("analytics:digest")
+    # Somebody who only looks at a letter before they ask for any has nothing to stop.
+    stop = _address("analytics:digest_stop", stop_token(digest)) if digest.pk else profile
     with translation.override(user.reads_in):
         week = week_of(user, day=local_day(mail.due_at), now=now)
+        span = span_words(week.days)
+        subject = _("Your community, %(span)s") % {"span": span}
         context = {
             "user": user,
+            "subject": subject,
             "week": week,
-            "span": span_words(week.days),
+            "span": span,
             "span_before": span_words(week.before),
             "as_of": f"{now.astimezone(zone()):%Y-%m-%d %H:%M}",
             "zone": zone_words(zone(), now),
@@ -58,11 +63,11 @@ def letter_of(digest: Digest, mail: DigestMail, *, now: datetime) -> EmailMultiA
                 (_("Groups that need help"), _address("analytics:health") + "?warning=any"),
             ],
             "stop": stop,
-            "profile": _address("analytics:digest"),
+            "profile": profile,
             "language": translation.get_language(),
         }
         message = EmailMultiAlternatives(
-            subject=_("Your community, %(span)s") % {"span": context["span"]},
+            subject=subject,
             body=render_to_string("mail/digest.txt", context),
             to=[digest.address],
             headers=_headers(stop, mail),
@@ -78,9 +83,10 @@ def span_words(days: Days) -> str:
 
 def _headers(stop: str, mail: DigestMail) -> dict[str, str]:
     host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+    at_once = f"-{mail.pk}" if mail.asked_at else ""
     headers = {
         # The same over all tries, so that a mailbox that gets a letter twice can tell.
-        "Message-ID": f"<digest-{mail.user_id}-{mail.week:%Y%m%d}@{host}>",
+        "Message-ID": f"<digest-{mail.user_id}-{mail.week:%Y%m%d}{at_once}@{host}>",
         "List-Unsubscribe": f"<{stop}>",
         "Auto-Submitted": "auto-generated",
     }

@@ -1,6 +1,8 @@
-"""Who gets the digest and when, and each letter: one a person and week."""
+"""Who gets the digest and when, and each letter: one a person and week, and those that a person asked for at once."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
@@ -43,6 +45,9 @@ class MailState(models.TextChoices):
 class DigestMail(models.Model):
     """A letter. `week` is the Monday of the week in which it was due, `tries` tells one try from the next.
 
+    With `asked_at` it is one that the person had sent at once: it says what the letter of `due_at` says, and stands
+    beside that one.
+
     Written, it may be written again; from SENDING on nobody but the mail server knows whether it left, so what is
     found there later is UNKNOWN and sent again by the person only.
     """
@@ -50,6 +55,7 @@ class DigestMail(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="digest_mails")
     week = models.DateField()
     due_at = models.DateTimeField()
+    asked_at = models.DateTimeField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=MailState, default=MailState.DUE)
     tries = models.PositiveSmallIntegerField(default=0)
     next_at = models.DateTimeField(help_text="not tried before")
@@ -58,7 +64,9 @@ class DigestMail(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "week"], name="analytics_digestmail_once"),
+            models.UniqueConstraint(
+                fields=["user", "week"], condition=Q(asked_at=None), name="analytics_digestmail_once"
+            ),
             models.CheckConstraint(condition=Q(state__in=MailState.values), name="analytics_digestmail_state_known"),
         ]
         indexes = [
@@ -71,3 +79,7 @@ class DigestMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} in the week of {self.week}"
+
+    @property
+    def at(self) -> datetime:
+        return self.asked_at or self.due_at

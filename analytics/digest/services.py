@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import get_connection
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from accounts.audit import audit_record, changed_fields
 from accounts.models import User
@@ -24,6 +26,10 @@ LATE = timedelta(hours=24)
 GIVEN_UP = timedelta(minutes=10)
 MOST_TRIES = 8
 FIRST_WAIT = timedelta(minutes=2)
+# Of letters asked for at once. Whoever clicks twice within JUST_NOW wants one.
+JUST_NOW = timedelta(minutes=1)
+A_DAY = timedelta(hours=24)
+MOST_A_DAY = 5
 
 
 def mail_is_set_up() -> bool:
@@ -71,6 +77,20 @@ def last_due(digest: Digest, *, now: datetime) -> datetime:
     raise AssertionError("every week has its day")
 
 
+def mail_draft(digest: Digest, *, now: datetime, asked_at: datetime | None = None) -> DigestMail:
+    """The letter that was due last, not written down yet."""
+    due = last_due(digest, now=now)
+    day = local_day(due)
+    return DigestMail(
+        user=digest.user,
+        week=day - timedelta(days=day.weekday()),
+        due_at=due,
+        asked_at=asked_at,
+        next_at=asked_at or due,
+        changed_at=now,
+    )
+
+
 def mails_plan(*, now: datetime) -> list[int]:
     """Writes down the letters that have become due, and returns the numbers of those to be sent now.
 
@@ -80,11 +100,10 @@ def mails_plan(*, now: datetime) -> list[int]:
     if not mail_is_set_up():
         return []
     planned = []
-    for digest in Digest.objects.filter(is_on=True, user__is_active=True):
-        due = last_due(digest, now=now)
-        if due >= digest.since and now - due < LATE:
-            monday = local_day(due) - timedelta(days=local_day(due).weekday())
-            planned.append(DigestMail(user_id=digest.user_id, week=monday, due_at=due, next_at=due, changed_at=now))
+    for digest in Digest.objects.filter(is_on=True, user__is_active=True).select_related("user"):
+        mail = mail_draft(digest, now=now)
+        if mail.due_at >= digest.since and now - mail.due_at < LATE:
+            planned.append(mail)
     if planned:
         DigestMail.objects.bulk_create(planned, ignore_conflicts=True)
     stuck = DigestMail.objects.filter(changed_at__lt=now - GIVEN_UP)
@@ -134,6 +153,42 @@ def mail_send(*, mail_id: int, now: datetime) -> str:
         return _settle(mail, MailState.SENDING, MailState.SENT, now, "")
     finally:
         connection.close()
+
+
+def mail_now(*, user: User, now: datetime) -> tuple[DigestMail, bool]:
+    """Has the letter that was due last sent at once, beside the one of the week. The caller enqueues it.
+
+    Returns it and whether it is new: while one is on its way, and for a minute after, asking again brings that one.
+    Raises ValidationError when none can be sent.
+    """
+    if not mail_is_set_up():
+        raise ValidationError(_("No mail server is set, so nothing can be sent."))
+    with transaction.atomic():
+        digest = Digest.objects.select_for_update().filter(user=user, is_on=True).first()
+        if digest is None:
+            raise ValidationError(_("Switch the weekly digest on and save it; then one can be sent."))
+        asked = DigestMail.objects.filter(asked_at__isnull=False)
+        on_its_way = Q(state__in=[MailState.DUE, MailState.WRITING, MailState.SENDING])
+        just_left = Q(state__in=[MailState.SENT, MailState.UNKNOWN], asked_at__gt=now - JUST_NOW)
+        if mail := asked.filter(on_its_way | just_left, user=user).first():
+            return mail, False
+        _check_a_day(digest, now)
+        mail = mail_draft(digest, now=now, asked_at=now)
+        mail.save()
+        audit_record(by=user, action="digest.asked", subject=digest, after={"address": digest.address})
+    return mail, True
+
+
+def _check_a_day(digest: Digest, now: datetime) -> None:
+    """Who goes on asking fills no mailbox, whosever it is."""
+    theirs = Q(user=digest.user) | Q(user__digest__address__iexact=digest.address)
+    asked = DigestMail.objects.filter(theirs, asked_at__gt=now - A_DAY).order_by("-asked_at")
+    for fills_it in asked[MOST_A_DAY - 1 : MOST_A_DAY]:
+        free_at = (fills_it.at + A_DAY).astimezone(zone())
+        raise ValidationError(
+            _("No more than %(count)d letters go to one mailbox by hand within 24 hours. The next can go at %(time)s.")
+            % {"count": MOST_A_DAY, "time": f"{free_at:%Y-%m-%d %H:%M}"}
+        )
 
 
 def mail_again(*, user: User, mail_id: int, now: datetime) -> bool:

@@ -15,4 +15,5 @@ FIGURES = {
     "orders": _("Orders that were told of inside the group."),
     "messages": _("Messages that members wrote in the group."),
 }
+ROSE = _("Groups in which the figure is higher than in as many days just before the range, of all groups shown.")
 CHANGE = _("Below it the change against as many days just before the range; the column sorts by that.")

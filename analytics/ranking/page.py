@@ -13,6 +13,8 @@ from analytics.health.days import Days
 from analytics.health.reasons import stage_words
 from analytics.pages.parts import DASH, MOST_SERIES, Cell, Chart, Head, Table, number_cell
 from analytics.ranking.columns import COLUMNS, FILTERS, LABELS
+from analytics.ranking.definitions import FIGURES as DEFINITIONS
+from analytics.ranking.definitions import ROSE
 from analytics.ranking.forms import RankingForm
 from analytics.ranking.selectors import FIGURES, Ranked, Ranking
 from analytics.saved.answers import Answer, Headline
@@ -74,6 +76,8 @@ def ranking_answer(form: RankingForm) -> Answer:
     headline = Headline(
         _("Groups that rose: %(figure)s") % {"figure": LABELS[figure]},
         _("%(rose)s of %(groups)s") % {"rose": f"{rose:,}", "groups": f"{listing.total:,}"},
+        definition=ROSE,
+        how=DEFINITIONS[figure],
     )
     return Answer(headline, chart, table, not rows)
 

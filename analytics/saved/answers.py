@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-
-from django.utils.functional import Promise
 
 from analytics.forms import ReportForm
 from analytics.index.source import source_of
-from analytics.pages.parts import Chart, Figure, Table
+from analytics.pages.parts import Chart, Figure, Table, Text
 from analytics.sources import SqlNames
 
 
 @dataclass(frozen=True)
 class Headline:
-    """The figure of a report that is read first. `before` is the same of the range before, where there is one."""
+    """The figure of a report that is read first. `before` is the same of the range before, where there is one;
+    `definition` and `how` stand behind its "?"."""
 
-    label: str | Promise
+    label: Text
     text: str
     value: int | None = None
     before: int | None = None
+    definition: Text = field(kw_only=True)
+    how: Text = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Answer:
 
 
 def headline_of(figure: Figure) -> Headline:
-    return Headline(figure.label, f"{figure.value:,}", figure.value, figure.before)
+    return Headline(figure.label, f"{figure.value:,}", figure.value, figure.before, definition=figure.definition)
 
 
 def asked_of(form: ReportForm) -> dict[str, Any]:

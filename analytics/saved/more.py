@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from analytics.carriers.definitions import CARRIERS
 from analytics.carriers.forms import CarriersForm
 from analytics.carriers.page import board_chart, board_table, carriers_page
+from analytics.channels.definitions import CHANGE, FIGURE_TEXTS
 from analytics.channels.forms import SpanForm
 from analytics.channels.page import channel_rows, headline
 from analytics.health.days import ONE
@@ -38,14 +40,15 @@ def overview_answer(form: OverviewForm) -> Answer:
         for figure in page.figures
     ]
     value, before = (int(number) if isinstance(number, int) else None for number in (active.value, active.before))
-    first = Headline(active.label, active.text, value, before)
+    first = Headline(active.label, active.text, value, before, definition=active.definition, how=active.how)
     return Answer(first, chart, Table(_("Overview"), heads, rows), page.is_empty)
 
 
 def best_hour_answer(form: BestHourForm) -> Answer:
     page = best_hour_page(form, source_of(form.selection()), SqlNames(), zone=form.zone, now=form.now)
     best = page.better[0].name if page.better else _("No hour stands out")
-    return Answer(Headline(_("Best hour"), best), page.chart if page.known else None, page.table, page.is_empty)
+    first = Headline(_("Best hour"), best, definition=page.definitions[0], how=page.definitions[1])
+    return Answer(first, page.chart if page.known else None, page.table, page.is_empty)
 
 
 def channels_answer(form: SpanForm) -> Answer:
@@ -64,14 +67,16 @@ def channels_answer(form: SpanForm) -> Answer:
         for row in rows
     ]
     joins = sum(row.figures.joins for row in rows)
-    past = sum(row.past.joins for row in rows if row.past)
-    first = Headline(_("Joined"), f"{joins:,}", joins, past if any(row.past for row in rows) else None)
+    past = sum(row.past.joins for row in rows if row.past) if any(row.past for row in rows) else None
+    how = "" if past is None else CHANGE
+    first = Headline(_("Joined"), f"{joins:,}", joins, past, definition=FIGURE_TEXTS["joins"], how=how)
     return Answer(first, chart, Table(headline(rows)[0], heads, cells), not rows)
 
 
 def carriers_answer(form: CarriersForm) -> Answer:
     page = carriers_page(form)
     most, _number, share = page.found.shares[-1]
-    headline = Headline(_("The most active %(percent)s%% make") % {"percent": most}, percent(share))
+    label = _("The most active %(percent)s%% make") % {"percent": most}
+    headline = Headline(label, percent(share), definition=CARRIERS["most"])
     chart = board_chart(page.rows, form.cleaned_data["figure"])
     return Answer(headline, chart, board_table(page.rows), not page.rows)

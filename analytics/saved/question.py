@@ -134,7 +134,9 @@ def _days(chosen: dict[str, Any]) -> str:
         return ""
     span = _day(first) if first == last else f"{_day(first)} – {_day(last)}"
     preset = chosen.get("preset")
-    return f"{dict(PRESETS)[preset]}, {span}" if preset in dict(PRESETS) else span
+    if preset not in dict(PRESETS):
+        return span
+    return _("%(preset)s, %(days)s") % {"preset": dict(PRESETS)[preset], "days": span}
 
 
 def _day(day: date) -> str:

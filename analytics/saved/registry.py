@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from analytics.carriers.forms import CarriersForm
 from analytics.channels.forms import SpanForm
+from analytics.definitions import CONVERTED, LIFECYCLE
 from analytics.forms import ActivityForm, FunnelForm, RetentionForm
 from analytics.habits.forms import LifecycleForm, StickinessForm
 from analytics.habits.lifecycle import lifecycle_page
@@ -52,33 +53,39 @@ def _retention(form: RetentionForm) -> Answer:
     came_back: Iterable[float | None] = page.chart.series[0]["data"] if page.chart.series else ()
     share = percent(next(iter(came_back), None))
     if page.is_membership:
-        headline = Headline(_("Still there in the period after, on average"), share)
+        label = _("Still there in the period after, on average")
     else:
-        headline = Headline(_("Came back in the period after, on average"), share)
+        label = _("Came back in the period after, on average")
+    definition, *how = page.definitions
+    headline = Headline(label, share, definition=definition, how=how[0] if how else "")
     return Answer(headline, page.chart, page.table, is_empty=not page.members)
 
 
 def _funnel(form: FunnelForm) -> Answer:
     page = funnel_page(form, **asked_of(form))
     rate = percent(share_of(page.converted, page.entered))
-    return Answer(Headline(_("Converted"), rate), page.chart, page.table, not page.entered)
+    headline = Headline(_("Converted"), rate, definition=CONVERTED, how=page.definitions[0])
+    return Answer(headline, page.chart, page.table, not page.entered)
 
 
 def _lifecycle(form: LifecycleForm) -> Answer:
     page = lifecycle_page(form, **asked_of(form))
-    headline = Headline(_("Net growth"), f"{page.net:+,}".replace("-", "−"))
+    headline = Headline(_("Net growth"), f"{page.net:+,}".replace("-", "−"), definition=LIFECYCLE["net"])
     return Answer(headline, page.chart, page.table, page.is_empty)
 
 
 def _stickiness(form: StickinessForm) -> Answer:
     page = stickiness_page(form, **asked_of(form))
     share = page.shares[min(1, len(page.shares) - 1)]
-    return Answer(Headline(share.label, share.text), page.chart, page.table, page.is_empty)
+    headline = Headline(share.label, share.text, definition=share.definition)
+    return Answer(headline, page.chart, page.table, page.is_empty)
 
 
 def _leavers(form: LeaversForm) -> Answer:
     page = leavers_page(form, **asked_of(form))
-    return Answer(Headline(_("Members who left"), f"{page.total:,}", page.total), None, page.table, not page.total)
+    definition, how = page.definitions
+    headline = Headline(_("Members who left"), f"{page.total:,}", page.total, definition=definition, how=how)
+    return Answer(headline, None, page.table, not page.total)
 
 
 KINDS = {

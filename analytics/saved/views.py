@@ -21,6 +21,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import StaffRequest, next_address, staff_required
 from accounts.models import User
 from analytics.forms import ReportForm
+from analytics.overview.forms import OverviewForm
+from analytics.overview.page import days_words
+from analytics.pages.explain import facts_of
 from analytics.pages.parts import zone_words
 from analytics.queries.fields import BadQuery
 from analytics.saved.forms import SavedReportForm
@@ -69,7 +72,7 @@ def _columns() -> list[Column[SavedReport]]:
             wide="md",
         ),
         Column("changed", gettext_lazy("Changed"), order="changed_at", value=lambda row: row.changed_at, wide="lg"),
-        Column("acts", gettext_lazy("What to do")),
+        Column("acts", gettext_lazy("Actions")),
     ]
 
 
@@ -266,6 +269,12 @@ def dashboard_card(request: StaffRequest, pk: int) -> HttpResponse:
                 "as_of": form.now,
                 "zone": zone_words(form.zone, form.now),
                 "chart_id": f"card-{pk}",
+                "facts": facts_of(
+                    form,
+                    now=form.now,
+                    zone=form.zone,
+                    range=days_words(form) if isinstance(form, OverviewForm) else "",
+                ),
             }
     return render(request, "console/analytics/saved/card.html", context)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -9,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Branch, User
 from community_ops.lib.forms import MarkedForm
 from members.acquisition.models import ChannelSpend
+from members.acquisition.services import spend_mistakes
 from members.imports.values import RowError, read_amount, read_currency
 from members.ingestion.reading import MAX_CHANNEL
 
@@ -48,7 +50,8 @@ class SpendForm(MarkedForm):
         widget=forms.TextInput(attrs={"translate": "no"}),
     )
 
-    def __init__(self, *args: Any, user: User, spend: ChannelSpend | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, now: datetime, spend: ChannelSpend | None = None, **kwargs: Any) -> None:
+        self.now = now
         if spend:
             names = ("version", "amount", "currency", "first_day", "last_day", "branch", "note")
             kwargs["initial"] = {"channel": spend.channel.code, **{name: getattr(spend, name) for name in names}}
@@ -66,12 +69,15 @@ class SpendForm(MarkedForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if "amount" in cleaned and "currency" in cleaned:
+        if "amount" in cleaned:
             try:
                 label = str(self.fields["amount"].label)
-                cleaned["amount"] = read_amount(cleaned["amount"], label, cleaned["currency"])
+                cleaned["amount"] = read_amount(cleaned["amount"], label, cleaned.get("currency"))
             except RowError as error:
                 self.add_error("amount", str(error))
+        read = {name: cleaned.get(name) for name in ("first_day", "last_day", "amount", "currency")}
+        for name, mistake in spend_mistakes(now=self.now, **read).items():
+            self.add_error(name, mistake)
         return cleaned
 
     def values(self) -> dict[str, Any]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Branch, User
 from activity.services import event_key
+from members.acquisition.doubts import Likeness, doubt_new, doubt_there
 from members.acquisition.models import ChannelSpend
-from members.acquisition.services import spend_record, spend_restore
-from members.imports.importers import ImportField, Written, labels_of
-from members.imports.values import read_amount, read_currency, read_day, read_name, read_optional
+from members.acquisition.services import spend_mistakes, spend_record, spend_restore
+from members.imports.importers import Doubt, ImportField, Written, labels_of
+from members.imports.values import RowError, read_amount, read_currency, read_day, read_name, read_optional
 from members.ingestion.reading import MAX_CHANNEL
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class SpendItem(NamedTuple):
@@ -28,6 +33,10 @@ class SpendItem(NamedTuple):
     currency: str
     note: str
     branch: str
+
+    def likeness(self, branch: Branch | None) -> Likeness:
+        where = branch.pk if branch else None
+        return (self.channel, where, self.first_day, self.last_day, self.amount, self.currency)
 
 
 class SpendImporter:
@@ -56,20 +65,37 @@ class SpendImporter:
 
     def reader(self, zone: tzinfo) -> Callable[[Sequence[str]], SpendItem]:
         called = labels_of(self.fields)
+        now = timezone.now()
 
         def read(cells: Sequence[str]) -> SpendItem:
             channel, first, last, amount, currency, note, branch = cells
-            currency = read_currency(currency)
-            first_day = read_day(first, called["first_day"], zone)
-            return SpendItem(
-                read_name(channel, called["channel"], MAX_CHANNEL),
+            problems: list[str] = []
+
+            def tried(reader: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+                try:
+                    return reader(*args, **kwargs)
+                except RowError as error:
+                    problems.append(str(error))
+                    return None
+
+            code = tried(read_currency, currency)
+            first_day = tried(read_day, first, called["first_day"], zone)
+            last_day = tried(read_day, last, called["last_day"], zone) if last.strip() else first_day
+            paid = tried(read_amount, amount, called["amount"], code)
+            item = (
+                tried(read_name, channel, called["channel"], MAX_CHANNEL),
                 first_day,
-                read_day(last, called["last_day"], zone) if last.strip() else first_day,
-                read_amount(amount, called["amount"], currency),
-                currency,
-                read_optional(note, called["note"], 200),
-                read_optional(branch, called["branch"], 120),
+                last_day,
+                paid,
+                code,
+                tried(read_optional, note, called["note"], 200),
+                tried(read_optional, branch, called["branch"], 120),
             )
+            if problems:
+                # Whoever mends the row hears everything at once.
+                more = spend_mistakes(now=now, first_day=first_day, last_day=last_day, amount=paid, currency=code)
+                raise RowError(" ".join([*problems, *more.values()]))
+            return SpendItem(*item)  # type: ignore[arg-type]  # whatever is missing is a problem
 
         return read
 
@@ -78,22 +104,27 @@ class SpendImporter:
 
     def write(self, items: Sequence[tuple[str, SpendItem]], *, by: User | None, now: datetime) -> Written:
         assert by is not None
-        branches = {
-            name: branch
-            for branch in Branch.objects.visible_to(by)
-            for name in (branch.name.casefold(), branch.code.casefold())
-        }
         written = Written()
+        branches = _branches(by)
         keys: dict[int, tuple[str, Branch | None]] = {}
         for place, (key, item) in enumerate(items):
-            branch = branches.get(item.branch.casefold()) if item.branch else by.branch
+            branch = branches.get(item.branch.casefold())
+            mistakes = list(
+                spend_mistakes(
+                    now=now,
+                    first_day=item.first_day,
+                    last_day=item.last_day,
+                    amount=item.amount,
+                    currency=item.currency,
+                ).values()
+            )
             if item.branch and branch is None:
-                written.rejected[place] = _('There is no branch "%(name)s".') % {"name": item.branch[:60]}
+                mistakes.append(_('There is no branch "%(name)s".') % {"name": item.branch[:60]})
+            if mistakes:
+                written.rejected[place] = " ".join(mistakes)
             else:
-                # Two branches may well have spent the same on the same channel.
-                keys[place] = event_key(f"spend of {branch.pk if branch else 0}", key), branch
-        rows = ChannelSpend.objects.filter(key__among=[key for key, _branch in keys.values()])
-        known = {row.key.hex: row for row in rows if row.key}
+                keys[place] = _key(key, branch), branch
+        known = _known(key for key, _branch in keys.values())
         for place, (key, branch) in keys.items():
             if row := known.get(key):
                 # Who removed it and imports it again wants it back.
@@ -103,20 +134,41 @@ class SpendImporter:
                 continue
             item = items[place][1]
             try:
-                spend_record(
-                    by=by,
-                    now=now,
-                    channel=item.channel,
-                    first_day=item.first_day,
-                    last_day=item.last_day,
-                    amount=item.amount,
-                    currency=item.currency,
-                    note=item.note,
-                    branch=branch,
-                    key=key,
-                )
+                spend_record(by=by, now=now, **{**item._asdict(), "branch": branch}, key=key)
             except ValidationError as error:
                 written.rejected[place] = " ".join(error.messages)
             else:
                 written.imported += 1
         return written
+
+    def doubts(self, items: Mapping[int, tuple[str, SpendItem]], *, by: User) -> list[Doubt]:
+        named = _branches(by)
+        branches = {place: named.get(item.branch.casefold()) for place, (_text, item) in items.items()}
+        keys = {place: _key(key, branches[place]) for place, (key, _row) in items.items()}
+        known = _known(keys.values())
+        fresh = {place: item for place, (_text, item) in items.items() if keys[place] not in known}
+        found = [
+            doubt_new({place: item.channel for place, item in fresh.items()}),
+            doubt_there(
+                {place: item.likeness(branches[place]) for place, item in fresh.items()}, by=by, found=known.values()
+            ),
+        ]
+        return [doubt for doubt in found if doubt]
+
+
+def _branches(by: User) -> dict[str, Branch | None]:
+    """What a cell may name a branch by. An empty one is that of the person; the whole brand's, where they have none."""
+    named: dict[str, Branch | None] = {"": by.branch}
+    for branch in Branch.objects.visible_to(by):
+        named |= {branch.name.casefold(): branch, branch.code.casefold(): branch}
+    return named
+
+
+def _key(key: str, branch: Branch | None) -> str:
+    """Two branches may well have spent the same on the same channel."""
+    return event_key(f"spend of {branch.pk if branch else 0}", key)
+
+
+def _known(keys: Iterable[str]) -> dict[str, ChannelSpend]:
+    rows = ChannelSpend.objects.filter(key__among=list(keys))
+    return {row.key.hex: row for row in rows if row.key}

@@ -119,22 +119,35 @@ def _channel(code: str) -> Channel:
 
 
 def _check(spend: ChannelSpend, now: datetime) -> None:
+    mistakes = spend_mistakes(
+        now=now,
+        first_day=spend.first_day,
+        last_day=spend.last_day,
+        amount=spend.amount,
+        currency=spend.currency,
+    )
+    if mistakes:
+        raise ValidationError(mistakes)
+
+
+def spend_mistakes(
+    *, now: datetime, first_day: date | None, last_day: date | None, amount: Decimal | None, currency: str | None
+) -> dict[str, str]:
+    """Everything that is wrong with a spend at once, by field. What is None could not be read and is passed over."""
     mistakes: dict[str, str] = {}
     latest = timezone.localdate(now) + timedelta(days=LONGEST)
     # By day, so that one who spent on a single day is told once.
-    for day, name in {spend.last_day: "last_day", spend.first_day: "first_day"}.items():
-        if not EARLIEST <= day <= latest:
+    for day, name in {last_day: "last_day", first_day: "first_day"}.items():
+        if day and not EARLIEST <= day <= latest:
             words = _("%(day)s is no day on which money was spent: from %(first)s to %(last)s is possible.")
             mistakes[name] = words % {"day": day.isoformat(), "first": EARLIEST, "last": latest}
-    if mistakes:
-        raise ValidationError(mistakes)
-    if spend.last_day < spend.first_day:
-        mistakes["last_day"] = _("The last day lies before the first.")
-    elif spend.days > LONGEST:
-        mistakes["last_day"] = _("More than three years: write it down year by year.")
-    if not 0 < spend.amount < LARGEST:
+    if first_day and last_day and not mistakes:
+        if last_day < first_day:
+            mistakes["last_day"] = _("The last day lies before the first.")
+        elif (last_day - first_day).days >= LONGEST:
+            mistakes["last_day"] = _("More than three years: write it down year by year.")
+    if amount is not None and not 0 < amount < LARGEST:
         mistakes["amount"] = _("An amount is more than 0.")
-    if not CURRENCY.fullmatch(spend.currency):
-        mistakes["currency"] = _('"%(currency)s" is no currency code like CNY.') % {"currency": spend.currency[:60]}
-    if mistakes:
-        raise ValidationError(mistakes)
+    if currency is not None and not CURRENCY.fullmatch(currency):
+        mistakes["currency"] = _('"%(currency)s" is no currency code like CNY.') % {"currency": currency[:60]}
+    return mistakes

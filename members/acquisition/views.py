@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -20,6 +21,7 @@ from activity.models import Channel
 from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
+from members.acquisition.doubts import channels_new
 from members.acquisition.forms import SpendForm
 from members.acquisition.models import ChannelSpend
 from members.acquisition.services import StaleSpend, spend_record, spend_remove, spend_restore, spend_update
@@ -83,14 +85,18 @@ def spends(request: StaffRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 @writer_required
 def spend_new(request: StaffRequest) -> HttpResponse:
-    form = SpendForm(request.POST or None, user=request.user, initial={"channel": request.GET.get("channel", "")[:100]})
+    now = timezone.now()
+    initial = {"channel": request.GET.get("channel", "")[:100]}
+    form = SpendForm(request.POST or None, user=request.user, now=now, initial=initial)
     if form.is_valid():
+        new = channels_new([form.cleaned_data["channel"]])
         try:
-            spend = spend_record(by=request.user, now=timezone.now(), **form.values())
+            spend = spend_record(by=request.user, now=now, **form.values())
         except ValidationError as error:
             add_errors(form, error)
         else:
             toast(request, _("The spend on %(channel)s is written down.") % {"channel": spend.channel})
+            _say_new(request, new)
             return redirect("members:spends")
     return _form(request, form, None)
 
@@ -99,12 +105,14 @@ def spend_new(request: StaffRequest) -> HttpResponse:
 @writer_required
 def spend_edit(request: StaffRequest, pk: int) -> HttpResponse:
     spend = _visible(request, pk)
-    form = SpendForm(request.POST or None, user=request.user, spend=spend)
+    now = timezone.now()
+    form = SpendForm(request.POST or None, user=request.user, now=now, spend=spend)
     if form.is_valid():
+        new = channels_new([form.cleaned_data["channel"]])
         try:
             spend_update(
                 by=request.user,
-                now=timezone.now(),
+                now=now,
                 spend=spend,
                 version=form.cleaned_data["version"] or 0,
                 changes=form.values(),
@@ -115,8 +123,19 @@ def spend_edit(request: StaffRequest, pk: int) -> HttpResponse:
             form.add_error(None, _("Somebody else has changed it meanwhile. Copy what you wrote, and open it again."))
         else:
             toast(request, _("The spend on %(channel)s is saved.") % {"channel": form.cleaned_data["channel"]})
+            _say_new(request, new)
             return redirect("members:spends")
     return _form(request, form, spend)
+
+
+def _say_new(request: StaffRequest, new: Mapping[str, str]) -> None:
+    """A typing mistake makes a channel of its own: whoever made one notices."""
+    for code, known in new.items():
+        if known:
+            text = _("The channel %(channel)s is new. %(known)s is close to it: change the spend if you meant it.")
+            warn(request, text % {"channel": code, "known": known})
+        else:
+            toast(request, _("The channel %(channel)s is new.") % {"channel": code})
 
 
 def _form(request: StaffRequest, form: SpendForm, spend: ChannelSpend | None) -> HttpResponse:

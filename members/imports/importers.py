@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -38,6 +38,14 @@ class Written:
     rejected: dict[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """What a person should look at before they start; `rows` are places in the batch, each with words."""
+
+    head: str
+    rows: list[tuple[int, str]]
+
+
 class Importer(Protocol):
     """Turns rows into things of the community. An item is whatever read() makes of one row."""
 
@@ -58,6 +66,15 @@ class Importer(Protocol):
 
     def write(self, items: Sequence[tuple[str, Any]], *, by: User | None, now: datetime) -> Written:
         """Keeps items that are not known yet by their keys, in the transaction of the caller."""
+        ...
+
+
+@runtime_checkable
+class Doubting(Protocol):
+    """An importer that has more to say about rows than whether they can be used."""
+
+    def doubts(self, items: Mapping[int, tuple[str, Any]], *, by: User) -> list[Doubt]:
+        """About items that would be taken in or are known, by their places in the batch; before they are written."""
         ...
 
 

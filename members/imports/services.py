@@ -23,7 +23,7 @@ from accounts.audit import audit_record
 from accounts.models import User
 from community_ops.lib.sql import lock_name
 from community_ops.lib.zones import zone_named
-from members.imports.importers import MappingError, guess_mapping, importer_named, mapping_places
+from members.imports.importers import Doubting, MappingError, guess_mapping, importer_named, mapping_places
 from members.imports.runner import Progress, RejectedRows, read_batches, run_import
 from members.imports.tables import Row, UnreadableFileError, open_table
 from members.models import ImportRun, ImportState
@@ -34,6 +34,7 @@ MAX_UPLOAD = 256 * 1024 * 1024
 SAMPLE = 1_000
 SHOWN = 8
 REASONS_SHOWN = 5
+DOUBTS_SHOWN = 20
 # A worker reports after every batch, every second or two. One that was silent this long is dead.
 SILENCE = timedelta(seconds=20)
 # Uploads that nobody went on with.
@@ -63,7 +64,21 @@ class Preview:
     known: int = 0
     rejected: int = 0
     reasons: list[tuple[int, str]] = field(default_factory=list)
+    doubts: list[LineDoubt] = field(default_factory=list)
     is_whole_file: bool = False
+
+    @property
+    def has_times(self) -> bool:
+        return any(row.at for row in self.rows)
+
+
+@dataclass(frozen=True)
+class LineDoubt:
+    """A doubt of the importer, by lines of the file; `more` are those that are not listed."""
+
+    head: str
+    lines: list[tuple[int, str]]
+    more: int
 
 
 class TakenOverError(Exception):
@@ -139,6 +154,12 @@ def import_preview(*, run: ImportRun, mapping: Mapping[str, str], zone: tzinfo, 
     with transaction.atomic():
         written = importer.write(batch.items, by=by, now=now)
         transaction.set_rollback(True)
+    doubts = []
+    if isinstance(importer, Doubting):
+        sound = {place: item for place, item in enumerate(batch.items) if place not in written.rejected}
+        for doubt in importer.doubts(sound, by=by):
+            lines = [(batch.rows[batch.places[place]].line, words) for place, words in doubt.rows]
+            doubts.append(LineDoubt(doubt.head, lines[:DOUBTS_SHOWN], len(lines[DOUBTS_SHOWN:])))
     reasons = {batch.places[place]: reason for place, reason in written.rejected.items()} | batch.rejected
     items = dict(zip(batch.places, (item for _key, item in batch.items), strict=True))
     rows = []
@@ -153,6 +174,7 @@ def import_preview(*, run: ImportRun, mapping: Mapping[str, str], zone: tzinfo, 
         known=written.duplicates,
         rejected=len(reasons),
         reasons=[(batch.rows[index].line, reasons[index]) for index in sorted(reasons)[:REASONS_SHOWN]],
+        doubts=doubts,
         is_whole_file=len(batch.rows) < SAMPLE and position >= run.bytes_total,
     )
 

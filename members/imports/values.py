@@ -114,10 +114,11 @@ def read_currency(text: str) -> str:
     return code
 
 
-def read_amount(text: str, field: str, currency: str) -> Decimal:
+def read_amount(text: str, field: str, currency: str | None) -> Decimal:
     """An amount of money: not negative, in full cents.
 
-    Understands 1,234.50, full-width digits, and the sign of its currency; a sign of another currency is refused.
+    Understands 1,234.50, full-width digits, and the sign of its currency; a sign of another currency is refused, unless
+    nobody knows the currency.
     """
     wide = unicodedata.normalize("NFKC", text).strip()
     plain = wide.strip("".join(CURRENCY_SIGNS)).strip()
@@ -144,7 +145,7 @@ def read_amount(text: str, field: str, currency: str) -> Decimal:
     if abs(amount - cents) > FLOAT_NOISE:
         raise RowError(_("%(field)s has parts of a cent.") % {"field": field})
     for sign, currencies in CURRENCY_SIGNS.items():
-        if sign in wide and currency not in currencies:
+        if currency and sign in wide and currency not in currencies:
             raise RowError(
                 _('"%(text)s" is no amount in %(currency)s. Name its currency, or leave out the sign.')
                 % {"text": text.strip()[:60], "currency": currency}

@@ -10,6 +10,8 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from analytics.health.services import health_walk
+from analytics.saved.registry import KINDS
+from analytics.saved.services import report_save
 from tests.analytics.test_health_walk import live
 from tests.builders import NOW, make_group
 
@@ -66,12 +68,36 @@ def test_every_figure_of_a_page_is_explained(client, cast, name):
         client.force_login(cast.ana)
         asked, heads, (box, *told) = PAGES[name]
         html = client.get(reverse(f"analytics:{name}"), asked).content.decode()
+    boxes = boxes_of(html)
+    assert heads <= boxes.keys()
+    for words in told:
+        assert words in boxes[box], boxes[box]
+
+
+def boxes_of(html):
+    """What each "?" of a page opens, as text; each opens one box of its own that says range, zone and moment."""
     buttons = re.findall(r'popovertarget="explain-([^"]+)"', html)
-    assert heads <= set(buttons)
-    boxes = re.findall(r'<div popover class="explain-box" id="explain-([^"]+)"', html)
-    assert sorted(boxes) == sorted(set(buttons)), "each button opens one box of its own"
-    assert html.count("<dt>Range</dt>") == len(boxes)
-    inside = re.search(rf'id="explain-{box}" .*?</dl>', html, re.DOTALL)[0]
-    text = " ".join(strip_tags(f"<div {inside}").split())
-    for words in (*told, "Time zoneAsia/Shanghai (UTC+08:00)", "As of"):
-        assert words in text, text
+    found = re.findall(r'(<div popover class="explain-box" id="explain-([^"]+)".*?</dl>)', html, re.DOTALL)
+    boxes = {box: " ".join(strip_tags(inside).split()) for inside, box in found}
+    assert len(boxes) == len(found)
+    assert boxes.keys() == set(buttons), "each button opens one box of its own"
+    for text in boxes.values():
+        for words in ("Range", "Time zoneAsia/Shanghai (UTC+08:00)", "As of"):
+            assert words in text, text
+    return boxes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_figure_of_a_pinned_report_is_explained_on_its_card(client, cast, kind):
+    with time_machine.travel(NOW, tick=False):
+        live(make_group("热闹的群", branch=cast.hangzhou), 40)
+        health_walk(now=NOW)
+        question = "step=joined&step=message" if kind == "funnel" else ""
+        report = report_save(by=cast.ana, now=NOW, kind=kind, question=question, name="Kept", sharing="owner")
+        client.force_login(cast.ana)
+        html = client.get(reverse("analytics:dashboard_card", args=[report.pk])).content.decode()
+    label = " ".join(strip_tags(re.search(r'class="explain-head".*?</div>', html, re.DOTALL)[0]).split())
+    [text] = boxes_of(html).values()
+    assert re.search(r'figure-label">(.*?)\s*<button', html)[1] in label
+    assert len(text) > len(label) + 100
+    assert re.search(r"Range\d{4}-\d\d-\d\d – 2026-03-0[12]", text)

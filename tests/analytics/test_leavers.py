@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.analytics.test_best_hour import at_noon, clock, did, posted
+from tests.analytics.test_explained import boxes_of
 from tests.analytics.test_pages import page
 from tests.builders import NOW, make_group, make_member
 
@@ -58,6 +59,10 @@ def test_the_last_thing_of_leavers_stands_beside_that_of_those_who_stayed(cast, 
     assert float(rows[0][3][:-1]) < 12
     assert float(rows[1][3][:-1]) > 88
     assert "the last thing for 75.0% of those who left" in html
+    explained = boxes_of(html)
+    assert "Left: members whose last departure" in explained["left"]
+    assert "Those who stayed: for each leaver" in explained["telling"]
+    assert "2026-02-01 – 2026-03-02" in explained["left"]
 
 
 def test_every_number_opens_those_who_left(cast, leaving):

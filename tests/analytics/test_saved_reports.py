@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils.html import escape
+from django.utils.html import escape, strip_tags
 
 from accounts.models import AuditEntry
 from analytics.models import Pin, SavedReport
@@ -71,9 +71,25 @@ def test_a_manager_saves_a_report_from_its_page_and_finds_it_on_the_dashboard(ca
     assert (report.owner, report.kind, report.sharing) == (cast.ana, "activity", "all")
     assert AuditEntry.objects.get(action="report.saved").actor == cast.ana
     card = ana.get(f"/reports/dashboard/{report.pk}/").content.decode()
-    assert re.search(r'figure-label">Events<.*?figure num">1<', card)
+    assert re.search(r'figure-label">Events .*?figure num">1<', card, re.DOTALL)
     assert 'data-plot="card-' in card
     assert "<details" in card
+
+
+def test_the_list_tells_reports_of_one_name_apart_on_a_phone_too(cast):
+    keep(cast.ana, sharing="all")
+    keep(cast.mei, sharing="all")
+    rows = re.findall(
+        r'<span class="row-sub d-md-none">(.*?)</span></td>', browser(cast.ana).get("/reports/saved/").content.decode()
+    )
+    assert sorted(strip_tags(row) for row in rows) == ["Activity", "Activity · mei"]
+
+
+def test_a_range_is_said_in_chinese_with_chinese_punctuation(cast):
+    ana = browser(cast.ana)
+    ana.cookies["language"] = "zh-hans"
+    report = keep(cast.ana)
+    assert "近 30 天，2026年2月1日 – 2026年3月2日" in ana.get(f"/reports/dashboard/{report.pk}/").content.decode()
 
 
 def test_a_name_is_asked_for_and_a_question_that_makes_no_sense_is_not_kept(cast):

@@ -78,3 +78,14 @@ def test_the_weekly_digest_is_set_in_the_profile(as_staff):
     form.get_by_role("button", name="Save").click()
     expect(page.get_by_text("The weekly digest is on.")).to_be_visible()
     expect(form.get_by_label("E-mail address")).to_have_value("ana@example.com")
+
+
+def test_the_letter_is_looked_at_in_its_own_style_before_it_comes(as_staff):
+    context = as_staff("ana", width=390)
+    page = open_page(context, "/profile/digest/")
+    with context.expect_page(timeout=4 * PATIENT) as opened:
+        page.get_by_role("link", name="Look at the letter").click()
+    letter = opened.value
+    expect(letter.locator("h1")).to_have_text("Your week")
+    expect(letter.locator(".letter")).to_have_css("border-radius", "10px")
+    assert letter.evaluate("document.documentElement.scrollWidth") == 390

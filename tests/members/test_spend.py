@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -14,7 +16,7 @@ from django.urls import reverse
 
 from accounts.models import AuditEntry
 from members.acquisition.services import StaleSpend, spend_remove, spend_restore, spend_update
-from members.imports.services import import_run, import_start, import_upload, rejected_path
+from members.imports.services import import_preview, import_run, import_start, import_upload, rejected_path
 from members.models import ChannelSpend
 from tests.builders import NOW
 from tests.members.spend_things import spent
@@ -139,6 +141,31 @@ class TestPages:
             assert f'value="{value}"' in html
         assert not ChannelSpend.objects.exists()
 
+    def test_the_form_says_everything_that_is_wrong_at_once(self, client, cast):
+        client.force_login(cast.lin)
+        typed = {"channel": "poster", "amount": "cheap", "currency": "CN1", "first_day": "1999-01-01"}
+        html = client.post(reverse("members:spend_new"), typed).content.decode()
+        for said in (
+            "&quot;cheap&quot; is no amount",
+            "&quot;CN1&quot; is no currency code",
+            "1999-01-01 is no day on which money was spent",
+        ):
+            assert said in html
+
+    def test_whoever_makes_a_channel_by_typing_it_is_told_of_the_nearest_known_one(self, client, cast):
+        spent(cast.lin, "poster7", 5)
+        client.force_login(cast.lin)
+        typed = {"channel": "Poster7", "amount": "12", "currency": "CNY", "first_day": "2026-02-01"}
+        page = client.post(reverse("members:spend_new"), typed, follow=True).content.decode()
+        assert "The channel Poster7 is new. poster7 is close to it" in page
+        spend = ChannelSpend.objects.latest("pk")
+        typed |= {"version": "1", "channel": "小红书"}
+        page = client.post(reverse("members:spend", args=[spend.pk]), typed, follow=True).content.decode()
+        assert "The channel 小红书 is new." in page
+        typed |= {"version": "2", "channel": "poster7"}
+        page = client.post(reverse("members:spend", args=[spend.pk]), typed, follow=True).content.decode()
+        assert "is new" not in page
+
     def test_two_editors_are_told_and_a_removal_can_be_undone(self, client, cast):
         spend = spent(cast.mei, "poster", 9)
         client.force_login(cast.mei)
@@ -157,7 +184,9 @@ class TestPages:
     def test_a_manager_reads_and_changes_nothing(self, client, cast):
         spend = spent(cast.lin, "poster", 9)
         client.force_login(cast.ana)
-        assert "poster" in client.get(reverse("members:spends")).content.decode()
+        html = client.get(reverse("members:spends")).content.decode()
+        assert "poster" in html
+        assert re.search(r'<td class="text-nowrap">2026-\d\d-\d\d</td>', html), "days stand below their heads"
         assert client.get(reverse("members:spend", args=[spend.pk])).status_code == 403
         assert client.post(reverse("members:spend_remove", args=[spend.pk])).status_code == 403
 
@@ -186,17 +215,32 @@ ad,2026-02-09,,$5,,,
 """
 
 
-def test_a_file_is_imported_once_with_the_reasons_of_what_was_rejected(cast, settings, tmp_path):
+def uploaded(by, rows):
+    return import_upload(by=by, kind="spend", file=SimpleUploadedFile("spend.csv", rows.encode()), now=NOW)
+
+
+def taken_in(by, rows):
+    run = uploaded(by, rows)
+    import_start(by=by, run=run, mapping=run.mapping, timezone_name="Asia/Shanghai", now=NOW)
+    import_run(run_id=run.pk, clock=lambda: NOW)
+    run.refresh_from_db()
+    return run
+
+
+def looked_at(by, rows):
+    """What the preview says before anything is taken in."""
+    run = uploaded(by, rows)
+    return import_preview(run=run, mapping=run.mapping, zone=ZoneInfo("Asia/Shanghai"), by=by, now=NOW)
+
+
+@pytest.fixture
+def _files(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
 
-    def taken_in(by):
-        run = import_upload(by=by, kind="spend", file=SimpleUploadedFile("spend.csv", FILE.encode()), now=NOW)
-        import_start(by=by, run=run, mapping=run.mapping, timezone_name="Asia/Shanghai", now=NOW)
-        import_run(run_id=run.pk, clock=lambda: NOW)
-        run.refresh_from_db()
-        return run
 
-    run = taken_in(cast.lin)
+@pytest.mark.usefixtures("_files")
+def test_a_file_is_imported_once_with_the_reasons_of_what_was_rejected(cast):
+    run = taken_in(cast.lin, FILE)
     assert (run.rows_imported, run.rows_duplicate, run.rows_rejected) == (2, 0, 8)
     reasons = rejected_path(run).read_text(encoding="utf-8-sig")
     for reason in (
@@ -212,11 +256,91 @@ def test_a_file_is_imported_once_with_the_reasons_of_what_was_rejected(cast, set
         assert reason in reasons
     found = {(row.channel.code, row.amount, row.currency, row.branch) for row in ChannelSpend.objects.all()}
     assert found == {("poster", Decimal(1200), "CNY", None), ("ad", Decimal(80), "USD", cast.hangzhou)}
-    again = taken_in(cast.lin)
+    again = taken_in(cast.lin, FILE)
     assert (again.rows_imported, again.rows_duplicate) == (0, 2)
     spend_remove(by=cast.lin, now=NOW, spend=ChannelSpend.objects.get(amount=80))
-    assert taken_in(cast.lin).rows_imported == 1
+    assert taken_in(cast.lin, FILE).rows_imported == 1
     assert ChannelSpend.objects.in_force().count() == 2
     # The same file is another spend for a branch: it writes down its own.
-    assert taken_in(cast.out).rows_imported == 1
+    assert taken_in(cast.out, FILE).rows_imported == 1
     assert ChannelSpend.objects.get(branch=cast.chengdu).amount == 1200
+
+
+@pytest.mark.usefixtures("_files")
+def test_everything_that_is_wrong_with_a_row_is_said_at_once(cast):
+    rows = """channel,from,to,amount,currency,branch
+,2026-02-30,,cheap,dollars,
+ad,2026-02-30,,0,,
+ad,1999-01-01,,0,,火星
+"""
+    [[_line, unread], [_line, half_read], [_line, read]] = looked_at(cast.lin, rows).reasons
+    for part in ("Channel is empty", "2026-02-30", "cheap", "dollars"):
+        assert part in unread
+    assert "2026-02-30" in half_read
+    assert "An amount is more than 0" in half_read
+    for part in ("1999-01-01 is no day on which money was spent", "An amount is more than 0", "no branch"):
+        assert part in read
+
+
+@pytest.mark.usefixtures("_files")
+def test_the_preview_names_new_channels_with_the_known_one_nearest_to_each(cast, client):
+    spent(cast.lin, "Poster7", 5)
+    rows = """channel,from,amount
+poster77,2026-02-01,5
+Poster7,2026-02-01,5
+小红书,2026-02-01,5
+poster77,2026-02-02,5
+rejected,2026-02-02,0
+"""
+    preview = looked_at(cast.lin, rows)
+    [doubt] = preview.doubts
+    assert doubt.head.startswith("2 channels are not known yet")
+    assert doubt.lines == [(2, "poster77, close to Poster7 which is known"), (4, "小红书")]
+    # Nothing was registered by looking.
+    assert looked_at(cast.lin, rows).doubts == [doubt]
+    client.force_login(cast.lin)
+    run = uploaded(cast.lin, rows)
+    columns = {f"column_{field}": column for field, column in run.mapping.items()}
+    html = client.get(reverse("members:import_preview", args=[run.pk]), columns).content.decode()
+    assert "poster77, close to Poster7 which is known" in html
+    assert "Time as understood" not in html
+    taken_in(cast.lin, rows)
+    assert looked_at(cast.lin, rows).doubts == []
+
+
+@pytest.mark.usefixtures("_files")
+def test_of_very_many_new_channels_the_rest_is_counted(cast):
+    rows = "channel,from,amount\n" + "".join(f"{n:03}号码,2026-02-01,5\n" for n in range(23))
+    [doubt] = looked_at(cast.lin, rows).doubts
+    assert (len(doubt.lines), doubt.more) == (20, 3)
+
+
+@pytest.mark.usefixtures("_files")
+def test_rows_that_look_as_if_they_were_there_are_named_once_for_each_that_is_there(cast):
+    rows = """channel,from,to,amount,currency,branch
+poster,2026-02-01,2026-02-10,"1,200.00",RMB,hangzhou
+poster,2026-02-01,2026-02-10,1200,CNY,hangzhou
+poster,2026-02-01,2026-02-10,1200,CNY,
+poster,2026-02-01,2026-02-11,1200,CNY,hangzhou
+"""
+    assert taken_in(cast.lin, rows).rows_imported == 4
+    assert looked_at(cast.lin, rows).doubts == []
+    # One more of the same is another: those that are there belong to the other rows of the file.
+    one_more = looked_at(cast.lin, f"{rows}poster,2026-02-01,2026-02-10,1200,CNY,hangzhou\n")
+    assert (one_more.new, one_more.known, one_more.doubts) == (1, 4, [])
+    # One from before RMB was known to be CNY: its key says otherwise.
+    first = ChannelSpend.objects.earliest("pk")
+    ChannelSpend.objects.filter(pk=first.pk).update(currency="RMB", key=None)
+    preview = looked_at(cast.lin, rows)
+    assert (preview.new, preview.known) == (1, 3)
+    [doubt] = preview.doubts
+    assert doubt.head.startswith("1 row looks as if it were there already.")
+    assert doubt.lines == [(2, "1,200.00 RMB on poster, 2026-02-01 – 2026-02-10, written down on 2026-03-02 by lin")]
+    # The same branch under its name is the same spend, and one that was removed is not there.
+    named = rows.replace("hangzhou", "杭州")
+    assert [len(doubt.lines) for doubt in looked_at(cast.lin, named).doubts] == [3]
+    for spend in ChannelSpend.objects.filter(branch=cast.hangzhou):
+        spend_remove(by=cast.lin, now=NOW, spend=spend)
+    assert looked_at(cast.lin, named).doubts == []
+    # A branch is told of its own spend alone.
+    assert looked_at(cast.out, rows.replace("hangzhou", "")).doubts == []
