@@ -61,7 +61,7 @@ def plain_funnel(
 ) -> tuple[Codes, Ints, Codes, Ints, Codes, Ints, Ints, Flags]:  # fmt: skip
     """What `kernels_attempts.funnel` says, in order and without exclusions, and instead of instants what `paces` makes
     of them. Members with two events of one instant that fit a step are marked in the last answer, and nothing is said
-    of them. Nobody may be left out of the shard, and all that is in it may be looked at (see `selected`).
+    of them. Everything that is in the shard may be looked at; where many are left out, better none are (`selected`).
 
     Where no two events are of one instant, an event of step k (from 0) changes something only if it is a hit: one that
     starts an attempt, or the first one after a hit of step k - 1. Of all attempts that come to a hit only the one that
@@ -69,7 +69,7 @@ def plain_funnel(
     window, so does every other attempt. So hits are found for 64 events at a time; then each of them looks up who came
     to the one before, in order of steps. Without jumps, as nobody can foretell which step an event is.
     """
-    offsets, instants, kinds = shard.offsets, shard.at, shard.kind
+    offsets, skip, instants, kinds = shard.offsets, shard.skip, shard.at, shard.kind
     since, until = lens.since, lens.until
     # The last entry of each table is for numbers beyond it.
     of_kind = np.append(lens.kinds, lens.other).astype(np.int32)
@@ -132,10 +132,15 @@ def plain_funnel(
     opening = np.empty(room + 1, np.uint32)
     end = 0
     while end < members:
+        if len(skip) > 0 and skip[end]:
+            end += 1
+            continue
         first = end
         end += 1
-        # As many as fit into a block, and at least one.
+        # As many as fit into a block, at least one, and without anybody who is skipped.
         while end < members and end - first < BLOCK and offsets[end + 1] - offsets[first] <= BLOCK:
+            if len(skip) > 0 and skip[end]:
+                break
             end += 1
         begin, size = offsets[first], offsets[end] - offsets[first]
         if size == 0:
@@ -160,7 +165,7 @@ def plain_funnel(
                 there += 1
         begins[there] = size
 
-        if is_narrow or not is_inside or not is_compared:
+        if is_narrow or not is_compared:
             fit[:size] = -1
         if len(of_channel) > 0:
             for i in range(size):
@@ -168,9 +173,6 @@ def plain_funnel(
         if len(of_group) > 0:
             for i in range(size):
                 fit[i] &= of_group[min(np.uint64(group[i]), last_group)]
-        if not is_inside:
-            for i in range(size):
-                fit[i] = fit[i] if (at[i] >= since) & (at[i] < until) else 0
         if not is_compared:
             for i in range(size):
                 fit[i] &= of_kind[min(np.uint64(kind[i]), last_kind)]
@@ -185,10 +187,16 @@ def plain_funnel(
                     hits[more_of[n], w] |= equal(kinds, begin + w * WORD, more[n])
         else:
             hits[:, :words] = ALL
-        if is_narrow or not is_inside or not is_compared:
+        if is_narrow or not is_compared:
             for k in range(steps):
                 for w in range(words):
                     hits[k, w] &= have_any(fit, w * WORD, np.int32(1 << k))
+        if not is_inside:
+            for w in range(words):
+                inside = not_before(instants, begin + w * WORD, since)
+                inside &= ~not_before(instants, begin + w * WORD, until)
+                for k in range(steps):
+                    hits[k, w] &= inside
         for k in range(steps):
             hits[k, words - 1] &= ALL >> np.uint64(words * WORD - size)
         for w in range(words):
