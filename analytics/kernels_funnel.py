@@ -320,8 +320,9 @@ def plain_funnel(
                             best = 0
                             while when >= edges[period + 1]:
                                 period += 1
-                        got, p = 1, places[0, j]
-                        while got < steps:
+                        # Mostly a member has one start, and it is known how far that came.
+                        got, p = furthest[r] if j == opening[r] else 1, places[0, j]
+                        while got < steps and j != opening[r]:
                             p = _hit_after(p, hits[got], ranks[got], places[got])
                             if p >= begins[r + 1] or at[p] - when > window:
                                 break
