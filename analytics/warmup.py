@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import structlog
+from django.conf import settings
 
 from analytics import kernels_ledger, kernels_overview, kernels_periods
 from analytics.columns import NONE, Columns, Shard, codes_of, inside
@@ -24,6 +31,11 @@ from analytics.queries.retention import RetentionQuery
 from analytics.queries.running import events_read
 from analytics.queries.together import computed
 from analytics.sources import Held
+
+log = structlog.get_logger(__name__)
+# Says that everything was compiled, in the folder where Numba keeps it.
+DONE = "complete"
+PATIENCE = 900  # seconds
 
 
 class _NoNames:
@@ -129,8 +141,38 @@ def _warm_up_overview(shard: Shard) -> None:
     kernels_overview.first_channel(shard, 1, True)
 
 
+def compile_once() -> None:
+    """Compiles the kernels for this process and later ones; of several that come at once one does, and the others wait.
+
+    Raises OSError where the folder cannot be written.
+    """
+    folder = _kept_in()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / DONE).exists():
+            warm_up()
+            (folder / DONE).touch()
+
+
+def compile_apart() -> None:
+    """Has another process compile what is not compiled yet. The compiler does not give back what it took, some 180 MB,
+    and this process goes on for weeks. If that fails, this one compiles."""
+    if (_kept_in() / DONE).exists():
+        return
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "compile_reports"]
+    try:
+        subprocess.run(command, check=True, timeout=PATIENCE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # noqa: S603
+    except (OSError, subprocess.SubprocessError) as error:
+        log.warning("reports are compiled in this process", why=str(error))
+
+
+def _kept_in() -> Path:
+    return Path(os.environ["NUMBA_CACHE_DIR"])
+
+
 def warm_up_in_background() -> threading.Thread:
-    """Starts warm_up beside whatever the process does; it ends with the process."""
+    """Readies the kernels beside whatever the process does; it ends with the process."""
     thread = threading.Thread(target=_settle, name="warm-up", daemon=True)
     thread.start()
     return thread
@@ -139,6 +181,7 @@ def warm_up_in_background() -> threading.Thread:
 def _settle() -> None:
     """Code and compiled kernels are some 400,000 objects that stay as long as the process. The collector of garbage
     goes through them now and then in the middle of an answer, for 100 to 200 ms; from here on it leaves them out."""
+    compile_apart()
     warm_up()
     gc.collect()
     gc.freeze()

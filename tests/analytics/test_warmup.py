@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
+from time import sleep
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,8 +15,9 @@ from analytics.queries.periods import millis
 from analytics.queries.retention import RetentionQuery
 from analytics.queries.running import events_read
 from analytics.sources import Selection, SqlNames, SqlSource
-from analytics.warmup import warm_up, warm_up_in_background
+from analytics.warmup import DONE, compile_apart, compile_once, warm_up, warm_up_in_background
 from tests.builders import NOW
+from tests.races import at_once
 
 KERNELS = (
     kernels_attempts.funnel,
@@ -82,3 +86,47 @@ def test_no_collection_of_garbage_goes_through_what_stays_as_long_as_the_process
         assert len(gc.get_objects()) < loaded / 2
     finally:
         gc.unfreeze()
+
+
+@pytest.fixture
+def folder_of_the_suite():
+    return os.environ["NUMBA_CACHE_DIR"]
+
+
+@pytest.fixture
+def kept_nowhere(monkeypatch, tmp_path):
+    """As on a machine that has compiled nothing yet."""
+    folder = tmp_path / "kernels"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder))
+    return folder
+
+
+@pytest.mark.once
+def test_whoever_starts_first_has_another_process_compile_and_the_next_finds_it_done(
+    folder_of_the_suite, kept_nowhere, monkeypatch
+):
+    # To compile everything anew takes a minute, so most of it is there.
+    shutil.copytree(folder_of_the_suite, kept_nowhere)
+    (kept_nowhere / DONE).unlink(missing_ok=True)
+    compile_apart()
+    assert (kept_nowhere / DONE).exists()
+    monkeypatch.setattr("subprocess.run", lambda *_args, **_rest: pytest.fail("compiled twice"))
+    compile_apart()
+
+
+def test_a_folder_that_cannot_be_written_stops_no_server(kept_nowhere, monkeypatch):
+    kept_nowhere.touch()  # a file stands where the folder should be
+    compile_apart()
+    assert kept_nowhere.is_file()
+
+
+def test_of_those_who_compile_at_once_one_does(kept_nowhere, monkeypatch):
+    done: list[str] = []
+
+    def compiling() -> None:
+        sleep(0.2)
+        done.append("once")
+
+    monkeypatch.setattr("analytics.warmup.warm_up", compiling)
+    assert at_once(lambda _n: compile_once(), 4) == [None] * 4
+    assert done == ["once"]

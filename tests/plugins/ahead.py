@@ -20,12 +20,12 @@ def main() -> None:
     from tests.plugins.template import migrated_copy
 
     django.setup()
-    from analytics.warmup import warm_up
+    from analytics.warmup import compile_once
 
     try:
         with tempfile.TemporaryDirectory() as folder:
             migrated_copy(Path(folder) / "empty.sqlite3")
-        warm_up()
+        compile_once()
     finally:
         shutil.rmtree(os.environ["TESTS_DIR"], ignore_errors=True)
 
