@@ -191,6 +191,17 @@ def test_the_plain_funnel_says_what_the_other_one_says_or_leaves_it_to_that(look
     assert (entered.tolist(), converted.tolist()) == (want_entered.tolist(), want_converted.tolist())
 
 
+def test_each_start_of_a_funnel_counts_in_its_own_period_by_how_far_that_start_came():
+    first, second = 1, 2
+    shard, lens = look([[(1, first), (2, second), (7, first)], [(1, first), (7, first), (8, second)]])
+    edges = np.array([0, 5, 6, 12, 31], np.int64)
+    *_answers, entered, converted, _tied = kernels_funnel.plain_funnel(
+        shard, lens, 2, 9, 0, 31, edges, 1, 2, ALL, attempts.NO_TOUCH, 1
+    )
+    assert entered.tolist() == [2, 0, 2, 0]
+    assert converted.tolist() == [2, 0, 1, 0]
+
+
 @pytest.mark.parametrize("ahead", [*range(0, 140, 9), 62, 64])
 @pytest.mark.parametrize("between", [0, 1, 61, 62, 63, 64, 126, 127, 128])
 def test_a_funnel_goes_on_behind_any_number_of_events_and_not_with_the_next_member(ahead, between):
