@@ -186,9 +186,10 @@ class Server:
         return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def rest(self) -> None:
-        """Waits until kernels are compiled, or loaded, which happens beside the first requests."""
+        """Waits until kernels are compiled by a process of the server's, and loaded, which happens beside requests."""
         before = -1.0
-        while self.processor() - before > 20:
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        while self.processor() - before > 20 or any(file.read_text() for file in tasks.glob("*/children")):
             before = self.processor()
             time.sleep(2)
 
