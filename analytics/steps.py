@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.http import QueryDict
 
-from analytics.forms import ANY, STEP_CONDITIONS, FunnelForm
+from analytics.forms import ANY
+from analytics.funnel_form import STEP_CONDITIONS, FunnelForm
 from analytics.queries.funnel import MOST_EXCLUSIONS, MOST_STEPS
 
 EXCLUDED_FIRST = "left"

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 
 from activity.models import EventKind
 from analytics.definitions import ATTEMPT, FUNNEL
-from analytics.forms import ANY, BREAKDOWNS, STEP_CONDITIONS, FunnelForm
+from analytics.forms import ANY, BREAKDOWNS
+from analytics.funnel_form import STEP_CONDITIONS, FunnelForm
 from analytics.pages.parts import (
     MOST_SERIES,
     Cell,

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from analytics.columns import Ints
-from analytics.forms import INTERVALS, METRICS, ActivityForm, FunnelForm, ReportForm, RetentionForm
+from analytics.forms import INTERVALS, METRICS, ActivityForm, ReportForm, RetentionForm
+from analytics.funnel_form import FunnelForm
 from analytics.habits.forms import LifecycleForm, StickinessForm
 from analytics.habits.lifecycle import STATES, whole_of
 from analytics.hour_form import MEASURES, BestHourForm

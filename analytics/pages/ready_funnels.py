@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from analytics.forms import FunnelForm
+from analytics.funnel_form import FunnelForm
 
 
 @dataclass(frozen=True)

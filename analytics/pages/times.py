@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from analytics.forms import FunnelForm
+from analytics.funnel_form import FunnelForm
 from analytics.pages.parts import Cell, Chart, Head, Table, number_cell, people_url, percent, share_of
 from analytics.queries.funnel import TIME_EDGES
 

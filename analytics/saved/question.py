@@ -13,7 +13,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from analytics.forms import PRESETS, STEP_CONDITIONS, ReportForm
+from analytics.forms import PRESETS, ReportForm
+from analytics.funnel_form import STEP_CONDITIONS
 
 MOST_NAMES = 5
 # What only a person with other rights, or in another time, could have chosen.

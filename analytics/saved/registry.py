@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy
 from analytics.carriers.forms import CarriersForm
 from analytics.channels.forms import SpanForm
 from analytics.definitions import CONVERTED, LIFECYCLE
-from analytics.forms import ActivityForm, FunnelForm, RetentionForm
+from analytics.forms import ActivityForm, RetentionForm
+from analytics.funnel_form import FunnelForm
 from analytics.habits.forms import LifecycleForm, StickinessForm
 from analytics.habits.lifecycle import lifecycle_page
 from analytics.habits.stickiness import stickiness_page

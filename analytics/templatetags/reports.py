@@ -11,7 +11,7 @@ from django.forms import BoundField, Form
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from analytics.forms import FunnelForm
+from analytics.funnel_form import FunnelForm
 from analytics.pages.parts import Cell
 from analytics.pages.ready_funnels import ready_links
 

@@ -20,7 +20,8 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import StaffRequest, staff_required
 from analytics.definitions import STICKINESS
-from analytics.forms import ActivityForm, FunnelForm, ReportForm, RetentionForm, is_number
+from analytics.forms import ActivityForm, ReportForm, RetentionForm, is_number
+from analytics.funnel_form import FunnelForm
 from analytics.habits.forms import LifecycleForm, StickinessForm
 from analytics.habits.lifecycle import lifecycle_page
 from analytics.habits.stickiness import stickiness_page
