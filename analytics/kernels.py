@@ -52,6 +52,22 @@ class Split(NamedTuple):
     size: int
 
 
+class Block(NamedTuple):
+    """What a question needs of the events of members who are looked at together: those of the r-th of them are
+    `starts[r]:starts[r + 1]`. Of each event `place` says which of the shard's it is; `code` is for a breakdown."""
+
+    starts: Ints
+    place: Ints
+    at: Ints
+    bits: Ints
+    code: Codes
+
+
+@njit(cache=True, nogil=True)
+def undivided() -> Split:
+    return Split(False, np.zeros(0, np.int32), 1)
+
+
 @njit(cache=True, nogil=True)
 def first_since(at: Ints, lo: int, hi: int, since: int) -> int:
     """The first of the events lo:hi that is not before `since`: most questions are about the end, so search from it."""
@@ -97,6 +113,16 @@ def block_end(offsets: Ints, kept: Ints, first: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def room_for(offsets: Ints) -> Block:
+    """A block that can hold the events of any members who are looked at together."""
+    room = BLOCK
+    for m in range(len(offsets) - 1):
+        room = max(room, offsets[m + 1] - offsets[m])
+    place, at, bits = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
+    return Block(np.empty(BLOCK + 2, np.int64), place, at, bits, np.zeros(room, np.int32))
+
+
+@njit(cache=True, nogil=True)
 def is_bare(shard: Shard, lens: Lens) -> bool:
     """Whether every event within the time counts, whatever it is and wherever it happened, and all count alike."""
     bare = len(shard.allow) == 0 and len(lens.channels) == 0 and len(lens.groups) == 0 and lens.other != 0
@@ -106,14 +132,10 @@ def is_bare(shard: Shard, lens: Lens) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def gather(
-    shard: Shard, lens: Lens, split: Split, kept: Ints, first: int, end: int, starts: Ints, place: Ints, at: Ints,
-    bits: Ints, code: Codes,
-) -> None:  # fmt: skip
-    """Puts what the question needs of the events of the members kept[first:end] into `place` (which of the shard's
-    events it is), `at`, `bits` and, for a breakdown, `code`. The events of kept[r] are
-    `starts[r - first]:starts[r - first + 1]` there. They are read from the newest back, as the range mostly begins near
-    the end, so the arrays are filled from theirs.
+def gather(shard: Shard, lens: Lens, split: Split, kept: Ints, first: int, block: Block) -> int:
+    """Fills the block with the events that count of kept[first] and those after, and returns the place in `kept` of the
+    first who did not fit. They are read from the newest back, as the range mostly begins near the end, so the arrays
+    are filled from theirs.
 
     It is called for many members at once: a call counts references for every array that it is given, which takes
     longer than a member.
@@ -123,8 +145,9 @@ def gather(
     since, until, other = lens.since, lens.until, lens.other
     kinds, channels, groups = lens.kinds, lens.channels, lens.groups
     by_channel, codes = split.by_channel, split.codes
+    starts, place, at, bits, code = block.starts, block.place, block.at, block.bits, block.code
     bare, is_placed, is_channelled = is_bare(shard, lens), len(allow) > 0 or len(groups) > 0, len(channels) > 0
-    n = len(at)
+    end, n = block_end(offsets, kept, first), len(at)
     starts[end - first] = n
     for r in range(end - 1, first - 1, -1):
         m = kept[r]
@@ -164,6 +187,7 @@ def gather(
                 code[n - 1] = codes[value] if value < len(codes) else 0
             n -= what != 0
         starts[r - first] = n
+    return end
 
 
 @njit(cache=True, nogil=True)
@@ -188,15 +212,6 @@ def period_of(at: int, edges: Ints, pace: float) -> int:
 
 
 @njit(cache=True, nogil=True)
-def room_of(offsets: Ints) -> int:
-    """How many events a block can have."""
-    room = BLOCK
-    for m in range(len(offsets) - 1):
-        room = max(room, offsets[m + 1] - offsets[m])
-    return room
-
-
-@njit(cache=True, nogil=True)
 def retention(
     shard: Shard, lens: Lens, edges: Ints, first_time: bool, or_after: bool, least: int, probe: int, probe_after: int,
     flags: Flags,
@@ -213,19 +228,12 @@ def retention(
     started = np.zeros(intervals, np.int64)
     came_back = np.zeros(intervals, np.int64)
     times = np.zeros(intervals, np.int64)
-    split = Split(False, np.zeros(0, np.int32), 1)
-    offsets, kept = shard.offsets, looked_at(shard)
-    room = room_of(offsets)
-    starts = np.empty(BLOCK + 2, np.int64)
-    place = np.empty(room, np.int64)
-    at = np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    code = np.zeros(room, np.int32)
+    split, kept, block = undivided(), looked_at(shard), room_for(shard.offsets)
+    starts, at, bits = block.starts, block.at, block.bits
     end = 0
     while end < len(kept):
         begin = end
-        end = block_end(offsets, kept, begin)
-        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        end = gather(shard, lens, split, kept, begin, block)
         for r in range(begin, end):
             m, lo, hi = kept[r], starts[r - begin], starts[r - begin + 1]
             if lo == hi:
@@ -268,18 +276,12 @@ def total(shard: Shard, lens: Lens, edges: Ints, split: Split) -> tuple[Ints, In
     pace = pace_of(edges)
     data = np.zeros((split.size, periods), np.int64)
     whole = np.zeros(split.size, np.int64)
-    offsets, kept = shard.offsets, looked_at(shard)
-    room = room_of(offsets)
-    starts = np.empty(BLOCK + 2, np.int64)
-    place = np.empty(room, np.int64)
-    at = np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    code = np.zeros(room, np.int32)
+    kept, block = looked_at(shard), room_for(shard.offsets)
+    starts, at, code = block.starts, block.at, block.code
     end = 0
     while end < len(kept):
         begin = end
-        end = block_end(offsets, kept, begin)
-        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        end = gather(shard, lens, split, kept, begin, block)
         for i in range(starts[0], starts[end - begin]):
             whole[code[i]] += 1
             p = period_of(at[i], edges, pace)
@@ -299,18 +301,12 @@ def unique(shard: Shard, lens: Lens, edges: Ints, split: Split, probe: int, flag
     # Whose event was the last one counted in a row, and in which period.
     whose = np.full(split.size, -1, np.int64)
     last = np.empty(split.size, np.int64)
-    offsets, kept = shard.offsets, looked_at(shard)
-    room = room_of(offsets)
-    starts = np.empty(BLOCK + 2, np.int64)
-    place = np.empty(room, np.int64)
-    at = np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    code = np.zeros(room, np.int32)
+    kept, block = looked_at(shard), room_for(shard.offsets)
+    starts, at, code = block.starts, block.at, block.code
     end = 0
     while end < len(kept):
         begin = end
-        end = block_end(offsets, kept, begin)
-        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        end = gather(shard, lens, split, kept, begin, block)
         for r in range(begin, end):
             m, lo, hi = kept[r], starts[r - begin], starts[r - begin + 1]
             for i in range(lo, hi):
@@ -342,18 +338,12 @@ def rolling(
     whole = np.zeros(split.size, np.int64)
     whose = np.full(split.size, -1, np.int64)
     covered = np.empty(split.size, np.int64)  # the first point that this member is not yet counted in
-    offsets, kept = shard.offsets, looked_at(shard)
-    room = room_of(offsets)
-    starts = np.empty(BLOCK + 2, np.int64)
-    place = np.empty(room, np.int64)
-    at = np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    code = np.zeros(room, np.int32)
+    kept, block = looked_at(shard), room_for(shard.offsets)
+    starts, at, code = block.starts, block.at, block.code
     end = 0
     while end < len(kept):
         begin = end
-        end = block_end(offsets, kept, begin)
-        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        end = gather(shard, lens, split, kept, begin, block)
         for r in range(begin, end):
             m, lo, hi = kept[r], starts[r - begin], starts[r - begin + 1]
             for i in range(lo, hi):
@@ -389,19 +379,12 @@ def lifecycle(shard: Shard, lens: Lens, edges: Ints, before: int, probe: int, st
     periods = len(edges) - 1 - before
     pace = pace_of(edges)
     counts = np.zeros((4, periods), np.int64)
-    split = Split(False, np.zeros(0, np.int32), 1)
-    offsets, kept = shard.offsets, looked_at(shard)
-    room = room_of(offsets)
-    starts = np.empty(BLOCK + 2, np.int64)
-    place = np.empty(room, np.int64)
-    at = np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    code = np.zeros(room, np.int32)
+    split, kept, block = undivided(), looked_at(shard), room_for(shard.offsets)
+    starts, at = block.starts, block.at
     end = 0
     while end < len(kept):
         begin = end
-        end = block_end(offsets, kept, begin)
-        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        end = gather(shard, lens, split, kept, begin, block)
         for r in range(begin, end):
             m, lo, hi = kept[r], starts[r - begin], starts[r - begin + 1]
             last = -3
@@ -434,19 +417,12 @@ def active_periods(shard: Shard, lens: Lens, edges: Ints) -> Codes:
     periods = len(edges) - 1
     pace = pace_of(edges)
     counts = np.zeros(len(shard.offsets) - 1, np.int32)
-    split = Split(False, np.zeros(0, np.int32), 1)
-    offsets, kept = shard.offsets, looked_at(shard)
-    room = room_of(offsets)
-    starts = np.empty(BLOCK + 2, np.int64)
-    place = np.empty(room, np.int64)
-    at = np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    code = np.zeros(room, np.int32)
+    split, kept, block = undivided(), looked_at(shard), room_for(shard.offsets)
+    starts, at = block.starts, block.at
     end = 0
     while end < len(kept):
         begin = end
-        end = block_end(offsets, kept, begin)
-        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        end = gather(shard, lens, split, kept, begin, block)
         for r in range(begin, end):
             m, lo, hi = kept[r], starts[r - begin], starts[r - begin + 1]
             last = -1
@@ -462,14 +438,9 @@ def active_periods(shard: Shard, lens: Lens, edges: Ints) -> Codes:
 def matching(shard: Shard, lens: Lens) -> tuple[Ints, Ints, Ints, Numbers, Numbers, Numbers]:
     """The events that the lens is about, as columns: the places of the members who have any, where the events of each
     begin, their instants, kinds, groups and channels."""
-    split = Split(False, np.zeros(0, np.int32), 1)
-    offsets, kept = shard.offsets, looked_at(shard)
-    room = room_of(offsets)
-    starts = np.empty(BLOCK + 2, np.int64)
-    place = np.empty(room, np.int64)
-    at = np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    code = np.zeros(room, np.int32)
+    offsets = shard.offsets
+    split, kept, block = undivided(), looked_at(shard), room_for(offsets)
+    starts, place, at = block.starts, block.place, block.at
     most = 0
     for m in kept:
         most += offsets[m + 1] - offsets[m]
@@ -481,8 +452,7 @@ def matching(shard: Shard, lens: Lens) -> tuple[Ints, Ints, Ints, Numbers, Numbe
     people = n = end = 0
     while end < len(kept):
         begin = end
-        end = block_end(offsets, kept, begin)
-        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        end = gather(shard, lens, split, kept, begin, block)
         for r in range(begin, end):
             lo, hi = starts[r - begin], starts[r - begin + 1]
             if lo == hi:

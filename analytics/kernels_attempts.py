@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numba import njit
 
 from analytics.columns import Codes, Ints, Shard
-from analytics.kernels import BLOCK, EXCLUSIONS, NEVER, Lens, Split, block_end, gather, looked_at, room_of
+from analytics.kernels import EXCLUSIONS, NEVER, Lens, Split, gather, looked_at, room_for
 
 ORDERED, STRICT, UNORDERED = 0, 1, 2
 NO_TOUCH, FIRST_TOUCH, LAST_TOUCH, AT_STEP = 0, 1, 2, 3
@@ -251,20 +251,15 @@ def funnel(
     Returns steps reached, the instant of each (member x step), the row of the breakdown (-1 for none), and by entry
     period the number of members whose best attempt reached `from_step`, and `to_step`.
     """
-    offsets, kept = shard.offsets, looked_at(shard)
-    members = len(offsets) - 1
-    room = room_of(offsets)
+    kept, block = looked_at(shard), room_for(shard.offsets)
+    starts, at, bits, code = block.starts, block.at, block.bits, block.code
+    members, room = len(shard.offsets) - 1, len(at)
     periods = max(len(edges) - 1, 0)
     reached = np.zeros(members, np.int32)
     times = np.zeros((steps, members), np.int64).T
     rows = np.full(members, -1, np.int32)
     entered = np.zeros(periods, np.int64)
     converted = np.zeros(periods, np.int64)
-    starts = np.empty(BLOCK + 2, np.int64)
-    place = np.empty(room, np.int64)
-    at = np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    code = np.zeros(room, np.int32)
     mask = np.empty(room, np.int32)
     look = np.empty(room, np.int32)
     picks = np.full(steps, -1, np.int64)
@@ -285,8 +280,7 @@ def funnel(
     end = 0
     while end < len(kept):
         begin = end
-        end = block_end(offsets, kept, begin)
-        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        end = gather(shard, lens, split, kept, begin, block)
         for r in range(begin, end):
             m, lo, hi = kept[r], starts[r - begin], starts[r - begin + 1]
             furthest, opens = 0, np.int64(0)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from numba import njit
 
 from analytics.columns import Codes, Ints, Shard
-from analytics.kernels import BLOCK, Lens, Split, block_end, gather, is_bare, looked_at, room_of
+from analytics.kernels import Lens, gather, is_bare, looked_at, room_for, undivided
 
 Reals = npt.NDArray[np.float64]
 NEW, RETURNING, RESURRECTING, DORMANT = 0, 1, 2, 3
@@ -77,18 +77,12 @@ def habits(shard: Shard, lens: Lens, sets: Sets) -> tuple[Ints, Ints, Ints]:
     members = np.zeros((number, most), np.int64)
     events = np.zeros((number, most), np.int64)
     often = np.zeros((number, most + 1), np.int64)
-    offsets, kept = shard.offsets, looked_at(shard)
-    split, room = Split(False, np.zeros(0, np.int32), 1), room_of(offsets)
-    starts = np.empty(BLOCK + 2, np.int64)
-    place = np.empty(room, np.int64)
-    at = np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    code = np.zeros(room, np.int32)
+    split, kept, block = undivided(), looked_at(shard), room_for(shard.offsets)
+    starts, at = block.starts, block.at
     end = 0
     while end < len(kept):
         begin = end
-        end = block_end(offsets, kept, begin)
-        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        end = gather(shard, lens, split, kept, begin, block)
         for r in range(begin, end):
             lo, hi = starts[r - begin], starts[r - begin + 1]
             if lo == hi:
@@ -125,18 +119,13 @@ def lifecycles(shard: Shard, lens: Lens, sets: Sets) -> Ints:
     number = len(first) - 1
     most, pace = _paces(sets)
     counts = np.zeros((number, 4, most - 1), np.int64)
-    offsets, times, kept, bare = shard.offsets, shard.at, looked_at(shard), is_bare(shard, lens)
-    split, room = Split(False, np.zeros(0, np.int32), 1), room_of(offsets)
-    starts = np.empty(BLOCK + 2, np.int64)
-    place = np.empty(room, np.int64)
-    at = np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    code = np.zeros(room, np.int32)
+    offsets, times, bare = shard.offsets, shard.at, is_bare(shard, lens)
+    split, kept, block = undivided(), looked_at(shard), room_for(offsets)
+    starts, at = block.starts, block.at
     end = 0
     while end < len(kept):
         begin = end
-        end = block_end(offsets, kept, begin)
-        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        end = gather(shard, lens, split, kept, begin, block)
         for r in range(begin, end):
             m, lo, hi = kept[r], starts[r - begin], starts[r - begin + 1]
             if lo == hi:
@@ -189,19 +178,13 @@ def member_days(
     of_group = np.full(groups, -1, np.int64)
     days = len(edges) - 1
     pace = days / (edges[-1] - edges[0])
-    kind, channel, group, offsets = shard.kind, shard.channel, shard.group, shard.offsets
-    kept = looked_at(shard)
-    split, room = Split(False, np.zeros(0, np.int32), 1), room_of(offsets)
-    starts = np.empty(BLOCK + 2, np.int64)
-    place = np.empty(room, np.int64)
-    at = np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    code = np.zeros(room, np.int32)
+    kind, channel, group = shard.kind, shard.channel, shard.group
+    split, kept, block = undivided(), looked_at(shard), room_for(shard.offsets)
+    starts, place, at = block.starts, block.place, block.at
     end = 0
     while end < len(kept):
         begin = end
-        end = block_end(offsets, kept, begin)
-        gather(shard, lens, split, kept, begin, end, starts, place, at, bits, code)
+        end = gather(shard, lens, split, kept, begin, block)
         for r in range(begin, end):
             m, p, floor = kept[r], days, edges[days]
             for i in range(starts[r - begin + 1] - 1, starts[r - begin] - 1, -1):
