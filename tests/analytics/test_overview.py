@@ -19,6 +19,7 @@ from activity.models import Event
 from activity.services import event_key
 from analytics.health.services import stats_catch_up
 from analytics.index.files import LEDGER, building, index_folder
+from analytics.ledger import reading as ledger_reading
 from analytics.ledger.building import ledger_build
 from analytics.overview.crowd import joined_by_channel, places_of
 from analytics.overview.earnings import earnings_of
@@ -152,8 +153,11 @@ def test_a_branch_and_headquarters_looking_at_it_see_the_same_and_nothing_of_oth
     assert "notice-bad" in page(community.mei, f"{OVERVIEW}&branch=chengdu")
 
 
-def test_the_ledger_says_what_the_database_says_and_misses_nothing_that_came_later(community, settings, tmp_path):
+def test_the_ledger_says_what_the_database_says_and_misses_nothing_that_came_later(
+    community, settings, tmp_path, monkeypatch
+):
     settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(ledger_reading, "LARGE", 1)  # places are looked through in several threads
 
     def said():
         pages = [overview_page(*asked(user)) for user in (community.lin, community.mei)]
