@@ -29,7 +29,7 @@ from analytics.pages.parts import (
 )
 from analytics.queries.activity import ActivityQuery
 from analytics.queries.base import Names, Source
-from analytics.queries.periods import local, midnight
+from analytics.queries.periods import complete, local, midnight
 from analytics.queries.together import computed
 
 # In the colours of one palette, by index: calm for what stays, warm for what is lost.
@@ -77,7 +77,7 @@ def lifecycle_page(
         )
         for state, label, _colour in STATES
     ]
-    chart, table = _course(form, query, states)
+    chart, table = _course(form, query, states, now)
     active = sum(whole[state][0] for state, _label, _colour in STATES[:3])
     definitions = [METRICS["lifecycle"], LIFECYCLE["net"]]
     return LifecyclePage(
@@ -116,9 +116,13 @@ def reaches_back(form: RangeForm, ranges: int) -> bool:
     return form.selection().events().filter(at__lt=local(day_after, form.zone)).exists()
 
 
-def _course(form: LifecycleForm, query: ActivityQuery, states: dict[str, list[int]]) -> tuple[Chart, Table]:
+def _course(
+    form: LifecycleForm, query: ActivityQuery, states: dict[str, list[int]], now: datetime
+) -> tuple[Chart, Table]:
     periods = query.periods
+    known = complete(periods, now)
     chart = Chart("stack", _("Lifecycle"), period_marks(periods))
+    chart.leave_open(known, _("Pale: the period is still running. Who comes back in it is not dormant any more."))
     columns = []
     for state, label, colour in STATES:
         links = [people_url(form, "lifecycle", period=i, state=state) for i in range(len(periods))]
@@ -127,7 +131,7 @@ def _course(form: LifecycleForm, query: ActivityQuery, states: dict[str, list[in
     growth = net(states)
     chart.add(_("Net growth"), growth, style="line", colour=NET_COLOUR)
     columns.append([Cell(count, f"{count:+,}".replace("-", "−")) for count in growth])
-    rows = list(zip(period_cells(periods), *columns, strict=True))
+    rows = list(zip(period_cells(periods, known), *columns, strict=True))
     heads = [
         Head(period_head(periods.interval), number=False),
         *(Head(label) for _state, label, _colour in STATES),

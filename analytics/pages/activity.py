@@ -17,6 +17,7 @@ from analytics.forms import ActivityForm
 from analytics.pages.parts import (
     DASH,
     MOST_SERIES,
+    RUNNING,
     Cell,
     Chart,
     Figure,
@@ -30,7 +31,7 @@ from analytics.pages.parts import (
 )
 from analytics.queries.activity import ActivityQuery, ActivityResult, Metric
 from analytics.queries.base import Names, Source
-from analytics.queries.periods import Periods, local
+from analytics.queries.periods import Periods, complete, local
 from analytics.queries.together import computed
 from analytics.sources import Held, value_labels
 
@@ -67,10 +68,10 @@ def activity_page(form: ActivityForm, source: Source, names: Names, *, zone: Zon
     shown = figures.shown(form, found)
     left_out = 0
     if query.by:
-        chart, table, left_out = _broken_down(form, query.compute(held, names, now=now))
+        chart, table, left_out = _broken_down(form, query.compute(held, names, now=now), now)
     else:
         result, *earlier = found[len(figures.queries) :]
-        chart, table = _course(form, result, earlier[0] if earlier else None)
+        chart, table = _course(form, result, earlier[0] if earlier else None, now)
     return ActivityPage(
         query=query,
         figures=shown,
@@ -144,14 +145,19 @@ def _links(form: ActivityForm, count: int, **pointer: Any) -> list[str]:
     return [people_url(form, "activity", period=i, **pointer) for i in range(count)]
 
 
-def _course(form: ActivityForm, result: ActivityResult, before: ActivityResult | None) -> tuple[Chart, Table]:
+def _course(
+    form: ActivityForm, result: ActivityResult, before: ActivityResult | None, now: datetime
+) -> tuple[Chart, Table]:
     periods, label = result.query.periods, dict(METRIC_LABELS)[result.query.metric.value]
     data, links = result.all["data"], _links(form, len(periods))
+    known = complete(periods, now, span=result.query.range)
     chart = Chart("line", str(label), period_marks(periods))
+    chart.leave_open(known, RUNNING)
     chart.add(label, data, links, style="area")
     heads = [Head(period_head(periods.interval), number=False), Head(label)]
     rows = [
-        [first, number_cell(value, url)] for first, value, url in zip(period_cells(periods), data, links, strict=True)
+        [first, number_cell(value, url)]
+        for first, value, url in zip(period_cells(periods, known), data, links, strict=True)
     ]
     if before:
         earlier = [*before.all["data"], *[None] * len(data)][: len(data)]
@@ -162,7 +168,7 @@ def _course(form: ActivityForm, result: ActivityResult, before: ActivityResult |
     return chart, Table(label, heads, rows, newest_first=True)
 
 
-def _broken_down(form: ActivityForm, result: ActivityResult) -> tuple[Chart, Table, int]:
+def _broken_down(form: ActivityForm, result: ActivityResult, now: datetime) -> tuple[Chart, Table, int]:
     assert result.breakdown is not None
     assert result.query.by
     periods, label = result.query.periods, dict(METRIC_LABELS)[result.query.metric.value]
@@ -170,12 +176,14 @@ def _broken_down(form: ActivityForm, result: ActivityResult) -> tuple[Chart, Tab
     size: dict[str, int] = {value: figures[whole] for value, figures in result.breakdown.items()}
     largest = sorted(size, key=lambda value: (-size[value], value))[:MOST_SERIES]
     labels = value_labels(result.query.by, largest)
+    known = complete(periods, now, span=result.query.range)
     chart = Chart("line", str(label), period_marks(periods))
+    chart.leave_open(known, RUNNING)
     columns = []
     for value in largest:
         data, links = result.breakdown[value]["data"], _links(form, len(periods), value=value)
         chart.add(labels[value], data, links)
         columns.append([number_cell(count, url) for count, url in zip(data, links, strict=True)])
-    rows = list(zip(period_cells(periods), *columns, strict=True))
+    rows = list(zip(period_cells(periods, known), *columns, strict=True))
     heads = [Head(period_head(periods.interval), number=False), *(Head(labels[value], name=True) for value in largest)]
     return chart, Table(label, heads, rows, newest_first=True), len(size) - len(largest)

@@ -31,7 +31,7 @@ from analytics.pages.parts import (
 from analytics.pages.times import times_of
 from analytics.queries.base import Names, Source
 from analytics.queries.funnel import Figures, FunnelQuery, FunnelResult
-from analytics.queries.periods import local, midnight, millis
+from analytics.queries.periods import complete, local, midnight, millis
 from analytics.sources import value_labels
 from analytics.templatetags.reports import duration
 
@@ -84,7 +84,7 @@ def funnel_page(form: FunnelForm, source: Source, names: Names, *, zone: ZoneInf
     counts, steps = result.all.counts, step_names(form)
     shown, left_out = _largest(result)
     labels = value_labels(query.breakdown.by, shown) if query.breakdown else {}
-    course, course_table = _course(form, result)
+    course, course_table = _course(form, result, now)
     times, times_table = (times_of(form, result.all.times) if len(counts) > 1 else None) or (None, None)
     before = _before(form, counts, source, names, zone, now)
     return FunnelPage(
@@ -234,7 +234,7 @@ def _broken_down(
     return Table(_("Breakdown"), heads, rows)
 
 
-def _course(form: FunnelForm, result: FunnelResult) -> tuple[Chart, Table]:
+def _course(form: FunnelForm, result: FunnelResult, now: datetime) -> tuple[Chart, Table]:
     series = result.query.series
     assert series is not None
     assert result.entered is not None
@@ -242,7 +242,12 @@ def _course(form: FunnelForm, result: FunnelResult) -> tuple[Chart, Table]:
     last = len(result.query.steps)
     shares = [share_of(done, begun) for begun, done in zip(result.entered, result.converted, strict=True)]
     links = [people_url(form, "funnel", reached=last, period=i) for i in range(len(shares))]
+    known = complete(series.periods, now, span=result.query.range, wait=1000 * result.query.window)
     chart = Chart("line", _("Converted by entry period, in percent"), period_marks(series.periods), percent=True)
+    chart.leave_open(
+        known,
+        _("Dotted: who entered then still has time to convert, or the period lies in the range only in part."),
+    )
     chart.add(_("Converted"), shares, links, style="area")
     rows = [
         [
@@ -252,7 +257,7 @@ def _course(form: FunnelForm, result: FunnelResult) -> tuple[Chart, Table]:
             Cell(shares[i], percent(shares[i])),
         ]
         for i, (first, begun, done) in enumerate(
-            zip(period_cells(series.periods), result.entered, result.converted, strict=True)
+            zip(period_cells(series.periods, known), result.entered, result.converted, strict=True)
         )
     ]
     heads = [

@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from analytics.forms import ReportForm
 from analytics.queries.periods import Interval, Periods, local
 
 Text = str | Promise
+RUNNING = gettext_lazy("Dotted: the period is still running, or lies in the range only in part.")
 SMALL_SAMPLE = 30
 MOST_SERIES = 10
 DASH = "–"
@@ -88,7 +89,8 @@ class Figure:
 class Chart:
     """What static/js/charts.js draws. `kind`: line, bar, stack (bars on one another, below zero too), steps or heat.
 
-    `steps` are the shades of a heat map: from which value on, and what its key says.
+    `steps` are the shades of a heat map: from which value on, and what its key says. `open` marks labels whose numbers
+    are not complete, and `note` says so.
     """
 
     kind: str
@@ -97,6 +99,13 @@ class Chart:
     series: list[dict[str, Any]] = field(default_factory=list)
     percent: bool = False
     steps: list[tuple[float, str]] = field(default_factory=list)
+    open: list[bool] = field(default_factory=list)
+    note: Text = ""
+
+    def leave_open(self, complete: Sequence[bool], note: Text) -> None:
+        """Sets apart what is not complete, as it would look like a fall."""
+        self.open = [not is_known for is_known in complete]
+        self.note = note if any(self.open) else ""
 
     def add(
         self, name: Text, data: Sequence[float | None], links: Sequence[str] = (), *, style: str = "", colour: int = -1
@@ -113,6 +122,8 @@ class Chart:
             "series": self.series,
             "percent": self.percent,
             "steps": self.steps,
+            "open": self.open,
+            "note": str(self.note),
         }
 
 
@@ -147,14 +158,14 @@ def period_names(periods: Periods) -> list[str]:
     return [period_name(local(int(edge), periods.zone), periods.interval) for edge in _starts(periods)]
 
 
-def period_cells(periods: Periods) -> list[Cell]:
+def period_cells(periods: Periods, complete: Sequence[bool] = ()) -> list[Cell]:
     """The first cells of rows by period: as people say it on the page, as a date, or a time for hours, in files."""
     starts = [local(int(edge), periods.zone) for edge in _starts(periods)]
-    hourly = periods.interval is Interval.HOUR
-    return [
-        Cell(start if hourly else start.date(), name, css="")
-        for start, name in zip(starts, period_names(periods), strict=True)
-    ]
+    hourly, names = periods.interval is Interval.HOUR, period_names(periods)
+    for number, is_known in enumerate(complete):
+        if not is_known:
+            names[number] = _("%(period)s (not complete)") % {"period": names[number]}
+    return [Cell(start if hourly else start.date(), name, css="") for start, name in zip(starts, names, strict=True)]
 
 
 def period_name(start: datetime, interval: Interval) -> str:

@@ -213,6 +213,9 @@ def _days(first: date, interval: Interval, zone: ZoneInfo) -> Iterator[int]:
     return (midnight(date.fromordinal(begin + length * n), zone) for n in count())
 
 
-def complete(periods: Periods, now: datetime) -> list[bool]:
-    """Which periods of the range are over: the others still change."""
-    return [int(end) <= millis(now) for _start, end in pairwise(periods.edges[periods.before :])]
+def complete(periods: Periods, now: datetime, *, span: Range | None = None, wait: int = 0) -> list[bool]:
+    """Which periods of the range are over: the others still change. With `span` those that lie in it only in part are
+    not complete either. What has to follow within `wait` milliseconds is known that much later."""
+    edges = periods.edges[periods.before :]
+    start, end = (int(edges[0]), millis(now)) if span is None else (span.start, min(span.end, millis(now)))
+    return [start <= first and last <= end - wait for first, last in pairwise(edges.tolist())]

@@ -62,7 +62,7 @@ def without_filters(question: str, form: ReportForm) -> str:
 def question_words(form: ReportForm) -> list[Asked]:
     """What a valid form asks, for paper and screen: range first, then the choices, then whom it is about."""
     chosen, found = form.cleaned_data, []
-    days = _days(chosen)
+    days = _days(form)
     if days:
         found.append(Asked(_("Range"), days))
     for name, field in form.fields.items():
@@ -129,12 +129,15 @@ def _whom(form: ReportForm) -> list[Asked]:
     return found
 
 
-def _days(chosen: dict[str, Any]) -> str:
-    first, last = chosen.get("from"), chosen.get("to")
+def _days(form: ReportForm) -> str:
+    chosen = form.cleaned_data
+    first, last, preset = (chosen.get(name) for name in ("from", "to", "preset"))
     if not (isinstance(first, date) and isinstance(last, date)):
         return ""
     span = _day(first) if first == last else f"{_day(first)} – {_day(last)}"
-    preset = chosen.get("preset")
+    if first <= form.today <= last:
+        # Else a range up to now looks like a fall against the whole days of the one before.
+        span = _("%(days)s (today is not over)") % {"days": span}
     if preset not in dict(PRESETS):
         return span
     return _("%(preset)s, %(days)s") % {"preset": dict(PRESETS)[preset], "days": span}

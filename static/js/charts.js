@@ -1,6 +1,7 @@
 // Draws the charts of reports with ECharts. The data stands in <script type="application/json"> beside each place, the
 // same numbers stand in a table below. A click on a point opens the members behind it. On paper and in a saved picture
-// charts are on white, and told apart without colour: by patterns, dashes and symbols.
+// charts are on white, and told apart without colour: by patterns, dashes and symbols. What is not complete yet is
+// dotted, or pale, so that nobody takes it for a fall.
 
 const shown = new Map();
 
@@ -40,9 +41,12 @@ const options = (data) => {
       backgroundColor: css("--surface"),
       borderColor: css("--line-strong"),
       textStyle: { color: css("--ink") },
-      formatter: (points) => [
-        escaped(points[0].name),
-        ...points.map((point) => `${escaped(point.seriesName)}  ${number(point.value)}${point.value === null || point.value === undefined ? "" : suffix}`),
+      formatter: ([{ name, dataIndex }]) => [
+        `${escaped(name)}${data.open[dataIndex] ? " …" : ""}`,
+        ...data.series.map((series) => {
+          const value = series.data[dataIndex] ?? null;
+          return `${escaped(series.name)}  ${number(value)}${value === null ? "" : suffix}`;
+        }),
       ].join("\n"),
     },
     xAxis: {
@@ -60,13 +64,14 @@ const options = (data) => {
       splitLine: { lineStyle: { color: css("--line") } },
       axisLabel: { color: css("--ink-2"), formatter: (value) => `${number(value)}${suffix}` },
     },
-    series: data.series.map((series, i) => {
+    series: data.series.flatMap((series, i) => {
       const colour = colours[(series.colour >= 0 ? series.colour : i) % colours.length];
       if (bars && series.style !== "line") {
         return {
+          id: i,
           name: series.name,
           type: "bar",
-          data: series.data,
+          data: data.open.includes(true) ? series.data.map((value, n) => (data.open[n] ? { value, itemStyle: { opacity: 0.45 } } : value)) : series.data,
           stack: data.kind === "stack" ? "all" : undefined,
           itemStyle: { color: colour, borderRadius: data.kind === "stack" ? 0 : [3, 3, 0, 0] },
           barMaxWidth: data.kind === "steps" && !many ? 88 : 36,
@@ -74,7 +79,8 @@ const options = (data) => {
         };
       }
       const past = series.style === "dashed";
-      return {
+      const line = {
+        id: i,
         name: series.name,
         type: "line",
         data: series.data,
@@ -87,8 +93,18 @@ const options = (data) => {
         areaStyle: series.style === "area" ? { color: colour, opacity: 0.1 } : undefined,
         z: past ? 1 : 2,
       };
+      return past ? line : apart(line, data.open);
     }),
   };
+};
+// A line as two of one name: the way to a point that is not complete is another one's.
+const apart = (line, open) => {
+  if (!open.includes(true)) return line;
+  const only = (wanted) => line.data.map((value, n) => (wanted(n) ? value : null));
+  return [
+    { ...line, data: only((n) => !open[n]) },
+    { ...line, id: `${line.id} open`, data: only((n) => open[n] || open[n - 1] || open[n + 1]), symbol: "emptyCircle", showSymbol: false, lineStyle: { ...line.lineStyle, type: [2, 4] } },
+  ];
 };
 
 // Hours by weekdays as a field of colours, from light to dark in one hue, with the numbers in it. As many hours have
@@ -141,7 +157,7 @@ const draw = (place) => {
   const chart = window.echarts.init(place, null, { renderer: "canvas" });
   chart.setOption(drawn(data));
   chart.on("click", (point) => {
-    const link = data.kind === "heat" ? heatLink(data, point) : data.series[point.seriesIndex]?.links[point.dataIndex];
+    const link = data.kind === "heat" ? heatLink(data, point) : data.series[Number.parseInt(point.seriesId, 10)]?.links[point.dataIndex];
     if (link && point.value) window.location.assign(link);
   });
   shown.set(place, { chart, data });
@@ -253,7 +269,7 @@ document.addEventListener("click", (event) => {
   if (!shown.has(place)) return;
   const { data } = shown.get(place);
   const parts = (button.closest("[data-card]") ?? document).querySelectorAll("[data-asked] > *");
-  const asked = [...parts].map((part) => part.textContent.replace(/\s+/g, " ").trim()).join(" · ");
+  const asked = [...[...parts].map((part) => part.textContent.replace(/\s+/g, " ").trim()), data.note].filter(Boolean).join(" · ");
   const page = document.querySelector("h1")?.textContent.trim() ?? "";
   const title = page && !button.closest("[data-card]") && page !== data.label ? `${page} · ${data.label}` : data.label;
   picture(data, title, asked).toBlob((blob) => {

@@ -86,6 +86,9 @@ def says(text, value):
     """Whether `text` on a page says what `value` of a file is."""
     if value is None or value == "":
         return text in ("", "–")
+    if isinstance(value, date):
+        # A file has the date alone, for spreadsheets to count with.
+        text = text.removesuffix(" (not complete)")
     if isinstance(value, datetime):
         names = {period_name(value.replace(tzinfo=ZONE), interval) for interval in (Interval.HOUR, Interval.DAY)}
         return text in names | {period_name(value, Interval.MONTH)}

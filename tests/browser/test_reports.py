@@ -88,3 +88,22 @@ def test_a_phone_reaches_every_figure_of_a_group_in_health_and_ranking(as_staff)
         head.scroll_into_view_if_needed()
         expect(head).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_way_to_a_day_that_is_not_over_is_dotted(as_staff):
+    page = open_page(as_staff("ana"), "/reports/activity/?preset=7d")
+    expect(page.locator("[data-plot] canvas").first).to_be_visible(timeout=PATIENT)
+    lines = page.evaluate(
+        """() => echarts.getInstanceByDom(document.querySelector("[data-plot]")).getOption().series.map(
+            (line) => [line.name, [line.lineStyle.type].flat().join(), line.data.map((value) => value !== null)],
+        )"""
+    )
+    name = lines[0][0]
+    known, way, *_before = lines
+    assert known == [name, "solid", [True] * 6 + [False]]
+    assert way == [name, "2,4", [False] * 5 + [True] * 2]
+    legend = page.evaluate(
+        """() => echarts.getInstanceByDom(document.querySelector("[data-plot]")).getModel()
+            .getComponent("legend").getData().map((entry) => entry.get("name"))"""
+    )
+    assert legend.count(name) == 1
