@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numba
 import numpy as np
 import structlog
 from django.conf import settings
+from llvmlite.binding import get_host_cpu_name
 
 from analytics import kernels_ledger, kernels_overview, kernels_periods
 from analytics.columns import NONE, Columns, Shard, codes_of, inside
@@ -33,8 +35,9 @@ from analytics.queries.together import computed
 from analytics.sources import Held
 
 log = structlog.get_logger(__name__)
-# Says that everything was compiled, in the folder where Numba keeps it.
-DONE = "complete"
+# Says that everything was compiled, in the folder where Numba keeps it. Another Numba, or another processor, does not
+# take what is there.
+DONE = f"complete-{numba.__version__}-{get_host_cpu_name()}"
 PATIENCE = 900  # seconds
 
 

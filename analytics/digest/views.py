@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -41,6 +41,8 @@ from community_ops.lib.unlisted import unlisted
 
 SHOWN = 5
 UNDER_WAY = (MailState.DUE, MailState.WRITING, MailState.SENDING)
+# So long a page looks after a letter that is due; then no worker seems to run.
+LOOKED_AFTER = timedelta(minutes=5)
 
 
 @require_http_methods(["GET", "POST"])
@@ -72,7 +74,9 @@ def _letters(request: StaffRequest, now: datetime, chosen: Digest) -> dict[str, 
         "is_set_up": mail_is_set_up(),
         "mails": [(mail, reason_words(mail)) for mail in mails],
         "again": (MailState.UNKNOWN, MailState.FAILED),
-        "is_moving": any(mail.state in UNDER_WAY and mail.next_at <= now for mail in mails),
+        "is_moving": any(
+            mail.state in UNDER_WAY and mail.next_at <= now < mail.next_at + LOOKED_AFTER for mail in mails
+        ),
     }
 
 

@@ -40,6 +40,9 @@ def reason_words(mail: DigestMail) -> Text:
         return REASONS.get(mail.reason, "")
     if mail.reason in SIGN_IN:
         return NOT_SIGNED_IN
-    if mail.reason.startswith("SMTP "):
-        return REFUSED if mail.reason >= "SMTP 5" else LATER
+    if mail.reason.startswith("SMTP 4"):
+        return LATER
+    # While it is tried again no address was told yet: the server refused to listen at all.
+    if mail.reason.startswith("SMTP 5") and mail.state == MailState.FAILED:
+        return REFUSED
     return BROKEN_OFF if mail.state == MailState.UNKNOWN else NOT_REACHED

@@ -125,9 +125,8 @@ def _before(
 
 
 def _ripe_until(query: FunnelQuery, now: datetime) -> datetime | None:
-    """Whoever entered after this still has time to convert; None when nobody of the range does."""
-    ripe = min(millis(now), query.range.end) - 1000 * query.window
-    return local(ripe, query.zone) if millis(now) < query.range.end + 1000 * query.window else None
+    """Whoever entered after this still has time to convert; None where the range is over: nothing counts after it."""
+    return local(millis(now) - 1000 * query.window, query.zone) if millis(now) < query.range.end else None
 
 
 def step_names(form: FunnelForm) -> list[str]:
@@ -246,7 +245,7 @@ def _course(form: FunnelForm, result: FunnelResult, now: datetime) -> tuple[Char
     chart = Chart("line", _("Converted by entry period, in percent"), period_marks(series.periods), percent=True)
     chart.leave_open(
         known,
-        _("Dotted: who entered then still has time to convert, or the period lies in the range only in part."),
+        _("Dotted: who entered then had less than the whole time to convert, or it lies in the range only in part."),
     )
     chart.add(_("Converted"), shares, links, style="area")
     rows = [

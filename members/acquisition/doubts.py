@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
+from itertools import islice
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,26 +20,40 @@ from members.acquisition.models import ChannelSpend
 from members.imports.importers import Doubt
 from members.imports.values import RENMINBI, read_currency
 
+# Pairs of codes, each of which takes some ten microseconds.
+MOST_COMPARED = 20_000
 # What two rows have in common that are one spend in other words: channel, branch, days, amount and currency.
 Likeness = tuple[str, int | None, date, date, Decimal, str]
 
 
-def channels_new(codes: Iterable[str]) -> dict[str, str]:
-    """Those that nobody has heard of, each with the known code that is nearest to it, or nothing."""
+def channels_offered(by: User) -> QuerySet[Channel]:
+    """What may be named to this person: a branch does not hear of channels that only others use, so it is those that it
+    spent on."""
+    found = Channel.objects.order_by("code")
+    if by.is_headquarters:
+        return found
+    return found.filter(pk__in=ChannelSpend.objects.visible_to(by).order_by().values("channel"))
+
+
+def channels_new(codes: Iterable[str], *, by: User) -> dict[str, str]:
+    """Those that nobody has heard of, each with the code that is nearest to it of those that may be named, or nothing.
+    Neighbours are looked for as long as a page can wait."""
     wanted = list(dict.fromkeys(codes))
     known = set(Channel.objects.filter(code__among=wanted).values_list("code", flat=True))
-    new = [code for code in wanted if code not in known]
+    new = dict.fromkeys((code for code in wanted if code not in known), "")
     if not new:
         return {}
-    spelled = {code.casefold(): code for code in Channel.objects.values_list("code", flat=True)}
-    near = {code: get_close_matches(code.casefold(), spelled, n=1) for code in new}
-    return {code: spelled[found[0]] if found else "" for code, found in near.items()}
+    spelled = {code.casefold(): code for code in channels_offered(by).values_list("code", flat=True)}
+    for code in islice(new, MOST_COMPARED // max(1, len(spelled))):
+        for found in get_close_matches(code.casefold(), spelled, n=1):
+            new[code] = spelled[found]
+    return new
 
 
-def doubt_new(codes: dict[int, str]) -> Doubt | None:
+def doubt_new(codes: dict[int, str], *, by: User) -> Doubt | None:
     """Of channels by the place of their row."""
     places = {code: place for place, code in reversed(codes.items())}
-    new = channels_new(codes.values())
+    new = channels_new(codes.values(), by=by)
     if not new:
         return None
     head = ngettext(

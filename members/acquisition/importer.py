@@ -148,7 +148,7 @@ class SpendImporter:
         known = _known(keys.values())
         fresh = {place: item for place, (_text, item) in items.items() if keys[place] not in known}
         found = [
-            doubt_new({place: item.channel for place, item in fresh.items()}),
+            doubt_new({place: item.channel for place, item in fresh.items()}, by=by),
             doubt_there(
                 {place: item.likeness(branches[place]) for place, item in fresh.items()}, by=by, found=known.values()
             ),

@@ -17,11 +17,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import StaffRequest, staff_required, writer_required
 from accounts.models import Branch
-from activity.models import Channel
 from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
-from members.acquisition.doubts import channels_new
+from members.acquisition.doubts import channels_new, channels_offered
 from members.acquisition.forms import SpendForm
 from members.acquisition.models import ChannelSpend
 from members.acquisition.services import StaleSpend, spend_record, spend_remove, spend_restore, spend_update
@@ -89,7 +88,7 @@ def spend_new(request: StaffRequest) -> HttpResponse:
     initial = {"channel": request.GET.get("channel", "")[:100]}
     form = SpendForm(request.POST or None, user=request.user, now=now, initial=initial)
     if form.is_valid():
-        new = channels_new([form.cleaned_data["channel"]])
+        new = channels_new([form.cleaned_data["channel"]], by=request.user)
         try:
             spend = spend_record(by=request.user, now=now, **form.values())
         except ValidationError as error:
@@ -108,7 +107,7 @@ def spend_edit(request: StaffRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     form = SpendForm(request.POST or None, user=request.user, now=now, spend=spend)
     if form.is_valid():
-        new = channels_new([form.cleaned_data["channel"]])
+        new = channels_new([form.cleaned_data["channel"]], by=request.user)
         try:
             spend_update(
                 by=request.user,
@@ -139,7 +138,7 @@ def _say_new(request: StaffRequest, new: Mapping[str, str]) -> None:
 
 
 def _form(request: StaffRequest, form: SpendForm, spend: ChannelSpend | None) -> HttpResponse:
-    codes = Channel.objects.values_list("code", flat=True)[:OFFERED]
+    codes = channels_offered(request.user).values_list("code", flat=True)[:OFFERED]
     context = {"form": form, "spend": spend, "codes": codes}
     status = 422 if form.is_bound else 200
     return render(request, "console/members/acquisition/form.html", context, status=status)

@@ -9,8 +9,10 @@ let paper = false; // whether what is drawn now goes to a printer or into a pict
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const palette = () => Array.from({ length: 10 }, (_unused, i) => css(`--plot-${i}`));
 const SYMBOLS = ["circle", "rect", "triangle", "diamond", "emptyCircle", "emptyRect"];
-const LINES = ["solid", "dashed", "dotted"];
-const DASHES = ["solid", [8, 4], [2, 3], [10, 3, 2, 3], [4, 4], [14, 4], [6, 2, 1, 2], [1, 4], [12, 2, 2, 2, 2, 2], [5, 1]];
+// None is dotted: that says that a point is not complete.
+const LINES = ["solid", "dashed", [10, 3, 3, 3]];
+const DASHES = ["solid", [8, 4], [14, 3, 3, 3], [10, 3], [4, 4], [14, 4], [6, 3, 3, 3], [20, 4], [12, 3, 3, 3, 3, 3], [5, 2]];
+const DOTS = [1, 4];
 const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
 // A share to a tenth, as the tables say it: one below that is neither none nor a tenth.
 const tenth = (value) => (value > 0 && value < 0.1 ? "<0.1" : value.toFixed(1));
@@ -41,13 +43,15 @@ const options = (data) => {
       backgroundColor: css("--surface"),
       borderColor: css("--line-strong"),
       textStyle: { color: css("--ink") },
-      formatter: ([{ name, dataIndex }]) => [
-        `${escaped(name)}${data.open[dataIndex] ? " …" : ""}`,
-        ...data.series.map((series) => {
-          const value = series.data[dataIndex] ?? null;
-          return `${escaped(series.name)}  ${number(value)}${value === null ? "" : suffix}`;
-        }),
-      ].join("\n"),
+      formatter: (points) => {
+        const [{ name, dataIndex }] = points;
+        // Of a line in two parts both have a point here, of which one may be empty.
+        const lines = [...new Set(points.map(seriesOf))].map((i) => {
+          const value = data.series[i].data[dataIndex] ?? null;
+          return `${escaped(data.series[i].name)}  ${number(value)}${value === null ? "" : suffix}`;
+        });
+        return [`${escaped(name)}${data.open[dataIndex] ? " …" : ""}`, ...lines].join("\n");
+      },
     },
     xAxis: {
       type: "category",
@@ -97,15 +101,19 @@ const options = (data) => {
     }),
   };
 };
-// A line as two of one name: the way to a point that is not complete is another one's.
+// A line as two of one name: the way to a point that is not complete is another one's. Where a point has no neighbours
+// there is no way to it, so only its symbol shows it.
 const apart = (line, open) => {
   if (!open.includes(true)) return line;
   const only = (wanted) => line.data.map((value, n) => (wanted(n) ? value : null));
+  const way = only((n) => open[n] || open[n - 1] || open[n + 1]);
+  const points = way.map((value, n) => ({ value, symbol: (way[n - 1] ?? way[n + 1] ?? null) === null ? "emptyCircle" : "none" }));
   return [
     { ...line, data: only((n) => !open[n]) },
-    { ...line, id: `${line.id} open`, data: only((n) => open[n] || open[n - 1] || open[n + 1]), symbol: "emptyCircle", showSymbol: false, lineStyle: { ...line.lineStyle, type: [2, 4] } },
+    { ...line, id: `${line.id} open`, data: points, showSymbol: true, lineStyle: { ...line.lineStyle, type: DOTS } },
   ];
 };
+const seriesOf = (point) => Number.parseInt(point.seriesId, 10);
 
 // Hours by weekdays as a field of colours, from light to dark in one hue, with the numbers in it. As many hours have
 // each shade, so that one busy hour does not make all others look alike. On a phone the hours run down. A place without
@@ -157,7 +165,7 @@ const draw = (place) => {
   const chart = window.echarts.init(place, null, { renderer: "canvas" });
   chart.setOption(drawn(data));
   chart.on("click", (point) => {
-    const link = data.kind === "heat" ? heatLink(data, point) : data.series[Number.parseInt(point.seriesId, 10)]?.links[point.dataIndex];
+    const link = data.kind === "heat" ? heatLink(data, point) : data.series[seriesOf(point)]?.links[point.dataIndex];
     if (link && point.value) window.location.assign(link);
   });
   shown.set(place, { chart, data });

@@ -211,6 +211,9 @@ def test_a_server_that_cannot_be_reached_or_signed_in_to_is_named(cast, settings
     with mail_server(settings, free_port()):
         assert asked(cast.mei, NOW) == "due"
     assert "cannot be reached" in browser(cast.mei).get("/profile/digest/").content.decode()
+    # Refused before any address was told; and an answer that is none.
+    for reason in ("SMTP 554", "SMTP -1"):
+        assert "cannot be reached" in str(reason_words(DigestMail(state="due", reason=reason)))
     assert "does not let this installation sign in" in str(reason_words(DigestMail(state="due", reason="SMTP 535")))
 
 

@@ -90,20 +90,34 @@ def test_a_phone_reaches_every_figure_of_a_group_in_health_and_ranking(as_staff)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def drawn(page, script):
+    """What a script says of the first chart, as `chart`, and of what it was told to draw, as `told`."""
+    expect(page.locator("[data-plot] canvas").first).to_be_visible(timeout=PATIENT)
+    chart = 'const chart = echarts.getInstanceByDom(document.querySelector("[data-plot]")), told = chart.getOption();'
+    return page.evaluate(f"() => {{ {chart} return {script}; }}")
+
+
 def test_the_way_to_a_day_that_is_not_over_is_dotted(as_staff):
     page = open_page(as_staff("ana"), "/reports/activity/?preset=7d")
-    expect(page.locator("[data-plot] canvas").first).to_be_visible(timeout=PATIENT)
-    lines = page.evaluate(
-        """() => echarts.getInstanceByDom(document.querySelector("[data-plot]")).getOption().series.map(
-            (line) => [line.name, [line.lineStyle.type].flat().join(), line.data.map((value) => value !== null)],
-        )"""
+    names, dashes, values = drawn(
+        page,
+        """[
+            told.series.map((line) => line.name),
+            told.series.map((line) => [line.lineStyle.type].flat().join()),
+            told.series.map((line) => line.data.map((point) => (point?.value ?? point) !== null)),
+        ]""",
     )
-    name = lines[0][0]
-    known, way, *_before = lines
-    assert known == [name, "solid", [True] * 6 + [False]]
-    assert way == [name, "2,4", [False] * 5 + [True] * 2]
-    legend = page.evaluate(
-        """() => echarts.getInstanceByDom(document.querySelector("[data-plot]")).getModel()
-            .getComponent("legend").getData().map((entry) => entry.get("name"))"""
-    )
-    assert legend.count(name) == 1
+    assert names[0] == names[1]
+    assert dashes[:2] == ["solid", "1,4"]
+    assert values[:2] == [[True] * 6 + [False], [False] * 5 + [True] * 2]
+    legend = drawn(page, 'chart.getModel().getComponent("legend").getData().map((entry) => entry.get("name"))')
+    assert legend.count(names[0]) == 1
+
+
+def test_a_month_that_is_alone_and_not_over_is_a_point(as_staff):
+    page = open_page(as_staff("ana"), "/reports/activity/?preset=month&interval=month")
+    assert drawn(page, "told.series[1].data.map((point) => point.symbol)") == ["emptyCircle"]
+    parts = '{ name: "2026-02", dataIndex: 0, seriesId: "0" }, { name: "2026-02", dataIndex: 0, seriesId: "0 open" }'
+    month, *told = drawn(page, f"told.tooltip[0].formatter([{parts}])").splitlines()
+    assert month == "2026-02 …"
+    assert len(told) == 1, "a line in two parts is told once"

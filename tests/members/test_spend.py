@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from accounts.models import AuditEntry
+from members.acquisition import doubts
 from members.acquisition.services import StaleSpend, spend_remove, spend_restore, spend_update
 from members.imports.services import import_preview, import_run, import_start, import_upload, rejected_path
 from members.models import ChannelSpend
@@ -166,6 +167,19 @@ class TestPages:
         page = client.post(reverse("members:spend", args=[spend.pk]), typed, follow=True).content.decode()
         assert "is new" not in page
 
+    def test_a_branch_hears_of_no_channel_that_only_others_spent_on(self, client, cast):
+        spent(cast.lin, "wall9", 5)
+        spent(cast.mei, "flyer1", 5)
+        client.force_login(cast.mei)
+        form = client.get(reverse("members:spend_new")).content.decode()
+        assert "flyer1" in form
+        assert "wall9" not in form
+        for typed, near in (("wall8", ""), ("flyer2", " flyer1 is close to it")):
+            values = {"channel": typed, "amount": "12", "currency": "CNY", "first_day": "2026-02-01"}
+            page = client.post(reverse("members:spend_new"), values, follow=True).content.decode()
+            assert f"The channel {typed} is new.{near}" in page
+            assert "wall9" not in page
+
     def test_two_editors_are_told_and_a_removal_can_be_undone(self, client, cast):
         spend = spent(cast.mei, "poster", 9)
         client.force_login(cast.mei)
@@ -306,6 +320,17 @@ rejected,2026-02-02,0
     assert "Time as understood" not in html
     taken_in(cast.lin, rows)
     assert looked_at(cast.lin, rows).doubts == []
+
+
+@pytest.mark.usefixtures("_files")
+def test_among_very_many_channels_neighbours_are_looked_for_as_long_as_a_page_can_wait(cast, monkeypatch):
+    for code in ("poster1", "flyer1"):
+        spent(cast.lin, code, 5)
+    rows = "channel,from,amount\n" + "".join(f"{code},2026-02-01,5\n" for code in ("poster7", "flyer7", "flyer8"))
+    monkeypatch.setattr(doubts, "MOST_COMPARED", 5)  # pairs, of two channels that are known
+    [doubt] = looked_at(cast.lin, rows).doubts
+    near = [words.partition(", ")[2] for _line, words in doubt.lines]
+    assert near == ["close to poster1 which is known", "close to flyer1 which is known", ""]
 
 
 @pytest.mark.usefixtures("_files")
