@@ -122,7 +122,7 @@ def _course(
     periods = query.periods
     known = complete(periods, now)
     chart = Chart("stack", _("Lifecycle"), period_marks(periods))
-    chart.leave_open(known, _("Pale: the period is still running. Who comes back in it is not dormant any more."))
+    chart.leave_open(known, _("Pale: the period is still running. Who still does something in it has not gone quiet."))
     columns = []
     for state, label, colour in STATES:
         links = [people_url(form, "lifecycle", period=i, state=state) for i in range(len(periods))]
