@@ -101,13 +101,13 @@ const options = (data) => {
     }),
   };
 };
-// A line as two of one name: the way to a point that is not complete is another one's. Where a point has no neighbours
-// there is no way to it, so only its symbol shows it.
+// A line as two of one name: the way to a point that is not complete is another one's. Such a point has its symbol always:
+// without neighbours there is no way to it, and a click needs something to hit.
 const apart = (line, open) => {
   if (!open.includes(true)) return line;
   const only = (wanted) => line.data.map((value, n) => (wanted(n) ? value : null));
   const way = only((n) => open[n] || open[n - 1] || open[n + 1]);
-  const points = way.map((value, n) => ({ value, symbol: (way[n - 1] ?? way[n + 1] ?? null) === null ? "emptyCircle" : "none" }));
+  const points = way.map((value, n) => ({ value, symbol: open[n] ? "emptyCircle" : "none" }));
   return [
     { ...line, data: only((n) => !open[n]) },
     { ...line, id: `${line.id} open`, data: points, showSymbol: true, lineStyle: { ...line.lineStyle, type: DOTS } },

@@ -112,6 +112,10 @@ def test_the_way_to_a_day_that_is_not_over_is_dotted(as_staff):
     assert values[:2] == [[True] * 6 + [False], [False] * 5 + [True] * 2]
     legend = drawn(page, 'chart.getModel().getComponent("legend").getData().map((entry) => entry.get("name"))')
     assert legend.count(names[0]) == 1
+    # The members of such a day open by a click as well.
+    x, y = drawn(page, "chart.convertToPixel({ seriesIndex: 1 }, [6, told.series[1].data[6].value])")
+    page.locator("[data-plot]").first.click(position={"x": x, "y": y})
+    page.wait_for_url("**/reports/people/**", timeout=PATIENT)
 
 
 def test_a_month_that_is_alone_and_not_over_is_a_point(as_staff):
