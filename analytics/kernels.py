@@ -2,192 +2,22 @@
 
 They are plain Python, compiled by Numba. Strings never get here: a `Lens` turns "is this event step k" into bits, by
 tables over the numbers of kinds, channels and groups. What a kernel needs of a member's events is put into small arrays
-that stay in the processor's cache; nothing of the size of the events is written. Numba keeps the compiled code in the
-folder that `NUMBA_CACHE_DIR` names (see `community_ops.lib.compiled`).
+that stay in the processor's cache (`kernels_events.gather`); nothing of the size of the events is written. Numba keeps
+the compiled code in the folder that `NUMBA_CACHE_DIR` names (see `community_ops.lib.compiled`).
 
 A `probe` asks which members stand behind one number: it fills `flags`, one entry for each member.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 
 from analytics.columns import Codes, Flags, Ints, Numbers, Shard
-from analytics.kernels_memory import LINE, ask_for
+from analytics.kernels_events import Lens, Split, gather, looked_at, room_for, undivided
+from analytics.kernels_words import NONE, ONE, WORD, many
 
 NEW, RETURNING, RESURRECTING, DORMANT = 1, 2, 3, 4
-NEVER = np.iinfo(np.int64).max
-ALWAYS = np.iinfo(np.int64).min
-# Bits of a mask: the steps of a funnel (from bit 0), its exclusions, and that an event is one to be looked at.
-EXCLUSIONS = 20
-COUNTS = 1 << 40
-# So many events are looked at together: they fit into the processor's cache.
-BLOCK = 2048
-# So many of a member's events are asked for ahead: mostly the newest matter.
-NEWEST = 32
-
-
-class Lens(NamedTuple):
-    """Which events a question is about (since <= at < until) and what each is to it: the bits that its kind, channel
-    and group have in common. `other` are the bits of kinds beyond the table; a channel or group beyond the table is
-    taken for none (0). An empty table has all bits for all."""
-
-    since: int
-    until: int
-    other: int
-    kinds: Ints
-    channels: Ints
-    groups: Ints
-
-
-class Split(NamedTuple):
-    """A breakdown: `codes` gives a number to each channel or group (0 is no value, as the code of number 0 always is;
-    `size` how many there are). With an empty table there is one row for all."""
-
-    by_channel: bool
-    codes: Codes
-    size: int
-
-
-class Block(NamedTuple):
-    """What a question needs of the events of members who are looked at together: those of the r-th of them are
-    `starts[r]:starts[r + 1]`. Of each event `place` says which of the shard's it is; `code` is for a breakdown."""
-
-    starts: Ints
-    place: Ints
-    at: Ints
-    bits: Ints
-    code: Codes
-
-
-@njit(cache=True, nogil=True)
-def undivided() -> Split:
-    return Split(False, np.zeros(0, np.int32), 1)
-
-
-@njit(cache=True, nogil=True)
-def first_since(at: Ints, lo: int, hi: int, since: int) -> int:
-    """The first of the events lo:hi that is not before `since`: most questions are about the end, so search from it."""
-    if lo == hi or at[hi - 1] < since:
-        return hi
-    step, found = 1, hi - 1
-    while found - step >= lo and at[found - step] >= since:
-        found -= step
-        step *= 2
-    low = max(found - step, lo - 1)
-    while found - low > 1:
-        middle = (low + found) // 2
-        if at[middle] >= since:
-            found = middle
-        else:
-            low = middle
-    return found
-
-
-@njit(cache=True, nogil=True)
-def looked_at(shard: Shard) -> Ints:
-    """The places of the members who are not left out."""
-    skip, members = shard.skip, len(shard.offsets) - 1
-    kept = np.empty(members, np.int64)
-    count = 0
-    for m in range(members):
-        kept[count] = m
-        count += len(skip) == 0 or not skip[m]
-    return kept[:count]
-
-
-@njit(cache=True, nogil=True)
-def block_end(offsets: Ints, kept: Ints, first: int) -> int:
-    """The end of the members kept[first], ... who are looked at together: at least one, else as many as have BLOCK
-    events."""
-    end, events = first, 0
-    while end < len(kept) and end - first < BLOCK:
-        events += offsets[kept[end] + 1] - offsets[kept[end]]
-        if events > BLOCK and end > first:
-            break
-        end += 1
-    return end
-
-
-@njit(cache=True, nogil=True)
-def room_for(offsets: Ints) -> Block:
-    """A block that can hold the events of any members who are looked at together."""
-    room = BLOCK
-    for m in range(len(offsets) - 1):
-        room = max(room, offsets[m + 1] - offsets[m])
-    place, at, bits = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
-    return Block(np.empty(BLOCK + 2, np.int64), place, at, bits, np.zeros(room, np.int32))
-
-
-@njit(cache=True, nogil=True)
-def is_bare(shard: Shard, lens: Lens) -> bool:
-    """Whether every event within the time counts, whatever it is and wherever it happened, and all count alike."""
-    bare = len(shard.allow) == 0 and len(lens.channels) == 0 and len(lens.groups) == 0 and lens.other != 0
-    for what in lens.kinds:
-        bare = bare and what == lens.other
-    return bare
-
-
-@njit(cache=True, nogil=True)
-def gather(shard: Shard, lens: Lens, split: Split, kept: Ints, first: int, block: Block) -> int:
-    """Fills the block with the events that count of kept[first] and those after, and returns the place in `kept` of the
-    first who did not fit. They are read from the newest back, as the range mostly begins near the end, so the arrays
-    are filled from theirs.
-
-    It is called for many members at once: a call counts references for every array that it is given, which takes
-    longer than a member.
-    """
-    times, kind, channel, group = shard.at, shard.kind, shard.channel, shard.group
-    offsets, own, allow = shard.offsets, shard.own, shard.allow
-    since, until, other = lens.since, lens.until, lens.other
-    kinds, channels, groups = lens.kinds, lens.channels, lens.groups
-    by_channel, codes = split.by_channel, split.codes
-    starts, place, at, bits, code = block.starts, block.place, block.at, block.bits, block.code
-    bare, is_placed, is_channelled = is_bare(shard, lens), len(allow) > 0 or len(groups) > 0, len(channels) > 0
-    end, n = block_end(offsets, kept, first), len(at)
-    starts[end - first] = n
-    for r in range(end - 1, first - 1, -1):
-        m = kept[r]
-        lo, hi = offsets[m], offsets[m + 1]
-        # Of about the same member of the next call: most events are not looked at, so memory does not see it coming.
-        soon = offsets[kept[min(r + end - first, len(kept) - 1)] + 1] - 1
-        for back in range(0, NEWEST, LINE):
-            ask_for(times, soon - back)
-            ask_for(kind, soon - back)
-            if is_placed:
-                ask_for(group, soon - back)
-            if is_channelled:
-                ask_for(channel, soon - back)
-        if hi > lo and times[hi - 1] >= until:
-            hi = first_since(times, lo, hi, until)
-        for i in range(hi - 1, lo - 1, -1):
-            if times[i] < since:
-                break
-            what = other
-            if not bare:
-                what = kinds[kind[i]] if kind[i] < len(kinds) else other
-            if len(channels) > 0:
-                what &= channels[channel[i] if channel[i] < len(channels) else 0]
-            if len(groups) > 0:
-                what &= groups[group[i] if group[i] < len(groups) else 0]
-            if len(allow) > 0:
-                if group[i] == 0 and len(own) > 0:
-                    what = what if own[m] else 0
-                else:
-                    what = what if group[i] < len(allow) and allow[group[i]] else 0
-            # Written whether or not it counts: a jump that goes either way at random takes longer.
-            place[n - 1] = i
-            at[n - 1] = times[i]
-            bits[n - 1] = what
-            if len(codes) > 0:
-                value = np.int64(channel[i]) if by_channel else np.int64(group[i])
-                code[n - 1] = codes[value] if value < len(codes) else 0
-            n -= what != 0
-        starts[r - first] = n
-    return end
 
 
 @njit(cache=True, nogil=True)
@@ -225,47 +55,56 @@ def retention(
     intervals = len(edges) - 1
     pace = pace_of(edges)
     matrix = np.zeros((intervals, intervals), np.int64)
-    started = np.zeros(intervals, np.int64)
-    came_back = np.zeros(intervals, np.int64)
-    times = np.zeros(intervals, np.int64)
-    split, kept, block = undivided(), looked_at(shard), room_for(shard.offsets)
+    # By interval, one bit for each of 64 members: who started in it, and who came back often enough.
+    started = np.empty(intervals, np.uint64)
+    came_back = np.empty(intervals, np.uint64)
+    times = np.empty(intervals, np.int64)
+    split, kept, block = undivided(), looked_at(shard), room_for(shard, lens)
     starts, at, bits = block.starts, block.at, block.bits
     end = 0
     while end < len(kept):
         begin = end
         end = gather(shard, lens, split, kept, begin, block)
-        for r in range(begin, end):
-            m, lo, hi = kept[r], starts[r - begin], starts[r - begin + 1]
-            if lo == hi:
-                continue
-            started[:] = 0
-            times[:] = 0
-            begun = False
-            for i in range(lo, hi):
-                p = period_of(at[i], edges, pace)
-                if p >= intervals:
-                    break
-                # Without jumps, as nobody can foretell which of the two an event is.
-                starts_now = bits[i] & 1 & np.int64(not (first_time and begun))
-                begun |= starts_now > 0
-                if p >= 0:
+        for first in range(begin, end, WORD):
+            last = min(first + WORD, end)
+            started[:] = NONE
+            came_back[:] = NONE
+            begun = NONE
+            for r in range(first, last):
+                number = np.uint64(r - first)
+                if least > 1:
+                    times[:] = 0
+                for i in range(starts[r - begin], starts[r - begin + 1]):
+                    p = period_of(at[i], edges, pace)
+                    if p >= intervals:
+                        break
+                    starts_now = np.uint64(bits[i] & 1) << number
+                    if first_time:
+                        starts_now &= ~begun
+                    begun |= starts_now
+                    if p < 0:
+                        continue
                     started[p] |= starts_now
-                    times[p] += bits[i] >> 1 & 1
-            if not begun:
-                continue
+                    returns = bits[i] >> 1 & 1
+                    if least > 1:
+                        times[p] += returns
+                        returns = np.int64(times[p] >= least)
+                    came_back[p] |= np.uint64(returns) << number
             if or_after:
                 for p in range(intervals - 2, -1, -1):
-                    times[p] = max(times[p], times[p + 1])
+                    came_back[p] |= came_back[p + 1]
             for p in range(intervals):
-                came_back[p] = times[p] >= least
-            for p in range(intervals):
-                if not started[p]:
+                if started[p] == NONE:
                     continue
-                matrix[p, 0] += 1
+                matrix[p, 0] += many(started[p])
                 for k in range(1, intervals - p):
-                    matrix[p, k] += came_back[p + k]
-                if p == probe:
-                    flags[m] = probe_after == 0 or times[p + probe_after] >= least
+                    matrix[p, k] += many(started[p] & came_back[p + k])
+            if probe >= 0:
+                found = started[probe]
+                if probe_after > 0:
+                    found &= came_back[probe + probe_after]
+                for r in range(first, last):
+                    flags[kept[r]] = (found >> np.uint64(r - first)) & ONE
     return matrix
 
 
@@ -276,7 +115,7 @@ def total(shard: Shard, lens: Lens, edges: Ints, split: Split) -> tuple[Ints, In
     pace = pace_of(edges)
     data = np.zeros((split.size, periods), np.int64)
     whole = np.zeros(split.size, np.int64)
-    kept, block = looked_at(shard), room_for(shard.offsets)
+    kept, block = looked_at(shard), room_for(shard, lens)
     starts, at, code = block.starts, block.at, block.code
     end = 0
     while end < len(kept):
@@ -301,7 +140,7 @@ def unique(shard: Shard, lens: Lens, edges: Ints, split: Split, probe: int, flag
     # Whose event was the last one counted in a row, and in which period.
     whose = np.full(split.size, -1, np.int64)
     last = np.empty(split.size, np.int64)
-    kept, block = looked_at(shard), room_for(shard.offsets)
+    kept, block = looked_at(shard), room_for(shard, lens)
     starts, at, code = block.starts, block.at, block.code
     end = 0
     while end < len(kept):
@@ -338,7 +177,7 @@ def rolling(
     whole = np.zeros(split.size, np.int64)
     whose = np.full(split.size, -1, np.int64)
     covered = np.empty(split.size, np.int64)  # the first point that this member is not yet counted in
-    kept, block = looked_at(shard), room_for(shard.offsets)
+    kept, block = looked_at(shard), room_for(shard, lens)
     starts, at, code = block.starts, block.at, block.code
     end = 0
     while end < len(kept):
@@ -379,7 +218,7 @@ def lifecycle(shard: Shard, lens: Lens, edges: Ints, before: int, probe: int, st
     periods = len(edges) - 1 - before
     pace = pace_of(edges)
     counts = np.zeros((4, periods), np.int64)
-    split, kept, block = undivided(), looked_at(shard), room_for(shard.offsets)
+    split, kept, block = undivided(), looked_at(shard), room_for(shard, lens)
     starts, at = block.starts, block.at
     end = 0
     while end < len(kept):
@@ -417,7 +256,7 @@ def active_periods(shard: Shard, lens: Lens, edges: Ints) -> Codes:
     periods = len(edges) - 1
     pace = pace_of(edges)
     counts = np.zeros(len(shard.offsets) - 1, np.int32)
-    split, kept, block = undivided(), looked_at(shard), room_for(shard.offsets)
+    split, kept, block = undivided(), looked_at(shard), room_for(shard, lens)
     starts, at = block.starts, block.at
     end = 0
     while end < len(kept):
@@ -439,7 +278,7 @@ def matching(shard: Shard, lens: Lens) -> tuple[Ints, Ints, Ints, Numbers, Numbe
     """The events that the lens is about, as columns: the places of the members who have any, where the events of each
     begin, their instants, kinds, groups and channels."""
     offsets = shard.offsets
-    split, kept, block = undivided(), looked_at(shard), room_for(offsets)
+    split, kept, block = undivided(), looked_at(shard), room_for(shard, lens)
     starts, place, at = block.starts, block.place, block.at
     most = 0
     for m in kept:

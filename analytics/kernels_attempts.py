@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numba import njit
 
 from analytics.columns import Codes, Ints, Shard
-from analytics.kernels import EXCLUSIONS, NEVER, Lens, Split, gather, looked_at, room_for
+from analytics.kernels_events import EXCLUSIONS, NEVER, Lens, Split, gather, looked_at, room_for
 
 ORDERED, STRICT, UNORDERED = 0, 1, 2
 NO_TOUCH, FIRST_TOUCH, LAST_TOUCH, AT_STEP = 0, 1, 2, 3
@@ -251,7 +251,7 @@ def funnel(
     Returns steps reached, the instant of each (member x step), the row of the breakdown (-1 for none), and by entry
     period the number of members whose best attempt reached `from_step`, and `to_step`.
     """
-    kept, block = looked_at(shard), room_for(shard.offsets)
+    kept, block = looked_at(shard), room_for(shard, lens)
     starts, at, bits, code = block.starts, block.at, block.bits, block.code
     members, room = len(shard.offsets) - 1, len(at)
     periods = max(len(edges) - 1, 0)

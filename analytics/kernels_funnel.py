@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 
 from analytics.columns import Codes, Flags, Ints, Shard
-from analytics.kernels import ALWAYS, Lens, Split
 from analytics.kernels_attempts import AT_STEP, FIRST_TOUCH, LAST_TOUCH, NO_TOUCH, Picks
+from analytics.kernels_events import ALWAYS, AT_ONCE, BLOCK, Lens, Split
 from analytics.kernels_memory import LINE, ask_for
 from analytics.kernels_words import (
     ALL,
@@ -28,8 +28,6 @@ from analytics.kernels_words import (
     not_before,
 )
 
-# So many events are looked at together: they and the next as many fit into the processor's nearest cache.
-BLOCK = 1024
 LONG_AGO = ALWAYS // 2
 
 
@@ -121,7 +119,7 @@ def plain_funnel(
     # step 0 started the attempt that came there last and in time (0 for none).
     hits = np.empty((steps, most), np.uint64)
     ranks = np.empty((steps, most), np.uint32)
-    places = np.empty((steps, room + 4), np.uint32)
+    places = np.empty((steps, room + 1 + AT_ONCE), np.uint32)
     origins = np.zeros((steps, room + 1), np.uint32)
     # Of the hits of step 0, counted from 1: when, and by which of the block's members.
     opened_at = np.empty(room + 1, np.int64)
@@ -220,12 +218,15 @@ def plain_funnel(
                 hit, noted = hits[k, w], count
                 ranks[k, w] = count
                 count += many(hit)
-                # Four at a time, as mostly there are no more: those too many are written over by the next.
-                while noted < count:
-                    for n in range(1, 5):
+                # Four at a time, as mostly there are no more: those too many are written over by the next. The first
+                # four are written even if there are none.
+                while True:
+                    for n in range(1, AT_ONCE + 1):
                         row[noted + n] = w * WORD + lowest(hit)
                         hit &= hit - ONE
-                    noted += 4
+                    noted += AT_ONCE
+                    if noted >= count:
+                        break
             row[count + 1] = size
             came = origins[k]
             if k == 0:
@@ -355,9 +356,17 @@ def paces(reached: Codes, times: Picks, rows: Codes) -> tuple[Ints, Codes, Ints]
 
 
 @njit(cache=True, nogil=True)
+def tally(rows: Codes, size: int) -> Ints:
+    """How many there are of each row, from -1 on."""
+    many = np.zeros(1 + size, np.int64)
+    for row in rows:
+        many[1 + row] += 1
+    return many
+
+
+@njit(cache=True, nogil=True)
 def put_in_rows(ways: Ints, rows: Codes, places: Ints, ordered: Ints) -> None:
-    """Puts each way of row r at `places[r]` of `ordered`, the next one behind it; leaves out those of no row (-1)."""
+    """Puts each way of row r (from -1 on) at `places[1 + r]` of `ordered`, the next one behind it."""
     for i in range(len(ways)):
-        if rows[i] >= 0:
-            ordered[places[rows[i]]] = ways[i]
-            places[rows[i]] += 1
+        ordered[places[1 + rows[i]]] = ways[i]
+        places[1 + rows[i]] += 1

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from numba import njit
 
 from analytics.columns import Codes, Ints, Shard
-from analytics.kernels import Lens, gather, is_bare, looked_at, room_for, undivided
+from analytics.kernels_events import Lens, gather, is_bare, looked_at, room_for, undivided
 
 Reals = npt.NDArray[np.float64]
 NEW, RETURNING, RESURRECTING, DORMANT = 0, 1, 2, 3
@@ -77,7 +77,7 @@ def habits(shard: Shard, lens: Lens, sets: Sets) -> tuple[Ints, Ints, Ints]:
     members = np.zeros((number, most), np.int64)
     events = np.zeros((number, most), np.int64)
     often = np.zeros((number, most + 1), np.int64)
-    split, kept, block = undivided(), looked_at(shard), room_for(shard.offsets)
+    split, kept, block = undivided(), looked_at(shard), room_for(shard, lens)
     starts, at = block.starts, block.at
     end = 0
     while end < len(kept):
@@ -120,7 +120,7 @@ def lifecycles(shard: Shard, lens: Lens, sets: Sets) -> Ints:
     most, pace = _paces(sets)
     counts = np.zeros((number, 4, most - 1), np.int64)
     offsets, times, bare = shard.offsets, shard.at, is_bare(shard, lens)
-    split, kept, block = undivided(), looked_at(shard), room_for(offsets)
+    split, kept, block = undivided(), looked_at(shard), room_for(shard, lens)
     starts, at = block.starts, block.at
     end = 0
     while end < len(kept):
@@ -179,7 +179,7 @@ def member_days(
     days = len(edges) - 1
     pace = days / (edges[-1] - edges[0])
     kind, channel, group = shard.kind, shard.channel, shard.group
-    split, kept, block = undivided(), looked_at(shard), room_for(shard.offsets)
+    split, kept, block = undivided(), looked_at(shard), room_for(shard, lens)
     starts, place, at = block.starts, block.place, block.at
     end = 0
     while end < len(kept):

@@ -9,7 +9,7 @@ import numpy as np
 
 from analytics.columns import NONE, Flags, Ints, allowed, marked
 from analytics.index.files import Generation
-from analytics.kernels import ALWAYS
+from analytics.kernels_events import ALWAYS
 from analytics.kernels_few import Sought, few_events
 
 # The events of so many members are copied; of more it is marked who is to be looked at, where that spares a third.

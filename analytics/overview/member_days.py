@@ -9,7 +9,7 @@ import numpy as np
 from activity.models import BuiltInKind
 from analytics import kernels_periods
 from analytics.columns import Codes, Ints, Shard, allowed
-from analytics.kernels import Lens
+from analytics.kernels_events import Lens
 from analytics.overview.crowd import ByChannel, Pairs
 from analytics.overview.scope import Scope
 from analytics.queries.adding import run_adding

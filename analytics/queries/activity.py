@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from analytics import kernels
 from analytics.columns import Ints, Shard
-from analytics.kernels import Lens, Split
+from analytics.kernels_events import Lens, Split
 from analytics.queries.adding import run_adding
 from analytics.queries.base import (
     ATTRIBUTES,

@@ -11,7 +11,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from analytics.columns import Flags, Ints, Shard
-from analytics.kernels import ALWAYS, COUNTS, Lens, Split
+from analytics.kernels_events import ALWAYS, COUNTS, Lens, Split
 from analytics.queries.fields import Fields
 
 # What a condition or a breakdown can speak of: the event's channel and group, and what is known of that group.

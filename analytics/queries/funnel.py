@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from django.utils.translation import gettext as _
 
-from analytics import kernels, kernels_funnel
 from analytics import kernels_attempts as attempts
+from analytics import kernels_funnel
 from analytics.columns import Codes, Ints, Shard
-from analytics.kernels import Lens, Split
+from analytics.kernels_events import EXCLUSIONS, Lens, Split
 from analytics.queries.adding import run_adding
 from analytics.queries.base import (
     ATTRIBUTES,
@@ -59,6 +59,7 @@ class Order(StrEnum):
 
 
 NO_PERIODS = np.zeros(0, np.int64)
+NO_ROWS = np.zeros(0, np.int32)
 NO_EXCLUSIONS = np.zeros((0, 2), np.int64)
 MODES = {
     Order.ORDERED: attempts.ORDERED,
@@ -153,11 +154,12 @@ class FunnelQuery:
     def compute(self, source: Source, names: Names, *, now: datetime) -> FunnelResult:
         split, labels = split_by(self.breakdown.by if self.breakdown else None, names)
         shards, walking = self._work(source, names, split)
-        parts = list(chain.from_iterable(run(shards, _Timing(walking, len(labels)))))
-        whole = self._figures(parts, 1, by_row=False)
-        result = FunnelResult(query=self, as_of=now, all=whole[0])
+        size = len(labels) if self.breakdown else 0
+        parts = list(chain.from_iterable(run(shards, _Timing(walking, size))))
+        whole, *each = self._figures(parts, size)
+        result = FunnelResult(query=self, as_of=now, all=whole)
         if self.breakdown:
-            rows = zip(labels, self._figures(parts, len(labels), by_row=True), strict=True)
+            rows = zip(labels, each, strict=True)
             result = replace(result, breakdown={label: figures for label, figures in rows if figures.counts[0]})
         if self.series:
             size = len(self.series.periods)
@@ -223,7 +225,7 @@ class FunnelQuery:
         # In strict order every other event of a member ends an attempt, so all kinds are read.
         kinds = None if is_strict else kinds_of(specs, names)
         # Exclusions have their bits behind those of as many steps as there can be.
-        steps = [*self.steps, *[NOTHING] * (kernels.EXCLUSIONS - len(self.steps))] if self.exclusions else self.steps
+        steps = [*self.steps, *[NOTHING] * (EXCLUSIONS - len(self.steps))] if self.exclusions else self.steps
         lens = lens_of(
             [*steps, *(exclusion.event for exclusion in self.exclusions)],
             self.filter, names, since=start, until=last, everything=is_strict,
@@ -236,25 +238,24 @@ class FunnelQuery:
                 start, end = max(start, int(edges[0])), min(end, int(edges[-1]))
         return shards, _Walking(self, lens, split, start, end, edges, from_step, to_step)
 
-    def _figures(self, runs: Sequence[_Timed], size: int, *, by_row: bool) -> list[Figures]:
-        """The figures of each of the `size` rows of a breakdown, or of everybody."""
-        counts = np.zeros((len(self.steps), size), np.int64)
-        bars = np.zeros((size, len(TIME_EDGES) + 1), np.int64)
-        for part in runs:
-            counts[0] += part.started[1:] if by_row else part.started.sum()
-            bars += part.bars[1:] if by_row else part.bars.sum(axis=0)
-        averages: list[list[float | None]] = [[None] * size]
-        medians: list[list[float | None]] = [[None] * size]
+    def _figures(self, runs: Sequence[_Timed], size: int) -> list[Figures]:
+        """The figures of everybody, then of each of the `size` rows of the breakdown."""
+        steps = len(self.steps)
+        nobody = np.zeros((1 + size, len(TIME_EDGES) + 1), np.int64)
+        counts = [sum((part.started for part in runs), nobody[:, 0]).tolist()]
+        bars = sum((part.bars for part in runs), nobody).tolist()
+        averages: list[list[float | None]] = [[None] * (1 + size)]
+        medians: list[list[float | None]] = [[None] * (1 + size)]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            ways = pool.map(lambda k: _ways(runs, k, size, by_row=by_row), range(1, len(self.steps)))
-            for k, (many, average, median) in enumerate(ways, 1):
-                counts[k] = many
+            for many, average, median in pool.map(lambda k: _ways(runs, k, size), range(1, steps)):
+                counts.append(many.tolist())
                 averages.append(average)
                 medians.append(median)
-        each = zip(
-            counts.T.tolist(), zip(*averages, strict=True), zip(*medians, strict=True), bars.tolist(), strict=True
-        )
-        return [Figures(got, list(average), list(median), times) for got, average, median, times in each]
+        columns = (zip(*by_step, strict=True) for by_step in (counts, averages, medians))
+        return [
+            Figures(list(got), list(average), list(median), times)
+            for got, average, median, times in zip(*columns, bars, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,8 +340,8 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Timed:
-    """A run, how many started, and the bars of the times to the last step, by row from -1 on; with a breakdown how many
-    ways there are, by step and row from 0 on."""
+    """A run, how many started, the bars of the times to the last step, and by step how many ways there are: each of
+    everybody, then of the rows of the breakdown."""
 
     run: _Run
     started: Ints
@@ -360,51 +361,56 @@ class _Timing:
         return [self._timed(run) for run in self.walking(shard)]
 
     def _timed(self, run: _Run) -> _Timed:
+        bar = _bar_of(run.ways[0])
         bars = np.zeros((1 + self.size, len(TIME_EDGES) + 1), np.int64)
-        is_split = self.walking.query.breakdown is not None
-        row = run.way_rows[0] + 1 if is_split else np.zeros(len(run.ways[0]), np.int32)
-        np.add.at(bars, (row, _bar_of(run.ways[0])), 1)
-        started = np.bincount(run.rows[run.reached > 0] + 1, minlength=1 + self.size)
-        many = [np.bincount(rows + 1, minlength=1 + self.size)[1:] for rows in run.way_rows] if is_split else []
+        bars[0] = np.bincount(bar, minlength=len(TIME_EDGES) + 1)
+        if self.size:
+            # Who reached the last step has a row.
+            np.add.at(bars, (1 + run.way_rows[0], bar), 1)
+        started = self._tallied(int(np.count_nonzero(run.reached)), run.rows)
+        rows_of_ways = run.way_rows if self.size else [NO_ROWS] * len(run.ways)
+        many = [self._tallied(len(way), rows) for way, rows in zip(run.ways, rows_of_ways, strict=True)]
         return _Timed(run, started, bars, many)
 
+    def _tallied(self, everybody: int, rows: Codes) -> Ints:
+        tallied: Ints = kernels_funnel.tally(rows, self.size)
+        tallied[0] = everybody
+        return tallied
 
-def _ways(
-    runs: Sequence[_Timed], k: int, size: int, *, by_row: bool
-) -> tuple[Ints, list[float | None], list[float | None]]:
-    """By row of the breakdown: how many got to step k (from 1), and the seconds since the step before, average and
-    median."""
-    if by_row:
-        many: Ints = sum((part.many[k] for part in runs), np.zeros(size, np.int64))
-    else:
-        many = np.array([sum(len(part.run.ways[k]) for part in runs)])
-    ends = np.cumsum(many)
+
+def _ways(runs: Sequence[_Timed], k: int, size: int) -> tuple[Ints, list[float | None], list[float | None]]:
+    """Of everybody, then by row of the breakdown: how many got to step k (from 1), and the seconds since the step
+    before, average and median."""
+    many: Ints = sum((part.many[k] for part in runs), np.zeros(1 + size, np.int64))
+    # Behind those of no row.
+    ends = many[0] - many[1:].sum() + np.cumsum(many[1:])
+    begins = ends - many[1:]
     if size > FEW_ROWS:
         ways = joined([part.run.ways[k] for part in runs])
-        row = np.concatenate([part.run.way_rows[k] for part in runs])
-        ways, row = ways[row >= 0], row[row >= 0]
-        ways += row.astype(np.int64) << ROW
+        ways += np.concatenate([part.run.way_rows[k] for part in runs]).astype(np.int64) << ROW
         ways.sort()
         ways &= (1 << ROW) - 1
-    else:
-        if by_row:
-            ways, places = np.empty(ends[-1], np.int64), ends - many
-            for part in runs:
-                kernels_funnel.put_in_rows(part.run.ways[k], part.run.way_rows[k], places, ways)
-        else:
-            ways = joined([part.run.ways[k] for part in runs])
-        for begin, end in zip((ends - many).tolist(), ends.tolist(), strict=True):
+    elif size:
+        ways, places = np.empty(many[0], np.int64), np.append(0, begins)
+        for part in runs:
+            kernels_funnel.put_in_rows(part.run.ways[k], part.run.way_rows[k], places, ways)
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
             _set_middle(ways[begin:end])
-    average: list[float | None] = [None] * size
-    median: list[float | None] = [None] * size
-    if len(ways):
-        some = np.flatnonzero(many)
-        end = ends[some]
-        begin = end - many[some]
-        means = np.add.reduceat(ways, begin) / many[some] / 1000
+    else:
+        ways = joined([part.run.ways[k] for part in runs])
+    average: list[float | None] = [None] * (1 + size)
+    median: list[float | None] = [None] * (1 + size)
+    some = np.flatnonzero(many[1:])
+    if len(some):
+        begin, end = begins[some], ends[some]
+        means = np.add.reduceat(ways[: ends[-1]], begin) / many[1:][some] / 1000
         middles = (ways[(begin + end - 1) // 2] + ways[(begin + end) // 2]) / 2000
         for number, mean, middle in zip(some.tolist(), means.tolist(), middles.tolist(), strict=True):
-            average[number], median[number] = mean, middle
+            average[1 + number], median[1 + number] = mean, middle
+    if len(ways):
+        _set_middle(ways)
+        average[0] = ways.sum() / len(ways) / 1000
+        median[0] = (ways[(len(ways) - 1) // 2] + ways[len(ways) // 2]) / 2000
     return many, average, median
 
 

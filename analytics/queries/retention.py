@@ -13,7 +13,7 @@ import numpy as np
 
 from analytics import kernels
 from analytics.columns import Flags, Ints, Shard
-from analytics.kernels import Lens
+from analytics.kernels_events import Lens
 from analytics.queries.adding import run_adding
 from analytics.queries.base import EventSpec, Names, Source, Stored, Where, flags_of, groups_of, kinds_of, lens_of
 from analytics.queries.fields import KNOWN, Fields

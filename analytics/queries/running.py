@@ -14,7 +14,7 @@ from django.conf import settings
 
 from analytics import kernels
 from analytics.columns import Columns, Ints, Shard
-from analytics.kernels import Lens
+from analytics.kernels_events import Lens
 from analytics.queries.base import EventSpec, Names, Source, Stored, Where, groups_of, kinds_of, lens_of
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ import numpy as np
 
 from analytics import kernels_periods
 from analytics.columns import Ints, Shard
-from analytics.kernels import Lens
+from analytics.kernels_events import Lens
 from analytics.kernels_periods import Sets
 from analytics.queries.activity import ActivityQuery, ActivityResult, Figures, Metric
 from analytics.queries.adding import run_adding

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics import kernels, kernels_funnel
+from analytics import kernels, kernels_events, kernels_funnel
 from analytics import kernels_attempts as attempts
 from analytics.columns import Columns
 from analytics.queries.running import selected
@@ -52,9 +52,9 @@ def looks(draw):
     def table(values, most):
         return draw(st.one_of(st.just([]), st.lists(values, min_size=1, max_size=most)))
 
-    lens = kernels.Lens(
-        draw(st.sampled_from([kernels.ALWAYS, 3])),
-        draw(st.sampled_from([kernels.NEVER, 20])),
+    lens = kernels_events.Lens(
+        draw(st.sampled_from([kernels_events.ALWAYS, 3])),
+        draw(st.sampled_from([kernels_events.NEVER, 20])),
         draw(what),
         np.array([*draw(st.lists(what, max_size=4)), 0], np.int64),
         np.array(table(what, 3), np.int64),
@@ -63,7 +63,7 @@ def looks(draw):
     event = st.tuples(st.integers(0, draw(st.sampled_from([5, 30]))), *[st.integers(0, 4)] * 3)
     members = [sorted(each) for each in draw(st.lists(st.lists(event, max_size=12), min_size=1, max_size=4))]
     for each in members:
-        place, size = draw(st.integers(0, len(each))), draw(st.sampled_from([0, 0, 50, 60, 64, 130]))
+        place, size = draw(st.integers(0, len(each))), draw(st.sampled_from([0, 0, 50, 60, 64 - len(each), 64, 130]))
         each[place:place] = [((each[place - 1] if place else (0,))[0], len(lens.kinds) - 1, 0, 0)] * size
     flat = np.array([event for events in members for event in events], np.int64).reshape(-1, 4)
     marks = st.lists(st.booleans(), min_size=len(members), max_size=len(members))
@@ -74,7 +74,7 @@ def looks(draw):
         allow=allow,
     )
     codes = np.array([0, *draw(st.lists(st.integers(0, 2), max_size=3))], np.int32)
-    return steps, shard, lens, kernels.Split(draw(st.booleans()), codes, 3)
+    return steps, shard, lens, kernels_events.Split(draw(st.booleans()), codes, 3)
 
 
 def bits(numbers):
@@ -95,16 +95,18 @@ def look(members):
         channel=np.zeros(len(flat), np.int64),
     ).shard()
     nothing = np.zeros(0, np.int64)
-    return shard, kernels.Lens(kernels.ALWAYS, kernels.NEVER, 0, np.array([*kinds, 0], np.int64), nothing, nothing)
+    return shard, kernels_events.Lens(
+        kernels_events.ALWAYS, kernels_events.NEVER, 0, np.array([*kinds, 0], np.int64), nothing, nothing
+    )
 
 
-ALL = kernels.Split(False, np.zeros(0, np.int32), 1)
+ALL = kernels_events.Split(False, np.zeros(0, np.int32), 1)
 
 
 def run(members, *, steps, mode, window, exclusions, starts, edges=(), from_step=1, to_step=1):
-    more = kernels.COUNTS if mode == "strict" else 0
+    more = kernels_events.COUNTS if mode == "strict" else 0
     marked = [
-        [(at, bits(fits) | bits(excluded) << kernels.EXCLUSIONS | more) for at, fits, excluded in events]
+        [(at, bits(fits) | bits(excluded) << kernels_events.EXCLUSIONS | more) for at, fits, excluded in events]
         for events in members
     ]
     shard, lens = look(marked)
@@ -154,6 +156,48 @@ def test_only_what_a_lens_is_about_and_may_be_looked_at_is_selected(look):
     )
     assert [tuple(map(int, row)) for row in rows] == [event for event, _what in oracle.events(shard, lens)]
     assert np.all(np.diff(only.offsets) > 0)
+
+
+NOTHING = np.zeros(0, np.int64)
+# Ways to narrow a question: the kinds and others, and whether by channel and by group.
+NARROWED = {
+    "as it is": lambda lens, steps: lens,
+    "kinds": lambda lens, steps: lens._replace(channels=NOTHING, groups=NOTHING),
+    "some kinds": lambda lens, steps: lens._replace(other=0, channels=NOTHING, groups=NOTHING),
+    "some kinds by group": lambda lens, steps: lens._replace(other=0, channels=NOTHING),
+    "some kinds by channel": lambda lens, steps: lens._replace(other=0, groups=NOTHING),
+    "no kind": lambda lens, steps: lens._replace(kinds=lens.kinds * 0, other=0, channels=NOTHING, groups=NOTHING),
+    "anything": lambda lens, steps: lens._replace(
+        kinds=NOTHING, other=(1 << steps) - 1, channels=NOTHING, groups=NOTHING
+    ),
+}
+
+
+@pytest.mark.parametrize("narrowed", NARROWED)
+@many
+@given(looks(), st.booleans(), st.integers(0, 4))
+def test_the_events_of_many_members_are_found_as_one_by_one(narrowed, look, may_see_all, apart):
+    steps, shard, lens, split = look
+    lens = NARROWED[narrowed](lens, steps)
+    if may_see_all:
+        # Then they are looked at 64 at a time, where enough of them lie within the time.
+        shard = shard._replace(own=NOTHING.astype(bool), allow=NOTHING.astype(bool)).sealed()
+    everybody, block, found = kernels_events.looked_at(shard), kernels_events.room_for(shard, lens), []
+    for kept in (everybody[:apart], everybody[apart:]):
+        end = 0
+        while end < len(kept):
+            begin, end = end, kernels_events.gather(shard, lens, split, kept, end, block)
+            for r in range(begin, end):
+                for n in range(block.starts[r - begin], block.starts[r - begin + 1]):
+                    found.append((kept[r], block.place[n], block.at[n], block.bits[n], block.code[n]))
+    owner = np.repeat(np.arange(len(shard.members)), np.diff(shard.offsets))
+    columns = [column.tolist() for column in shard[2:6]]
+    events = [((int(shard.members[m]), *(column[i] for column in columns)), what) for m, i, _at, what, _code in found]
+    assert events == oracle.events(shard, lens)
+    for m, i, at, _what, code in found:
+        value = int((shard.channel if split.by_channel else shard.group)[i])
+        assert (m, at) == (owner[i], shard.at[i])
+        assert code == (split.codes[value] if value < len(split.codes) else 0)
 
 
 @many

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from analytics import kernels, kernels_funnel, kernels_periods
+from analytics import kernels, kernels_events, kernels_funnel, kernels_periods
 from analytics import kernels_attempts as attempts
 from analytics.columns import Columns, Shard
 from analytics.queries.funnel import Order, _Walking
@@ -61,13 +61,18 @@ def in_pieces(shard: Shard) -> list[Shard]:
     return pieces
 
 
-def lens_of(*, is_bare: bool) -> kernels.Lens:
-    if is_bare:
-        return kernels.Lens(kernels.ALWAYS, kernels.NEVER, 7, NOTHING, NOTHING, NOTHING)
-    return kernels.Lens(50, 2_500, 0, np.array([1, 2, 4, 3, 0]), np.array([7, 7, 5]), np.array([7, 3, 7, 6]))
+EVERYTHING = kernels_events.Lens(kernels_events.ALWAYS, kernels_events.NEVER, 7, NOTHING, NOTHING, NOTHING)
+SOME_KINDS = kernels_events.Lens(50, 2_500, 0, np.array([1, 2, 4, 3, 0]), NOTHING, NOTHING)
+# Of the events too few to look at all.
+LENSES = {
+    "everything": EVERYTHING,
+    "some kinds": SOME_KINDS,
+    "a short time": SOME_KINDS._replace(since=400, until=700),
+    "some channels and groups": SOME_KINDS._replace(channels=np.array([7, 7, 5]), groups=np.array([7, 3, 7, 6])),
+}
 
 
-SPLIT = kernels.Split(True, np.array([0, 1, 2], np.int32), 3)
+SPLIT = kernels_events.Split(True, np.array([0, 1, 2], np.int32), 3)
 SETS = kernels_periods.Sets(
     np.append(EDGES, EDGES[:4]), np.array([0, 11, 15]), np.array([100, 0]), np.array([900, 300])
 )
@@ -87,9 +92,9 @@ def flagged(kernel: Any, shard: Shard, *asked: Any, kind: Any = np.bool_) -> tup
 def stepped(mode: int) -> Any:
     exclusions = np.array([[1, 3]])
 
-    def ask(shard: Shard, lens: kernels.Lens) -> tuple[Any, ...]:
-        more = 2 << kernels.EXCLUSIONS if mode == attempts.STRICT else 0
-        narrow = lens._replace(kinds=lens.kinds | more | kernels.COUNTS * (mode == attempts.STRICT))
+    def ask(shard: Shard, lens: kernels_events.Lens) -> tuple[Any, ...]:
+        more = 2 << kernels_events.EXCLUSIONS if mode == attempts.STRICT else 0
+        narrow = lens._replace(kinds=lens.kinds | more | kernels_events.COUNTS * (mode == attempts.STRICT))
         asked = (STEPS, mode, 150, 0, 2_000, EDGES, 1, 2, SPLIT, attempts.FIRST_TOUCH, 1)
         reached, times, rows, entered, converted = attempts.funnel(shard, narrow, exclusions, *asked)
         return reached, times, rows, entered, converted
@@ -97,7 +102,7 @@ def stepped(mode: int) -> Any:
     return ask
 
 
-def plain(shard: Shard, lens: kernels.Lens) -> tuple[Any, ...]:
+def plain(shard: Shard, lens: kernels_events.Lens) -> tuple[Any, ...]:
     only = selected(shard, lens) if len(shard.allow) else shard
     asked = (STEPS, 150, 0, 2_000, EDGES, 1, 2, SPLIT, attempts.LAST_TOUCH, 1)
     reached, ways, rows_of, sizes, rows, entered, converted, tied = kernels_funnel.plain_funnel(only, lens, *asked)
@@ -105,7 +110,7 @@ def plain(shard: Shard, lens: kernels.Lens) -> tuple[Any, ...]:
     return (reached, rows, tied, *each, entered, converted)
 
 
-def columns_of(shard: Shard, lens: kernels.Lens) -> tuple[Any, ...]:
+def columns_of(shard: Shard, lens: kernels_events.Lens) -> tuple[Any, ...]:
     only = selected(shard, lens)
     return (only.members, np.diff(only.offsets), only.at, only.kind, only.group, only.channel)
 
@@ -133,11 +138,11 @@ QUESTIONS = {
 
 
 @pytest.mark.parametrize("seen", ["all", "most members", "some groups"])
-@pytest.mark.parametrize("is_bare", [False, True])
+@pytest.mark.parametrize("about", LENSES)
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_many_members_are_answered_as_few_at_a_time(question, is_bare, seen):
+def test_many_members_are_answered_as_few_at_a_time(question, about, seen):
     ask, apart = QUESTIONS[question]
-    shard, lens = crowd(seen), lens_of(is_bare=is_bare)
+    shard, lens = crowd(seen), LENSES[about]
     if question == "member days":
         lens = lens._replace(since=0, until=1_000)
     whole, each = ask(shard, lens), [ask(piece, lens) for piece in in_pieces(shard)]

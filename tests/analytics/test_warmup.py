@@ -23,6 +23,7 @@ KERNELS = (
     kernels_attempts.funnel,
     kernels_funnel.plain_funnel,
     kernels_funnel.paces,
+    kernels_funnel.tally,
     kernels_funnel.put_in_rows,
     kernels.retention,
     kernels.total,
