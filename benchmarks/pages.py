@@ -140,13 +140,13 @@ class Server:
     """The embedded web server as a child, its one process, and the most memory that it had."""
 
     def __init__(self) -> None:
-        from community_ops.embedded.children import FEW_ARENAS
+        from community_ops.embedded.children import ALLOCATION
 
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         command = [sys.executable, "-m", "community_ops.embedded.web", "127.0.0.1", str(self.port)]
-        self.process = subprocess.Popen(command, cwd=BASE, env={**FEW_ARENAS, **os.environ})
+        self.process = subprocess.Popen(command, cwd=BASE, env={**ALLOCATION, **os.environ})
         self.own, self._over = 0, threading.Event()
         self._thread = threading.Thread(target=self._watch)
 

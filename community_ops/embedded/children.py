@@ -81,9 +81,14 @@ class Child:
             self.process.send_signal(number)
 
 
-# glibc keeps the memory that threads gave back in up to eight pieces for each processor: without this, reports leave
-# twice as much behind as they need at once.
-FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
+# glibc keeps the memory that threads gave back in up to eight arenas for each processor: with two, reports leave half
+# as much behind. Of what is given back 64 MB stay with the process, and pieces of up to 32 MB come from there: to ask
+# the system anew takes a funnel a tenth of its time.
+ALLOCATION = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20),
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+}
 
 
 def python_children(folder: Path, environment: dict[str, str], host: str, port: int, concurrency: int) -> list[Child]:
@@ -92,7 +97,7 @@ def python_children(folder: Path, environment: dict[str, str], host: str, port: 
     celery = [sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "community_ops"]
     worker = [*celery, "worker", "--concurrency", str(concurrency), "--loglevel", "WARNING"]
     # In a container everything is root; Celery's warning about that is meant for pickled messages, which are not taken.
-    environment = {**FEW_ARENAS, **environment, "PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
+    environment = {**ALLOCATION, **environment, "PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
     worker += ["--without-gossip", "--without-mingle", "--hostname", "embedded@%h"]
     beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""]
     web = [sys.executable, "-m", "community_ops.embedded.web", host, str(port)]

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from community_ops.embedded.children import ALLOCATION
 from community_ops.embedded.valkey import free_port
 from tests.conftest import environment, process, said_by, wait_until
 from tests.plugins.environment import BASE_DIR
@@ -70,6 +71,7 @@ def test_the_image_holds_what_it_copies_and_is_not_run_by_root():
     assert "--require-hashes" in text
     assert "npm ci --omit=dev --ignore-scripts" in text
     assert text.index("\nUSER app\n") < text.index("\nCMD ")
+    assert all(f"{name}={value}" in text for name, value in ALLOCATION.items())
 
 
 def test_secrets_and_this_machines_state_stay_out_of_the_image():
