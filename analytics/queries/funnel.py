@@ -403,14 +403,14 @@ def _ways(runs: Sequence[_Timed], k: int, size: int) -> tuple[Ints, list[float |
     some = np.flatnonzero(many[1:])
     if len(some):
         begin, end = begins[some], ends[some]
-        means = np.add.reduceat(ways[: ends[-1]], begin) / many[1:][some] / 1000
+        means = np.add.reduceat(ways, begin) / many[1:][some] / 1000
         middles = (ways[(begin + end - 1) // 2] + ways[(begin + end) // 2]) / 2000
         for number, mean, middle in zip(some.tolist(), means.tolist(), middles.tolist(), strict=True):
             average[1 + number], median[1 + number] = mean, middle
     if len(ways):
         _set_middle(ways)
-        average[0] = ways.sum() / len(ways) / 1000
-        median[0] = (ways[(len(ways) - 1) // 2] + ways[len(ways) // 2]) / 2000
+        average[0] = float(ways.sum() / len(ways) / 1000)
+        median[0] = float(ways[(len(ways) - 1) // 2] + ways[len(ways) // 2]) / 2000
     return many, average, median
 
 
