@@ -37,9 +37,9 @@ class Claimed:
 
 
 def queued(ids: Collection[int] | None = None) -> QuerySet[Delivery]:
-    """What waits for a worker: these ones, or all."""
-    rows = Delivery.objects.filter(state=State.QUEUED)
-    return rows.order_by("queued_at", "due_at", "pk") if ids is None else rows.filter(pk__in=ids)
+    """What waits for a worker, these ones or all, in the order in which they leave."""
+    rows = Delivery.objects.filter(state=State.QUEUED).order_by("queued_at", "due_at", "pk")
+    return rows if ids is None else rows.filter(pk__in=ids)
 
 
 def claim(*, ids: Collection[int], now: datetime, is_busy: Callable[[Sequence[Delivery], str], bool]) -> Claimed:
@@ -49,7 +49,7 @@ def claim(*, ids: Collection[int], now: datetime, is_busy: Callable[[Sequence[De
     """
     done = Claimed()
     with transaction.atomic():
-        rows = queued(ids).select_related("message__picture", "destination").order_by("queued_at", "due_at", "pk")
+        rows = queued(ids).select_related("message__picture", "destination")
         too_late = []
         for delivery in rows.select_for_update(skip_locked=True, of=("self",)):
             done.seen += 1

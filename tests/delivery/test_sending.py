@@ -495,6 +495,25 @@ def test_a_host_that_hangs_gets_a_few_calls_and_keeps_no_other_waiting(transacti
     assert waiting.count() + Delivery.objects.filter(state="sent").count() == 40
 
 
+def test_those_that_are_named_leave_in_the_order_in_which_they_are_due(clock, monkeypatch):
+    monkeypatch.setattr(sending, "CALLS", 1)
+    monkeypatch.setattr(sending, "ROOM_TO_CLAIM", 1)
+    rows = [queue(plan(url="https://example.com/hook")).pk for _number in range(3)]
+    Delivery.objects.update(queued_at=NOW)
+    Delivery.objects.filter(pk=rows[2]).update(due_at=NOW - timedelta(hours=1))
+    left = []
+
+    class Notes:
+        idempotent = True
+
+        def send(self, outgoing):
+            left.append(outgoing.delivery_id)
+
+    monkeypatch.setitem(registry.ADAPTERS, "webhook", Notes())
+    deliver_all(ids=rows)
+    assert left == [rows[2], rows[0], rows[1]]
+
+
 def test_a_call_that_breaks_its_thread_is_heard_of_and_the_others_are_written_down(clock, monkeypatch):
     rows = [queue(plan(url="https://example.com/hook")) for _number in range(3)]
 
