@@ -12,13 +12,14 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from activity.models import Channel
 from analytics.forms import ANY_KIND, BREAKDOWNS, INTERVALS, LONGEST_WEEKLY, Choices, RangeForm, event
 from analytics.queries.funnel import MOST_EXCLUSIONS, MOST_STEPS
 from groups.models import CommunityType, Motivation
+from members.acquisition.offered import channels_offered
 
 # The lists of an address that hold a condition of each step, and the attribute of an event that each speaks of.
 STEP_CONDITIONS = {"through": "channel", "type": "community_type", "motive": "motivation", "in_branch": "branch"}
+MOST_CHANNELS = 1000
 STEP_NUMBERS = [("", ""), *((str(number), str(number)) for number in range(1, MOST_STEPS + 1))]
 
 
@@ -76,7 +77,9 @@ class FunnelForm(RangeForm):
         super().__init__(asked, user=user, now=now, zone=zone)
         self._kinds(["step"], first=ANY_KIND)
         self._kinds(["exclude"], first=("", _("Nothing")))
-        channels: Choices = [(code, code) for code in Channel.objects.values_list("code", flat=True)[:1000]]
+        # A report that somebody shared may ask for others; nothing of this person's came by them.
+        offered = channels_offered(user).values_list("code", flat=True)[:MOST_CHANNELS]
+        channels: Choices = [(code, code) for code in dict.fromkeys([*offered, *asked.getlist("through")]) if code]
         branches = list(self._field("branch", forms.ChoiceField).choices)[1:]
         for name, first, choices in (
             ("through", _("Any channel"), channels),

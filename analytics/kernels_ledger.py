@@ -222,24 +222,6 @@ def deeds(shard: Shard, adds: Ints, since: int, until: int, inside: Flags, count
 
 
 @njit(cache=True, nogil=True)
-def carries(shard: Shard, channel: int, allow: Flags, own: Flags) -> bool:
-    """Whether an event in one of the groups, or one outside of any by somebody of `own` (by member), carries the
-    channel."""
-    members, offsets, group, skip, channels = shard.members, shard.offsets, shard.group, shard.skip, shard.channel
-    for m in range(len(members)):
-        if len(skip) > 0 and skip[m]:
-            continue
-        for i in range(offsets[m], offsets[m + 1]):
-            if channels[i] == channel:
-                if group[i] > 0:
-                    if _is_allowed(allow, group[i]):
-                        return True
-                elif members[m] < len(own) and own[members[m]]:
-                    return True
-    return False
-
-
-@njit(cache=True, nogil=True)
 def paid(
     payments: Payments, skip: Flags, spans: Ints, first: Ints, allow: Flags, touch: Codes, edges: Ints, buyer: Flags
 ) -> tuple[Ints, Ints, Ints, Ints]:

@@ -115,7 +115,6 @@ def _warm_up_ledger(shard: Shard) -> None:
         places, nobody, NONE, numbers, numbers, numbers, np.full((1, 1, 3), -1), np.zeros((1, 1), np.int64)
     )
     kernels_ledger.last_before(shard, numbers, numbers, numbers, 1, nobody, numbers, numbers)
-    kernels_ledger.carries(shard, 1, NONE, nobody)
     kernels_ledger.deeds(shard, numbers, 0, 1, inside(None), np.zeros((1, 1), np.int32))
     kernels_ledger.paid(payments, nobody, spans, numbers, NONE, np.zeros(1, np.int32), np.arange(2), nobody)
 

@@ -22,7 +22,7 @@ from analytics.ledger.rows import PARTS, currency_word
 from analytics.queries.base import Names, Stored
 from analytics.queries.periods import millis
 from analytics.queries.running import run_here
-from analytics.sources import Selection, event_columns, numbers_of, with_ids
+from analytics.sources import event_columns, numbers_of, with_ids
 
 EVER = millis(datetime(9999, 1, 1, tzinfo=UTC))
 CURRENCY = "CNY"  # of an order that nobody told the currency of
@@ -168,16 +168,6 @@ def first_joined(ledger: Ledger, scope: Scope, allow: Flags) -> Ints:
     for table, skip in places:
         kernels.first_joined(table, skip, allow, first)
     return first
-
-
-def is_heard_of(scope: Scope, channel: int) -> bool:
-    """Whether anything of the scope carries the channel: what happened in its groups, or what its members did outside
-    of any."""
-    if shards := whole_index(since=None, until=EVER, kinds=None):
-        allow = groups_allowed(scope)
-        own = first_joined(Ledger.now(), scope, allow) != NEVER
-        return any(run_here(shards, lambda shard: kernels.carries(shard, channel, allow, own)))
-    return Selection(scope.user).events().filter(channel=channel).exists()
 
 
 def cents_of(amounts: Ints) -> Ints:

@@ -21,18 +21,17 @@ from django.views.decorators.http import require_GET
 from accounts.access import StaffRequest, staff_required
 from accounts.models import User
 from activity.models import Channel
-from analytics.channels.cohort import is_heard_of
 from analytics.channels.definitions import CHANGE, CHANNEL, CHANNELS, FIGURE_TEXTS
 from analytics.channels.forms import SpanForm
 from analytics.channels.page import channel_page, channel_rows, headline, whole_row
 from analytics.channels.people import FIGURES, members_behind
-from analytics.channels.scope import Scope
 from analytics.forms import is_number
 from analytics.pages.frame import frame_of
 from analytics.pages.people import ORDERS, Behind
 from analytics.pages.rows import RowListing
 from analytics.views.console import people_listing
 from community_ops.lib.lists import Column, csv_response, xlsx_response
+from members.acquisition.offered import channels_offered
 from members.models import Member
 
 ALL = "all"
@@ -135,11 +134,7 @@ def channel(request: StaffRequest, pk: int) -> HttpResponseBase:
 
 
 def _is_known(user: User, channel: Channel) -> bool:
-    """A branch does not hear of channels that only others use."""
-    if user.branch_id is None:
-        return True
-    spends = channel.spends.filter(branch=user.branch_id)
-    return spends.exists() or is_heard_of(Scope(user), channel.pk)
+    return channels_offered(user).filter(pk=channel.pk).exists()
 
 
 @require_GET

@@ -9,7 +9,6 @@ from decimal import Decimal
 from difflib import get_close_matches
 from itertools import islice
 
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,6 +16,7 @@ from django.utils.translation import ngettext
 from accounts.models import User
 from activity.models import Channel
 from members.acquisition.models import ChannelSpend
+from members.acquisition.offered import channels_offered
 from members.imports.importers import Doubt
 from members.imports.values import RENMINBI, read_currency
 
@@ -24,15 +24,6 @@ from members.imports.values import RENMINBI, read_currency
 MOST_COMPARED = 20_000
 # What two rows have in common that are one spend in other words: channel, branch, days, amount and currency.
 Likeness = tuple[str, int | None, date, date, Decimal, str]
-
-
-def channels_offered(by: User) -> QuerySet[Channel]:
-    """What may be named to this person: a branch does not hear of channels that only others use, so it is those that it
-    spent on."""
-    found = Channel.objects.order_by("code")
-    if by.is_headquarters:
-        return found
-    return found.filter(pk__in=ChannelSpend.objects.visible_to(by).order_by().values("channel"))
 
 
 def channels_new(codes: Iterable[str], *, by: User) -> dict[str, str]:

@@ -20,9 +20,10 @@ from accounts.models import Branch
 from community_ops.lib.forms import add_errors
 from community_ops.lib.lists import Column, Filter, Listing
 from community_ops.lib.toasts import toast, warn
-from members.acquisition.doubts import channels_new, channels_offered
+from members.acquisition.doubts import channels_new
 from members.acquisition.forms import SpendForm
 from members.acquisition.models import ChannelSpend
+from members.acquisition.offered import channels_offered
 from members.acquisition.services import StaleSpend, spend_record, spend_remove, spend_restore, spend_update
 
 HEADQUARTERS = "none"

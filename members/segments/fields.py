@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Branch, User
-from activity.models import BuiltInKind, Channel, Event, EventKind
+from activity.models import BuiltInKind, Event, EventKind
 from groups.models import Grade, Group, Motivation, Tier
+from members.acquisition.offered import channels_offered
 from members.conduct.models import Violation
 from members.fields.models import FieldDefinition, FieldKind
 from members.models import JourneyStage, ListedMember, Member, MemberList, MemberRole, Membership, MemberTag, Tag
@@ -323,7 +324,7 @@ def register_fields() -> None:
             ACTIVITY,
             "choice",
             _channels,
-            lambda _user, chosen: offered(Channel.objects.all(), chosen, "code", key="code"),
+            lambda user, chosen: offered(channels_offered(user), chosen, "code", key="code"),
         ),
         FilterField(
             "orders",

@@ -13,8 +13,9 @@ from django.utils.html import strip_tags
 
 from activity.models import Channel
 from activity.services import event_key
-from analytics.channels.cohort import cents_of, is_heard_of
+from analytics.channels.cohort import cents_of
 from analytics.channels.figures import before, channel_figures
+from analytics.channels.heard import channels_heard
 from analytics.channels.money import CENT, Money, spread
 from analytics.channels.people import FIGURES, members_behind
 from analytics.channels.scope import Scope
@@ -24,6 +25,7 @@ from analytics.index.whole import whole_index
 from analytics.ledger.reading import Ledger
 from campaigns.orders.services import NewOrder, orders_record
 from members.ingestion import IncomingEvent, ingest
+from members.segments.filters import fields_for
 from members.services import members_ensure
 from tests.builders import NOW, make_group
 from tests.members.spend_things import spent
@@ -176,18 +178,20 @@ def test_the_figures_are_the_same_out_of_the_index(cast, story, settings, tmp_pa
     scopes = (Scope(cast.ana), Scope(cast.mei), Scope(cast.out), Scope(cast.ana, cast.hangzhou))
 
     def heard_of():
-        return [
-            is_heard_of(scope, number) for scope in scopes for number in Channel.objects.values_list("pk", flat=True)
-        ]
+        codes = dict(Channel.objects.values_list("pk", "code"))
+        return [{codes[number] for number in channels_heard(user)} for user in (cast.ana, cast.mei, cast.out)]
 
-    told, heard = [plain(by_code(scope)) for scope in scopes], heard_of()
-    assert {True, False} == set(heard)
+    told = [plain(by_code(scope)) for scope in scopes]
+    heard = heard_of()
+    assert heard == [{"ad", "poster"}] * 3
     index_build(now=NOW)
     assert Ledger.now().stored is not None
     assert whole_index(since=None, until=0, kinds=None)
     assert [plain(by_code(scope)) for scope in scopes] == told
     assert heard_of() == heard
     # What came after it counts too.
+    tell(("gil", "h", "joined", 0.2, "letter"), source="later")
+    assert ["letter" in each for each in heard_of()] == [True, True, False]
     buy("ben", 0.1, "600")
     assert by_code(Scope(cast.ana))["poster"].revenue == Money({"CNY": Decimal(690)})
 
@@ -249,6 +253,27 @@ def test_a_channel_has_a_page_with_its_days_and_no_branch_hears_of_those_of_othe
     hidden = {"channel": flyer.pk, "figure": "joined"}
     assert client.get(reverse("analytics:channel_people"), hidden).status_code == 404
     assert client.get(reverse("analytics:channel_people"), {"channel": "x", "figure": "joined"}).status_code == 404
+
+
+@time_machine.travel(NOW, tick=False)
+def test_only_what_was_heard_of_is_offered_for_conditions_of_a_funnel_and_of_segments(client, cast, story):
+    def offered(user):
+        client.force_login(user)
+        return [
+            {
+                value
+                for value, _label in client.get(reverse("analytics:funnel")).context["form"]["through"].field.choices
+            },
+            {value for value, _label in fields_for(user)["channel"].choices(user, ("flyer",))},
+        ]
+
+    assert offered(cast.ana) == [{"", "ad", "flyer", "poster"}, {"ad", "flyer", "poster"}]
+    assert offered(cast.mei) == [{"", "ad", "poster"}, {"ad", "poster"}]
+    # What a shared report asks for is asked, and nothing is found.
+    shared = f"{reverse('analytics:funnel')}?step=joined&step=message&through=flyer&through="
+    page = client.get(shared)
+    assert not page.context["form"].errors
+    assert "reached=" not in page.content.decode()
 
 
 @time_machine.travel(NOW, tick=False)

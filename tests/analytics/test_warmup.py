@@ -38,7 +38,6 @@ KERNELS = (
     kernels_ledger.ordered_within,
     kernels_ledger.touches,
     kernels_ledger.clicked,
-    kernels_ledger.carries,
     kernels_ledger.deeds,
     kernels_ledger.nearest_there,
     kernels_ledger.last_before,
