@@ -28,12 +28,13 @@ def channels_heard(user: User) -> Collection[int]:
     selection = Selection(user)
     source = source_of(selection)
     if isinstance(source, SqlSource):
-        found = selection.events().order_by().exclude(channel=None).values_list("channel", flat=True)
-        return set(found.distinct())
+        channels = selection.events().order_by().exclude(channel=None).values_list("channel", flat=True)
+        return list(channels.distinct())
     most = Channel.objects.aggregate(most=Max("pk"))["most"] or 0
     shards = source.shards(since=None, until=EVER, kinds=None)
     carried = sum(run_adding(shards, _Carried(1 + most)), np.zeros(1 + most, np.int64))
-    return np.flatnonzero(carried[1:]) + 1
+    found: list[int] = (1 + np.flatnonzero(carried[1:])).tolist()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
