@@ -24,8 +24,8 @@ from analytics.queries.running import run, run_here
 from analytics.sources import Selection, SqlNames, SqlSource
 from community_ops.embedded.valkey import free_port
 from tests.analytics.agreed import CASES, check_all, send_all
+from tests.analytics.index_things import EVER, add
 from tests.analytics.test_api import WRITE, asker
-from tests.analytics.test_index import EVER, add
 from tests.analytics.works import Slowly, WhoWorks
 from tests.builders import NOW, make_group, make_member
 from tests.conftest import process, said_by, wait_until

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import errno
 import threading
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from io import StringIO
-from zoneinfo import ZoneInfo
 
-import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
@@ -19,129 +15,33 @@ from hypothesis import strategies as st
 
 from activity.models import Event
 from activity.services import (
-    EventRow,
     event_key,
     events_delete,
-    events_move,
-    events_move_back,
     kinds_ensure,
-    record_batch,
 )
-from analytics import kernels
-from analytics.columns import Columns, events_of
 from analytics.index import building, files, readers
 from analytics.index.building import index_build, index_refresh
 from analytics.index.files import IndexBusy, IndexDiskFull, index_folder, manifest_read
-from analytics.index.source import IndexSource, source_of
-from analytics.queries import adding
-from analytics.queries.activity import ActivityQuery
-from analytics.queries.funnel import FunnelQuery
-from analytics.queries.retention import RetentionQuery
-from analytics.sources import Selection, SqlNames, SqlSource
+from analytics.index.source import source_of
+from analytics.sources import Selection, SqlSource
 from analytics.tasks import refresh_index
-from members.models import Membership
-from tests.base import Cast
+from tests.analytics.index_things import (
+    ACTS,
+    EVER,
+    START,
+    Story,
+    add,
+    by_member,
+    cast_once,
+    data_dir,
+    read,
+    same,
+    small,
+    talk,
+)
 from tests.builders import NOW, make_group, make_member
 
-START = datetime(2026, 3, 1, tzinfo=UTC)
-EVER = int(datetime(2030, 1, 1, tzinfo=UTC).timestamp() * 1000)
-
-
-@pytest.fixture(autouse=True)
-def data_dir(settings, tmp_path):
-    settings.DATA_DIR = tmp_path
-    return tmp_path
-
-
-@pytest.fixture
-def small(monkeypatch):
-    """Parts of a few events, and everything wide enough for the index."""
-    monkeypatch.setattr(building, "PART", 7)
-    monkeypatch.setattr(building, "CHUNK", 5)
-    monkeypatch.setattr("analytics.index.source.FEW_GROUPS", 0)
-    monkeypatch.setattr("analytics.index.source.FEW_MEMBERS", 0)
-    monkeypatch.setattr("analytics.index.readers.SPARED", 0)
-
-
-def add(rows, start=0):
-    """Events from (member, group, kind, second); their keys continue from `start`."""
-    kinds = kinds_ensure({kind for _member, _group, kind, _second in rows})
-    record_batch(
-        [
-            EventRow(event_key("index", f"{start + n}"), member, group, kinds[kind], START + timedelta(seconds=second))
-            for n, (member, group, kind, second) in enumerate(rows)
-        ]
-    )
-
-
-def same(selection, **question):
-    """What the index says, after a look that it is the index, and that the database says the same."""
-    source = source_of(selection)
-    assert isinstance(source, IndexSource)
-    question = {"since": None, "until": EVER, "kinds": None} | question
-    ours, truth = by_member(read(source, **question)), by_member(read(SqlSource(selection), **question))
-    assert ours == truth
-    return ours
-
-
-def read(source, *, since, until, kinds):
-    """What a source brings of just these events."""
-    every = events_of([shard.open() for shard in source.shards(since=since, until=until, kinds=kinds)])
-    keep = (every.at >= (since or 0)) & (every.at < until)
-    if kinds is not None:
-        keep &= np.isin(every.kind, list(kinds))
-    member = np.repeat(every.members, np.diff(every.offsets))
-    columns = (member, every.at, every.kind, every.group, every.channel)
-    return Columns.build(*(column[keep] for column in columns))
-
-
-def by_member(columns):
-    spans = zip(columns.members.tolist(), columns.offsets[:-1].tolist(), columns.offsets[1:].tolist(), strict=True)
-    return {
-        member: list(
-            zip(
-                *(column[lo:hi].tolist() for column in (columns.at, columns.kind, columns.group, columns.channel)),
-                strict=True,
-            )
-        )
-        for member, lo, hi in spans
-        if hi > lo
-    }
-
-
-ACTS = ["add", "build", "refresh", "move", "back", "take"]
-
-
-class Story:
-    """What happens to events and to their index, which begin with nothing."""
-
-    def __init__(self, data, groups, members):
-        self.data, self.members, self.sent = data, members, 0
-        self.event = st.tuples(
-            st.sampled_from([member.pk for member in members]),
-            st.sampled_from([None, *(group.pk for group in groups)]),
-            st.sampled_from(["message", "like", "ordered"]),
-            st.integers(0, 6),
-        )
-        files.index_remove()
-        Event.objects.all().delete()
-
-    def act(self, act):
-        if act == "add":
-            rows = self.data.draw(st.lists(self.event, min_size=1, max_size=12))
-            add(rows, self.sent)
-            self.sent += len(rows)
-        elif act == "build":
-            index_build(now=NOW)
-        elif act == "refresh":
-            index_refresh(now=NOW)
-        elif act == "take":
-            events_delete(keys=[event_key("index", f"{number}") for number in range(self.sent) if number % 3 == 0])
-        else:
-            one, other = self.data.draw(st.permutations(self.members))[:2]
-            numbers = events_move(member_id=one.pk, to=other.pk)
-            if act == "back":
-                events_move_back(numbers=numbers, member_id=other.pk, to=one.pk)
+__all__ = ["cast_once", "data_dir", "small", "talk"]
 
 
 @pytest.mark.django_db
@@ -166,146 +66,6 @@ def test_it_answers_as_the_database_does_whatever_was_built_added_and_moved(cast
     since = data.draw(st.none() | st.integers(0, 6).map(lambda second: first + 1000 * second))
     monkeypatch.setattr(readers, "FEW_READ", data.draw(st.sampled_from([0, 5000])))
     same(selection, since=since, until=first + 1000 * data.draw(st.integers(3, 8)), kinds=kinds)
-
-
-DAYS = {"from": "2026-03-01T00:00:01Z", "to": "2026-03-01T00:00:05Z"}
-QUESTIONS = [
-    ActivityQuery.read({"range": DAYS, "interval": "hour", **asked}, zone=ZoneInfo("UTC"), now=NOW)
-    for asked in (
-        {"metric": "total", "breakdown": {"by": "group"}},
-        {"metric": "unique", "breakdown": {"by": "branch"}},
-        {"metric": "unique", "cumulative": True},
-        {"metric": "rolling_unique"},
-        {"metric": "lifecycle"},
-        {"metric": "stickiness"},
-    )
-] + [
-    RetentionQuery.read(
-        {"range": DAYS, "period": "day", "start_event": {"kind": "message"}, "mode": mode},
-        zone=ZoneInfo("UTC"),
-        now=NOW,
-    )
-    for mode in ("recurring", "first_time")
-]
-
-
-FUNNEL = FunnelQuery.read(
-    {"range": DAYS, "steps": [{"kind": "message"}, {"kind": "ordered"}]}, zone=ZoneInfo("UTC"), now=NOW
-)
-
-
-@dataclass(frozen=True)
-class HowMany:
-    """Members, and how many events of each may be looked at."""
-
-    def __call__(self, shard):
-        seen = events_of([shard])
-        return seen.members, np.diff(seen.offsets)
-
-
-def told_of_each(source):
-    table = adding.run_by_member(source.shards(since=None, until=EVER, kinds=None), HowMany())
-    return {number: table[number] for number in np.flatnonzero(table).tolist()}
-
-
-@pytest.mark.django_db
-@examples(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_counts_that_were_kept_of_what_lasts_are_right_whatever_came_since(cast_once, small, monkeypatch, data):
-    cast, groups, members = cast_once
-    story = Story(data, groups, members)
-    monkeypatch.setattr(adding, "MOST_SKIPPED", data.draw(st.sampled_from([0.2, 1, 1])))
-    few = st.frozensets(st.sampled_from([member.external_id for member in members]), min_size=3)
-    chosen = data.draw(st.none() | few)
-    story.act("add")
-    index_build(now=NOW)
-    for act in data.draw(st.lists(st.sampled_from(ACTS), min_size=1, max_size=5)):
-        for question in QUESTIONS:
-            for user in (cast.lin, cast.mei):
-                selection = Selection.of(user, groups=None, members=chosen)
-                # Of a database whose newest event was taken back there is no index.
-                source = source_of(selection)
-                ours, truth = (question.compute(one, SqlNames(), now=NOW) for one in (source, SqlSource(selection)))
-                assert ours.as_dict() == truth.as_dict(), question
-        for user in (cast.lin, cast.mei):
-            selection = Selection.of(user, groups=None, members=chosen)
-            assert told_of_each(source_of(selection)) == told_of_each(SqlSource(selection))
-        counts = FUNNEL.compute(SqlSource(Selection(cast.lin)), SqlNames(), now=NOW).all.counts
-        assert FUNNEL.counts(source_of(Selection(cast.lin)), SqlNames()) == counts
-        story.act(act)
-
-
-@pytest.mark.django_db
-def test_a_question_is_counted_once_over_what_lasts_and_then_over_the_members_with_news(talk, monkeypatch):
-    selection, group, members = talk
-    looked_at = []
-    unique = kernels.unique
-
-    def watched(shard, *rest):
-        looked_at.append(len(shard.members) - shard.skip.sum())
-        return unique(shard, *rest)
-
-    monkeypatch.setattr(kernels, "unique", watched)
-    monkeypatch.setattr(adding, "MOST_SKIPPED", 0.5)
-    adding.forget_counts()
-    question = ActivityQuery.read({"range": DAYS, "metric": "unique"}, zone=ZoneInfo("UTC"), now=NOW)
-
-    def ask():
-        return question.compute(source_of(selection), SqlNames(), now=NOW).all
-
-    first = ask()
-    assert sum(looked_at) == 3
-    looked_at.clear()
-    assert ask() == first
-    assert sum(looked_at) == 0
-    add([(members[0].pk, group.pk, "ordered", 2)], start=100)
-    assert ask() == first
-    assert sum(looked_at) == 2, "the member with news: as it was, to be taken off, and as it is"
-
-
-@pytest.mark.django_db
-def test_what_is_kept_of_each_member_is_told_beside_that_of_who_came_since(talk):
-    selection, group, members = talk
-    before = told_of_each(source_of(selection))
-    assert set(before) == {member.pk for member in members}
-    newcomer = make_member(groups=[group])
-    add([(newcomer.pk, group.pk, "message", 2)], start=100)
-    after = told_of_each(source_of(selection))
-    assert after == told_of_each(SqlSource(selection))
-    assert set(after) == {*before, newcomer.pk}
-
-
-@pytest.mark.django_db
-def test_what_a_branch_comes_to_see_of_a_member_outside_of_groups_counts_from_then_on(cast, small):
-    here, there = make_group(branch=cast.hangzhou), make_group(branch=cast.chengdu)
-    ours, theirs = make_member(groups=[here]), make_member(groups=[there])
-    add([(ours.pk, None, "message", 2), (theirs.pk, None, "message", 2)])
-    index_build(now=NOW)
-    question = ActivityQuery.read({"range": DAYS, "metric": "total"}, zone=ZoneInfo("UTC"), now=NOW)
-    counts = []
-    for _look in range(2):
-        source = source_of(Selection(cast.mei))
-        assert isinstance(source, IndexSource)
-        counts.append(question.compute(source, SqlNames(), now=NOW).all["sum"])
-        Membership.objects.get_or_create(member=theirs, group=here, defaults={"joined_at": NOW, "last_seen_at": NOW})
-    assert counts == [1, 2]
-
-
-@pytest.fixture
-def cast_once(cast: Cast):
-    groups = [make_group(branch=cast.hangzhou), make_group(branch=cast.hangzhou), make_group(branch=cast.chengdu)]
-    members = [make_member(groups=[groups[number % 3]]) for number in range(5)]
-    return cast, groups, members
-
-
-@pytest.fixture
-def talk(cast, small):
-    """Three members who wrote something, of whom an index was built."""
-    group = make_group(branch=cast.hangzhou)
-    members = [make_member(groups=[group]) for _number in range(3)]
-    add([(member.pk, group.pk, "message", second) for second, member in enumerate([*members, *members])])
-    index_build(now=NOW)
-    return Selection(cast.lin), group, members
 
 
 @pytest.mark.django_db

@@ -63,10 +63,10 @@ def in_pieces(shard: Shard) -> list[Shard]:
 
 EVERYTHING = kernels_events.Lens(kernels_events.ALWAYS, kernels_events.NEVER, 7, NOTHING, NOTHING, NOTHING)
 SOME_KINDS = kernels_events.Lens(50, 2_500, 0, np.array([1, 2, 4, 3, 0]), NOTHING, NOTHING)
-# Of the events too few to look at all.
 LENSES = {
     "everything": EVERYTHING,
     "some kinds": SOME_KINDS,
+    # Too little of all to look at every event.
     "a short time": SOME_KINDS._replace(since=400, until=700),
     "some channels and groups": SOME_KINDS._replace(channels=np.array([7, 7, 5]), groups=np.array([7, 3, 7, 6])),
 }

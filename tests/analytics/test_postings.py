@@ -23,7 +23,7 @@ from analytics.queries.activity import ActivityQuery
 from analytics.queries.funnel import FunnelQuery
 from analytics.queries.retention import RetentionQuery
 from analytics.sources import Selection, SqlNames, SqlSource
-from tests.analytics.test_index import ACTS, DAYS, Story, add, cast_once, data_dir, small, talk
+from tests.analytics.index_things import ACTS, DAYS, Story, add, cast_once, data_dir, small, talk
 from tests.builders import NOW, make_group, make_member
 
 __all__ = ["cast_once", "data_dir", "small", "talk"]

@@ -90,6 +90,11 @@ def tell() -> None:
         .latest("pk")
         .pk,
     }
+    # A failure that its channel explains: beside the reason stands a link.
+    lost = Delivery.objects.filter(state=State.SENT, group_id=group.pk).order_by("pk")[:1].values("pk")
+    Delivery.objects.filter(pk__in=lost).update(
+        state=State.FAILED, error_code="destination_disabled", due_at=timezone.now()
+    )
     things |= {
         "piece": Piece.objects.filter(branch=mei.branch).earliest("pk").pk,
         "series": Series.objects.filter(branch=mei.branch).earliest("pk").pk,

@@ -16,7 +16,7 @@ from groups.models import Group
 from tests.base import Cast
 from tests.builders import NOW, make_group
 from tests.campaigns.test_posts_console import make_post
-from tests.delivery.test_sending import plan
+from tests.delivery.sending_things import plan
 
 pytestmark = pytest.mark.django_db
 

@@ -17,7 +17,7 @@ from groups.models import Group
 from groups.services import group_archive
 from tests.base import Cast
 from tests.builders import NOW, make_group
-from tests.delivery.test_sending import plan
+from tests.delivery.sending_things import plan
 
 pytestmark = pytest.mark.django_db
 
