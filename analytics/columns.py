@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +18,18 @@ Numbers = npt.NDArray[Any]
 
 NONE = np.zeros(0, np.bool_)
 NONE.setflags(write=False)
+
+_opening = threading.Lock()
+
+
+def column_open(path: Path) -> Numbers:
+    """A column on disk, mapped into memory. Raises OSError or ValueError when it is missing or damaged."""
+    # NumPy reads the head of a file as Python, and before 3.11.8 Python counts how deep that goes for all threads
+    # together (gh-106905): two at once end in a SystemError when garbage is collected in between.
+    with _opening:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    # A plain array over the same pages: kernels know nothing of memory maps.
+    return np.asarray(mapped)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from django.conf import settings
 
-from analytics.columns import Columns, Flags, Ints, Numbers, Shard
+from analytics.columns import Columns, Flags, Ints, Numbers, Shard, column_open
 from analytics.index.postings import Postings, postings_open, postings_write, table_of
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def part_folders(manifest: Manifest) -> list[Path]:
 
 def part_open(folder: Path) -> Columns:
     """Raises OSError or ValueError when files are missing or damaged."""
-    columns = Columns(**{name: _load(folder / f"{name}.npy") for name in COLUMNS})
+    columns = Columns(**{name: column_open(folder / f"{name}.npy") for name in COLUMNS})
     lengths = {len(column) for column in (columns.at, columns.kind, columns.group, columns.channel)}
     if lengths != {int(columns.offsets[-1])} or len(columns.offsets) != len(columns.members) + 1:
         raise ValueError("columns of different lengths")
@@ -237,7 +237,7 @@ def generation_open(manifest: Manifest) -> Generation:
     if not manifest.recent:
         return Generation(manifest, parts, None, (), _all(said))
     folder = index_folder() / manifest.recent
-    skips = tuple(_load(folder / f"skip-{number:03}.npy") for number in range(manifest.parts))
+    skips = tuple(column_open(folder / f"skip-{number:03}.npy") for number in range(manifest.parts))
     if [len(skip) for skip in skips] != [len(part.members) for part in parts]:
         raise ValueError("marks of other members")
     recent = part_open(folder)
@@ -248,8 +248,3 @@ def generation_open(manifest: Manifest) -> Generation:
 def _all(said: list[Postings | None]) -> tuple[Postings, ...]:
     found = tuple(one for one in said if one is not None)
     return found if len(found) == len(said) else ()
-
-
-def _load(path: Path) -> Any:
-    # A plain array over the same pages: kernels know nothing of memory maps.
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from analytics.columns import Columns, Flags, Ints, Numbers
+from analytics.columns import Columns, Flags, Ints, Numbers, column_open
 
 FILES = ("posting_groups", "posting_offsets", "posting_places")
 
@@ -67,8 +67,7 @@ def postings_open(folder: Path, members: int) -> Postings | None:
     are missing, or damaged."""
     if not is_posted(folder):
         return None
-    paths = [folder / f"{name}.npy" for name in FILES]
-    groups, offsets, places = (np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)) for path in paths)
+    groups, offsets, places = (column_open(folder / f"{name}.npy") for name in FILES)
     if len(offsets) != len(groups) + 1 or offsets[-1] != len(places) or (len(places) and places.max() >= members):
         raise ValueError("postings of other members")
     return Postings(groups, offsets, places)

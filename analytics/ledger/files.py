@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from analytics.columns import column_open
 from analytics.index.files import LEDGER, index_folder, manifest_write, sweep
 from analytics.ledger.columns import Orders, Payments, Places
 
@@ -84,14 +85,9 @@ def tables_open(manifest: LedgerManifest) -> Tables:
 
 
 def _table(folder: Path, name: str, kind: Any) -> Any:
-    table = kind(*(_load(folder / f"{name}-{column}.npy") for column in kind._fields))
+    table = kind(*(column_open(folder / f"{name}-{column}.npy") for column in kind._fields))
     if len(table.offsets) != len(table.members) + 1 or {len(column) for column in table[2:]} != {
         int(table.offsets[-1])
     }:
         raise ValueError("columns of different lengths")
     return table
-
-
-def _load(path: Path) -> Any:
-    # A plain array over the same pages: kernels know nothing of memory maps.
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

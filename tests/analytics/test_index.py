@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import gc
 import threading
+import time
 from io import StringIO
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
@@ -19,6 +22,7 @@ from activity.services import (
     events_delete,
     kinds_ensure,
 )
+from analytics.columns import column_open
 from analytics.index import building, files, readers
 from analytics.index.building import index_build, index_refresh
 from analytics.index.files import IndexBusy, IndexDiskFull, index_folder, manifest_read
@@ -284,15 +288,47 @@ def test_what_was_accepted_is_in_the_next_report_while_the_index_is_built_again_
     index_build(now=NOW)
     builder = threading.Thread(target=build)
     builder.start()
-    for turn in range(40):
-        add([(member.pk, group.pk, "message", turn)], start=100 + turn)
-        found = by_member(read(source_of(selection), since=None, until=EVER, kinds=None))
-        if len(found[member.pk]) != turn + 2:
-            faults.append((turn, len(found[member.pk])))
-    over.set()
-    builder.join()
+    try:
+        for turn in range(40):
+            add([(member.pk, group.pk, "message", turn)], start=100 + turn)
+            found = by_member(read(source_of(selection), since=None, until=EVER, kinds=None))
+            if len(found[member.pk]) != turn + 2:
+                faults.append((turn, len(found[member.pk])))
+    finally:
+        over.set()
+        builder.join()
     assert faults == []
     same(selection)
+
+
+def test_columns_are_opened_by_many_threads_at_once_while_garbage_is_collected(tmp_path):
+    path = tmp_path / "at.npy"
+    np.save(path, np.arange(3))
+    faults: list[BaseException] = []
+
+    def change_places(*_: object):
+        time.sleep(0)
+
+    def open_again_and_again():
+        try:
+            for _ in range(200):
+                assert column_open(path).tolist() == [0, 1, 2]
+        except BaseException as error:
+            faults.append(error)
+
+    readers = [threading.Thread(target=open_again_and_again) for _ in range(4)]
+    often = gc.get_threshold()
+    gc.callbacks.append(change_places)
+    gc.set_threshold(5)
+    try:
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+    finally:
+        gc.set_threshold(*often)
+        gc.callbacks.remove(change_places)
+    assert faults == []
 
 
 @pytest.mark.parametrize(
